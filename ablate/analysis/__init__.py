@@ -1,0 +1,1 @@
+"""What the runs say: cells, effects, verdicts and caveats, from data frames alone."""

@@ -1,0 +1,66 @@
+"""How a variant is trained: one frozen record that checks itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.study import Refusal, nearest
+
+OPTIMIZERS = ("adam", "rmsprop", "sgd")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a variant is trained.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        learning_rate: Step size of the optimizer.
+        optimizer: ``adam``, ``rmsprop`` or ``sgd``.
+        jit: Whether the epoch is compiled with XLA (TensorFlow only; JAX always does). It made
+            training slower on CPUs and is meant for GPUs.
+    """
+
+    epochs: int = 12
+    batch_size: int = 64
+    learning_rate: float = 0.001
+    optimizer: str = "adam"
+    jit: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise Refusal(
+                    f"Expected recipe.{name} to be a whole number of 1 or more; received {value!r}."
+                )
+        rate = self.learning_rate
+        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < math.inf:
+            raise Refusal(
+                f"Expected recipe.learning_rate to be a finite number above 0; received {rate!r}."
+            )
+        if self.optimizer not in OPTIMIZERS:
+            raise Refusal(
+                f"Unknown recipe.optimizer {self.optimizer!r}."
+                f"{nearest(str(self.optimizer), OPTIMIZERS)}"
+            )
+        if not isinstance(self.jit, bool):
+            raise Refusal(f"Expected recipe.jit to be true or false; received {self.jit!r}.")
+
+
+def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
+    """The recipe as the `recipe` node of a composed configuration states it.
+
+    Raises:
+        Refusal: A key is unknown, or a value is not what it should be.
+    """
+    known = [field.name for field in dataclasses.fields(Recipe)]
+    for key in mapping:
+        if key not in known:
+            raise Refusal(f"Unknown key recipe.{key}.{nearest(str(key), known)}")
+    return Recipe(**mapping)

@@ -1,0 +1,93 @@
+"""What a run left: how it ended, its responses, its cost and where it came from."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+class Status(enum.StrEnum):
+    """How a run ended."""
+
+    COMPLETE = enum.auto()
+    DIVERGED = enum.auto()  # a loss that is not finite
+    FAILED = enum.auto()  # an exception; see `error`
+    CRASHED = enum.auto()  # the process ended without a word; see `error`
+    TIMEOUT = enum.auto()
+    PREEMPTED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took.
+
+    Attributes:
+        parameters: Number of trainable and other weights of the model.
+        macs: Multiply-accumulate operations of one forward pass over one image.
+        train_seconds: Wall time of the training epochs, without building and compiling.
+        seconds_per_epoch: Median wall time of an epoch, the first left out where there are more.
+        peak_memory_bytes: Largest resident memory of the process that trained it.
+    """
+
+    parameters: int
+    macs: int
+    train_seconds: float
+    seconds_per_epoch: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run left.
+
+    Attributes:
+        cell: Slug of its cell.
+        seed: Its run seed.
+        fingerprint: Hash of everything that can change the result; identity of the run.
+        status: How it ended.
+        responses: Final numbers; empty unless the run is complete.
+        cost: What it took; None where it was not reached.
+        provenance: Versions, commit, device and the like, all as text.
+        error: Why it is not complete; empty if it is.
+    """
+
+    cell: str
+    seed: int
+    fingerprint: str
+    status: Status
+    responses: Mapping[str, float] = field(default_factory=dict)
+    cost: Cost | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        complete = self.status is Status.COMPLETE
+        if bool(self.responses) != complete or bool(self.error) == complete:
+            raise ValueError(
+                f"Expected responses from a complete run and an error from any other; received "
+                f"status {self.status}, responses {dict(self.responses)}, error {self.error!r}."
+            )
+        if not all(math.isfinite(value) for value in self.responses.values()):
+            raise ValueError(
+                f"Expected finite responses; received {dict(self.responses)}. "
+                f"A run without a finite response is DIVERGED."
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Result:
+        """The result that `as_json` wrote."""
+        cost = record["cost"]
+        return Result(
+            **{
+                **record,
+                "status": Status(record["status"]),
+                "cost": None if cost is None else Cost(**cost),
+            }
+        )

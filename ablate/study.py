@@ -1,0 +1,274 @@
+"""What is asked: a study, its factors and their levels, and the responses it is judged by."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+Direction = Literal["higher", "lower"]
+
+
+class Refusal(ValueError):
+    """A request that is turned down before any training; the message is what the user reads.
+
+    It says on one line what was expected, what was received and, where there is one, the nearest
+    valid choice. The commands print it and exit with code 2.
+    """
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The end of a refusal: the closest valid choice, if any is close, and all of them."""
+    known = sorted(set(choices))
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{hint} Known: {', '.join(known)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One setting of a factor.
+
+    Attributes:
+        name: A word such as ``present``; what grids and reports show.
+        overrides: The Hydra overrides that bring the setting about.
+    """
+
+    name: str
+    overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise Refusal(
+                f"Expected a word as the name of a level, such as present or absent; received "
+                f"{self.name!r}. YAML reads an unquoted on, off, yes, no, number or date as "
+                f"something else than a word."
+            )
+        if self.name.lower() in {"on", "off", "yes", "no", "true", "false", "y", "n"}:
+            raise Refusal(
+                f"Expected a level name that YAML cannot take for a truth value; received "
+                f"{self.name!r}. Use present and absent."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A part of the model or of the recipe that the study switches.
+
+    Attributes:
+        name: Unique within the study; heads a column of the grid.
+        levels: The settings compared, reference level first.
+    """
+
+    name: str
+    levels: tuple[Level, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or ":" in self.name:
+            raise Refusal(
+                f"Expected a word without ':' as the name of a factor; received {self.name!r}."
+            )
+        names = [level.name for level in self.levels]
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise Refusal(
+                f"Factor {self.name!r} needs two or more distinct levels; received {names}."
+            )
+
+    @property
+    def reference(self) -> Level:
+        """The level of the full model."""
+        return self.levels[0]
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """Names of the levels, reference first."""
+        return tuple(level.name for level in self.levels)
+
+    def level(self, name: str) -> Level:
+        """The level called `name`.
+
+        Raises:
+            Refusal: There is no such level.
+        """
+        for level in self.levels:
+            if level.name == name:
+                return level
+        raise Refusal(
+            f"Factor {self.name!r} has no level {name!r}.{nearest(name, self.level_names)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A named number by which a run is judged.
+
+    Attributes:
+        name: What the result calls it, such as ``test_accuracy``.
+        direction: Whether ``higher`` or ``lower`` is better.
+        unit: ``fraction`` (shown as percent), ``seconds``, ``bytes`` or empty.
+    """
+
+    name: str
+    direction: Direction = "higher"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise Refusal(f"Expected the name of a response; received {self.name!r}.")
+        if self.direction not in ("higher", "lower"):
+            raise Refusal(
+                f"Expected direction higher or lower for {self.name!r}; received "
+                f"{self.direction!r}."
+            )
+
+
+RESPONSES: Mapping[str, Response] = MappingProxyType(
+    {
+        response.name: response
+        for response in (
+            Response("test_accuracy", "higher", "fraction"),
+            Response("test_loss", "lower"),
+            Response("val_accuracy", "higher", "fraction"),
+            Response("val_loss", "lower"),
+            Response("train_seconds", "lower", "seconds"),
+        )
+    }
+)
+"""The responses that every run of this program leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A question, its factors, its design, its responses and its number of replicates.
+
+    Attributes:
+        name: Names the folders `runs/<name>` and `reports/<name>`.
+        factors: The parts that are switched; their order is that of the grid's columns.
+        design: Which cells are run; a name in `ablate.design.DESIGNS`.
+        replicates: Runs a cell; their seeds are 0, 1, ... and shared by all cells (blocks).
+        margin: The loss of the first response that is too small to matter, in its unit.
+        responses: What runs are judged by; verdicts are given on the first.
+        question: The question in words, shown at the top of the report.
+    """
+
+    name: str
+    factors: tuple[Factor, ...]
+    design: str = "full_factorial"
+    replicates: int = 3
+    margin: float = 0.01
+    responses: tuple[Response, ...] = (RESPONSES["test_accuracy"],)
+    question: str = ""
+
+    def __post_init__(self) -> None:
+        names = [factor.name for factor in self.factors]
+        if not names:
+            raise Refusal(f"Study {self.name!r} needs one or more factors; received none.")
+        for name in names:
+            if names.count(name) > 1:
+                raise Refusal(f"Study {self.name!r} has the factor {name!r} twice.")
+        if not self.responses:
+            raise Refusal(f"Study {self.name!r} needs one or more responses; received none.")
+        if not _is_whole(self.replicates) or self.replicates < 1:
+            raise Refusal(
+                f"Expected study.replicates to be a whole number of 1 or more; received "
+                f"{self.replicates!r}."
+            )
+        if not _is_number(self.margin) or not 0 < self.margin < math.inf:
+            raise Refusal(
+                f"Expected study.margin to be a number above 0, in the unit of "
+                f"{self.responses[0].name}; received {self.margin!r}."
+            )
+
+    @property
+    def response(self) -> Response:
+        """The response on which verdicts are given."""
+        return self.responses[0]
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The level of every factor in the full model."""
+        return {factor.name: factor.reference.name for factor in self.factors}
+
+
+def study_from_mapping(mapping: Mapping[str, Any]) -> Study:
+    """A study as its YAML file states it.
+
+    Args:
+        mapping: The content of the `study` node: plain dicts, lists and scalars.
+
+    Raises:
+        Refusal: A key is unknown or missing, or a value is not what it should be.
+    """
+    known = set(Study.__slots__)
+    for key in mapping:
+        if key not in known:
+            raise Refusal(f"Unknown key study.{key}.{nearest(str(key), known)}")
+    for key in ("name", "factors"):
+        if not mapping.get(key):
+            raise Refusal(f"Expected study.{key}; received nothing.")
+    plain = {
+        key: mapping[key]
+        for key in ("name", "design", "replicates", "margin", "question")
+        if mapping.get(key) is not None
+    }
+    responses = mapping.get("responses")
+    if responses is not None:
+        plain["responses"] = tuple(_response(item) for item in _sequence(responses, "responses"))
+    return Study(factors=_factors(mapping["factors"]), **plain)
+
+
+def _factors(factors: Any) -> tuple[Factor, ...]:
+    if not isinstance(factors, Mapping):
+        raise Refusal(
+            f"Expected study.factors to map a factor's name to its levels; received "
+            f"{type(factors).__name__}."
+        )
+    return tuple(_factor(str(name), node) for name, node in factors.items())
+
+
+def _factor(name: str, node: Any) -> Factor:
+    path = f"study.factors.{name}"
+    levels = node.get("levels") if isinstance(node, Mapping) else None
+    if levels is None or set(node) != {"levels"}:
+        raise Refusal(f"Expected {path} to hold levels: [...] alone; received {node!r}.")
+    return Factor(name, tuple(_level(level, path) for level in _sequence(levels, path)))
+
+
+def _level(node: Any, path: str) -> Level:
+    if not isinstance(node, Mapping) or not set(node) <= {"name", "overrides"}:
+        raise Refusal(
+            f"Expected each level of {path} as {{name: present, overrides: [key=value]}}; "
+            f"received {node!r}."
+        )
+    overrides = _sequence(node.get("overrides") or (), f"{path}, overrides")
+    return Level(node.get("name"), tuple(str(override) for override in overrides))  # type: ignore[arg-type]
+
+
+def _response(node: Any) -> Response:
+    if isinstance(node, Mapping):
+        if not set(node) <= set(Response.__slots__):
+            raise Refusal(f"Expected a response as {{name, direction, unit}}; received {node!r}.")
+        return Response(**node)
+    if node in RESPONSES:
+        return RESPONSES[node]
+    raise Refusal(
+        f"Unknown response {node!r}.{nearest(str(node), RESPONSES)} "
+        f"Write {{name: ..., direction: higher}} for one of your own."
+    )
+
+
+def _sequence(node: Any, path: str) -> Sequence[Any]:
+    if isinstance(node, list | tuple):
+        return node
+    raise Refusal(f"Expected {path} to be a list; received {node!r}.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
