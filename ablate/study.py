@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -191,6 +191,21 @@ class Study:
     def reference(self) -> dict[str, str]:
         """The level of every factor in the full model."""
         return {factor.name: factor.reference.name for factor in self.factors}
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The study as its YAML file could state it; `study_from_mapping` reads it back."""
+        own = {name: getattr(self, name) for name in self.__slots__}
+        own["factors"] = {
+            factor.name: {
+                "levels": [
+                    {"name": level.name, "overrides": list(level.overrides)}
+                    for level in factor.levels
+                ]
+            }
+            for factor in self.factors
+        }
+        own["responses"] = [asdict(response) for response in self.responses]
+        return own
 
 
 def study_from_mapping(mapping: Mapping[str, Any]) -> Study:

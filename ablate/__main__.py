@@ -1,0 +1,42 @@
+"""The command `python -m ablate`: reads the request and hands it on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import hydra
+
+from ablate.config import shipped
+from ablate.refusals import REFUSALS, in_one_line
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main() -> None:
+    """Run a study with `--multirun`, one variant without it; ends with the exit code."""
+    # Hydra would print errors in its own way and exit with 1; with this it lets them through.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    command = hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")
+    try:
+        command(task)()
+    except REFUSALS as error:
+        print(f"ablate: {in_one_line(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def task(config: DictConfig) -> None:
+    """What Hydra calls with a composed configuration: for one run, or for one job of a study."""
+    if config.unit is None:
+        from ablate.runner.single import run_one
+
+        raise SystemExit(run_one(config))
+    from ablate.runner.job import train_job
+
+    train_job(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Images: read, checked and split the same way for every variant."""

@@ -1,0 +1,96 @@
+"""What a study trains on: GPUs where there are any, else the CPU's cores, shared out to workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ablate.config import DeviceRequest
+from ablate.study import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What one worker process may use.
+
+    Attributes:
+        gpu: Identifier of its GPU as CUDA knows it; None for the CPU.
+        threads: Number of CPU threads.
+    """
+
+    gpu: str | None
+    threads: int
+
+
+def visible_gpus() -> list[str]:
+    """Identifiers of the GPUs this process may use; empty where there is none."""
+    try:
+        listing = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    present = listing.stdout.split()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return present if chosen is None else [name for name in chosen.split(",") if name.strip()]
+
+
+def share_out(
+    request: DeviceRequest, *, gpus: Sequence[str], cores: int, pixels: int
+) -> list[Slot]:
+    """One slot a worker.
+
+    Args:
+        request: What the user asked for.
+        gpus: The GPUs there are.
+        cores: Number of CPU cores there are.
+        pixels: Height times width of the images. On small images most of a step is single-threaded,
+            so a process a core pays; on larger ones a convolution fills all cores by itself.
+
+    Raises:
+        Refusal: A GPU is asked for and there is none.
+    """
+    if request.kind == "gpu" and not gpus:
+        raise Refusal("Expected a GPU, as device.kind=gpu asks for; found none. Use device=auto.")
+    if gpus and request.kind != "cpu":
+        names = [gpu for gpu in gpus for _ in range(request.workers or 1)]
+        return [Slot(gpu, request.threads or max(1, cores // len(names))) for gpu in names]
+    workers = request.workers or (cores if pixels <= SMALL_PIXELS else max(1, cores // 4))
+    return [Slot(None, request.threads or max(1, cores // workers))] * workers
+
+
+SMALL_PIXELS = 16 * 16
+"""Up to this image size a process a core is the faster choice."""
+
+
+def occupy(slot: Slot, backend: str) -> str:
+    """Bind this process to its slot, before it runs its first operation.
+
+    Returns:
+        The device in words, for the provenance of its results.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if slot.gpu is None else slot.gpu
+    if backend == "jax":
+        if slot.gpu is None:
+            os.environ["JAX_PLATFORMS"] = "cpu"
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        if slot.threads == 1:
+            flags = os.environ.get("XLA_FLAGS", "")
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        import jax
+
+        return str(jax.devices()[0].device_kind)
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(slot.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+        return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
+    return "cpu"

@@ -1,0 +1,130 @@
+"""Training what is missing, while the terminal and MLflow follow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ablate.config import DeviceRequest
+from ablate.design import Run
+from ablate.device import Slot, share_out, visible_gpus
+from ablate.runner.pool import measure_cells
+from ablate.runner.processes import warm_up
+from ablate.runner.progress import Progressing
+from ablate.runner.watch import Watch, Watching
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan, PlannedCell
+
+if TYPE_CHECKING:
+    from ablate.store.mlflow import Recorder
+
+LOOK_SECONDS = 0.25
+RECORD_SECONDS = 1.0
+
+
+def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
+    """What each worker of a study may use.
+
+    Raises:
+        Refusal: A GPU is asked for and there is none.
+    """
+    pixels = max(item["shape"][0] * item["shape"][1] for item in plan.images.values())
+    cores = len(os.sched_getaffinity(0))
+    return share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
+
+
+def measured(plan: Plan, folder: StudyFolder, slots: Sequence[Slot]) -> Plan:
+    """The plan with parameters and MACs of every cell, as an earlier plan of the folder knew them.
+
+    Raises:
+        Refusal: A model cannot be built.
+    """
+    plan = plan.with_measures(folder.measures(plan))
+    unknown = [planned for planned in plan.cells if not planned.parameters]
+    if unknown:
+        os.environ["KERAS_BACKEND"] = plan.backend
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        warm_up(sorted({_own_module(planned) for planned in plan.cells}))
+        plan = plan.with_measures(measure_cells(unknown, slots))
+    return plan
+
+
+@dataclass
+class Recording:
+    """What became of the recording in MLflow.
+
+    Attributes:
+        recorder: The recorder; None if MLflow could not be reached.
+        fault: Why recording stopped; empty if it did not.
+    """
+
+    recorder: Recorder | None = None
+    fault: str = ""
+
+    def finish(self, report: Path | None) -> None:
+        """Attach the report and close the study's run."""
+        if self.recorder is not None and not self.fault:
+            try:
+                self.recorder.close(report)
+            except Exception as error:
+                self.fault = _first_line(error)
+
+
+def execute(
+    plan: Plan,
+    folder: StudyFolder,
+    *,
+    runs: Sequence[tuple[PlannedCell, Run]],
+    train: Callable[[], None],
+    console: Console,
+    store_uri: str,
+) -> Recording:
+    """Train, and let the terminal and MLflow follow until all is over.
+
+    Args:
+        plan: The frozen plan.
+        folder: Its folder.
+        runs: The runs that MLflow should know; those that have not ended are shown as well.
+        train: Trains the pending runs; returns when they have ended.
+        console: Where progress is shown.
+        store_uri: MLflow's tracking URI.
+    """
+    recording = Recording()
+    pending = [
+        (planned, run) for planned, run in runs if folder.settled(plan, planned, run.seed) is None
+    ]
+
+    def record() -> Watch:
+        from ablate.store.mlflow import Recorder  # takes a second to import, in its own thread
+
+        recording.recorder = Recorder(store_uri, plan, folder)
+        return Watch(folder, plan, follower=recording.recorder, runs=runs)
+
+    progress = Progressing(console, plan=plan, folder=folder, runs=[run for _, run in pending])
+    recorder = Watching(record, seconds=RECORD_SECONDS)
+    shower = Watching(
+        lambda: Watch(folder, plan, follower=progress, runs=pending), seconds=LOOK_SECONDS
+    )
+    with recorder, progress if pending else contextlib.nullcontext(), shower:
+        train()
+    if shower.fault is not None:
+        raise shower.fault
+    if recorder.fault is not None:
+        recording.fault = _first_line(recorder.fault)
+    return recording
+
+
+def _own_module(planned: PlannedCell) -> str:
+    """The module of the cell's images if it is this program's; a user's may not bear a fork."""
+    target = str(planned.variant.data["_target_"]).rpartition(".")[0]
+    return target if target.startswith("ablate.") else "ablate.variant"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]

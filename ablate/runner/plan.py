@@ -1,0 +1,109 @@
+"""From a request to a frozen plan: every cell composed, its images read, its model measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, open_dict
+
+from ablate.config import Variant, plain, read_variant
+from ablate.data.images import Images
+from ablate.design import Cell, cells_of
+from ablate.runner.provenance import backend, code_hash, provenance
+from ablate.store.plan import Plan, PlannedCell, digest
+from ablate.study import Refusal, Study
+from ablate.variant import load_images
+
+Compose = Callable[[Sequence[str]], Variant]
+
+
+def composer(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Compose:
+    """A function from a cell's overrides to its variant, in the way Hydra composes a job.
+
+    The overrides of the command line come first and those of the levels last: a study that switches
+    a part means what it says.
+    """
+    with open_dict(config):
+        config.hydra.overrides.task = []
+
+    def compose(overrides: Sequence[str]) -> Variant:
+        composed = loader.load_sweep_config(config, [*arguments, *overrides])
+        return read_variant(plain(composed))
+
+    return compose
+
+
+def overrides_of(study: Study, cell: Cell) -> list[str]:
+    """The overrides that bring a cell about, factor by factor."""
+    return [
+        override
+        for factor in study.factors
+        for override in factor.level(cell[factor.name]).overrides
+    ]
+
+
+def make_plan(study: Study, compose: Compose) -> Plan:
+    """The plan of a study, its models not yet measured.
+
+    Raises:
+        Refusal: Anything in the study, a variant or the images is not what it should be.
+    """
+    variants = {cell: compose(overrides_of(study, cell)) for cell in cells_of(study)}
+    _refuse_twins(variants)
+    return plan_cells(study, variants)
+
+
+def plan_cells(study: Study, variants: Mapping[Cell, Variant]) -> Plan:
+    """The plan for variants that are composed already; reads their images.
+
+    Raises:
+        Refusal: The images of a variant are not sound, or there is nothing to train with.
+    """
+    images: dict[str, Images] = {}
+    for variant in variants.values():
+        key = digest(variant.data)
+        if key not in images:
+            images[key] = load_images(variant)
+    backend_name = backend()
+    return Plan(
+        study=study,
+        cells=tuple(
+            PlannedCell(cell, variant, images[digest(variant.data)].fingerprint)
+            for cell, variant in variants.items()
+        ),
+        images={found.fingerprint: _describe(found) for found in images.values()},
+        code=code_hash(variants.values(), backend_name),
+        backend=backend_name,
+        provenance=provenance(backend_name),
+    )
+
+
+def _describe(images: Images) -> dict[str, Any]:
+    """What a plan and a report say of the images."""
+    counts = np.bincount(images.test.y, minlength=len(images.classes))
+    return {
+        "shape": list(images.shape),
+        "classes": list(images.classes),
+        "train": len(images.train.y),
+        "validation": len(images.validation.y),
+        "test": len(images.test.y),
+        "chance": float(counts.max() / counts.sum()),
+    }
+
+
+def _refuse_twins(variants: Mapping[Cell, Variant]) -> None:
+    """Two cells that compose to the same variant would be compared with themselves."""
+    seen: dict[str, Cell] = {}
+    for cell, variant in variants.items():
+        key = json.dumps(dataclasses.asdict(variant), sort_keys=True)
+        if key in seen:
+            raise Refusal(
+                f"Expected every cell to be another variant; {seen[key].name} and {cell.name} "
+                f"compose to the same one. Check the overrides of their levels."
+            )
+        seen[key] = cell

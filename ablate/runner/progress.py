@@ -1,0 +1,176 @@
+"""What the terminal shows: the plan, how training gets on, and the answer at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ablate.analysis.findings import Analysis
+from ablate.design import Run
+from ablate.result import Result, Status
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan
+from ablate.study import RESPONSES
+
+
+def show_plan(console: Console, plan: Plan, folder: StudyFolder) -> None:
+    """A row a cell: its levels, how many of its runs are done, and the size of its model."""
+    study = plan.study
+    table = Table(title=f"Study {escape(study.name)}", title_justify="left", show_lines=False)
+    for factor in study.factors:
+        table.add_column(escape(factor.name))
+    for heading in ("done", "parameters", "MACs"):
+        table.add_column(heading, justify="right")
+    done = 0
+    for planned in plan.cells:
+        settled = sum(
+            folder.settled(plan, planned, seed) is not None for seed in range(study.replicates)
+        )
+        done += settled
+        reference = dict(planned.cell.levels) == study.reference
+        table.add_row(
+            *(escape(level) for _, level in planned.cell.levels),
+            f"{settled}/{study.replicates}",
+            f"{planned.parameters:,}" if planned.parameters else "–",
+            f"{planned.macs:,}" if planned.macs else "–",
+            style="bold" if reference else "",
+        )
+    total = len(plan.cells) * study.replicates
+    console.print(table)
+    console.print(
+        f"{len(plan.cells)} cells ({study.design}), {study.replicates} replicates, "
+        f"{total} runs; {done} of {total} done. The full model is in bold.",
+        highlight=False,
+    )
+
+
+class Progressing:
+    """Follows runs and shows them: a live display on a terminal, plain lines elsewhere."""
+
+    def __init__(
+        self, console: Console, *, plan: Plan, folder: StudyFolder, runs: Sequence[Run]
+    ) -> None:
+        self._console, self._folder = console, folder
+        self._response = plan.study.response
+        self._epochs = {planned.cell: planned.variant.recipe.epochs for planned in plan.cells}
+        self._total, self._ended = len(runs), 0
+        self._started = time.monotonic()
+        self._active: dict[Run, str] = {}
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._task = self._bar.add_task("runs", total=self._total, left="")
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._picture)
+
+    def __enter__(self) -> Progressing:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def event(self, run: Run, event: dict[str, Any]) -> None:
+        """A run has started or ended an epoch."""
+        if event["event"] == "started":
+            self._active[run] = "building the model"
+            return
+        self._active[run] = (
+            f"epoch {event['epoch']}/{self._epochs[run.cell]}, validation accuracy "
+            f"{100 * event['val_accuracy']:.1f} %, {event['seconds']:.2f} s"
+        )
+
+    def ended(self, run: Run, result: Result) -> None:
+        """A run has ended."""
+        self._active.pop(run, None)
+        self._ended += 1
+        self._bar.update(self._task, completed=self._ended, left=self._left())
+        width = len(str(self._total))
+        count = f"[{self._ended:>{width}}/{self._total}]"
+        line = f"{count} {run.cell.name}, seed {run.seed}: "
+        if result.status is not Status.COMPLETE:
+            log = self._folder.run(run.cell.slug, run.seed).log
+            self._console.print(
+                Text(f"{line}{str(result.status).upper()}: {result.error} Log: {log}"),
+                style="red",
+                soft_wrap=True,
+            )
+        elif not self._console.is_terminal:
+            self._console.print(Text(line + self._outcome(result)), soft_wrap=True)
+
+    def tick(self) -> None:
+        """Nothing: the live display draws itself."""
+
+    def _outcome(self, result: Result) -> str:
+        seconds = result.cost.train_seconds if result.cost else 0.0
+        response = self._response
+        if response.name not in result.responses:
+            return f"{seconds:.1f} s"
+        return f"{_number(response.name, result.responses[response.name])}, {seconds:.1f} s"
+
+    def _left(self) -> str:
+        remaining = self._total - self._ended
+        seconds = (time.monotonic() - self._started) / self._ended * remaining
+        return f"about {seconds:.0f} s left" if remaining else ""
+
+    def _picture(self) -> Group:
+        lines = [
+            Text(f"  {run.cell.name}, seed {run.seed}: {state}", overflow="ellipsis", no_wrap=True)
+            for run, state in list(self._active.items())
+        ]
+        return Group(*lines, self._bar)
+
+
+def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -> None:
+    """What one run left."""
+    if result.status is Status.COMPLETE:
+        for name, value in result.responses.items():
+            console.print(_number(name, value))
+    else:
+        console.print(Text(f"{str(result.status).upper()}: {result.error}"), soft_wrap=True)
+    if result.cost is not None:
+        cost = result.cost
+        console.print(
+            f"{cost.parameters:,} parameters, {cost.macs:,} MACs, trained in "
+            f"{cost.train_seconds:.1f} s"
+        )
+    console.print(Text(f"Run:  {place}"), soft_wrap=True)
+    console.print(Text(f"Runs: mlflow ui --backend-store-uri {store_uri}"), soft_wrap=True)
+
+
+def show_end(
+    console: Console, analysis: Analysis | None, runs: pd.DataFrame, *, report: Path, store_uri: str
+) -> None:
+    """The answer, what is missing, where the report lies and how to look at the runs."""
+    console.print()
+    counts = runs["status"].value_counts()
+    complete = int(counts.get(str(Status.COMPLETE), 0))
+    others = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "complete")
+    console.print(f"{complete} of {len(runs)} runs complete{f'; {others}' if others else ''}.")
+    if analysis is not None:
+        if analysis.simplest is not None:
+            console.print(Text(analysis.simplest.sentence, style="bold"), soft_wrap=True)
+        for component in analysis.components:
+            console.print(Text(f"  {component.sentence}"), soft_wrap=True)
+    console.print(Text(f"Report: {report / 'index.html'}"), soft_wrap=True)
+    console.print(Text(f"Runs:   mlflow ui --backend-store-uri {store_uri}"), soft_wrap=True)
+
+
+def _number(name: str, value: float) -> str:
+    percent = name in RESPONSES and RESPONSES[name].unit == "fraction"
+    return f"{name.replace('_', ' ')} {f'{100 * value:.2f} %' if percent else f'{value:.4g}'}"

@@ -1,0 +1,108 @@
+"""Where results come from: versions, commit, and a hash of the code that can change a result."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from ablate.config import PACKAGE, Variant
+from ablate.locate import TRUSTED, check_target
+from ablate.study import Refusal
+
+TRAINING_CODE = ("models", "data", "training", "seeds.py", "recipe.py", "variant.py")
+LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",)}
+
+
+def backend() -> str:
+    """The Keras backend to train with: what KERAS_BACKEND says, else what is installed.
+
+    Raises:
+        Refusal: None is installed, or another one is asked for.
+    """
+    asked = os.environ.get("KERAS_BACKEND")
+    if asked is not None and asked not in LIBRARIES:
+        raise Refusal(f"Expected KERAS_BACKEND to be tensorflow or jax; received {asked!r}.")
+    for name in LIBRARIES if asked is None else (asked,):
+        if importlib.util.find_spec(name) is not None:
+            return name
+    raise Refusal(
+        f"Expected {asked or 'tensorflow or jax'} to be installed; found nothing of it. "
+        f"Install ablate-study[{'jax' if asked == 'jax' else 'cpu'}]."
+    )
+
+
+def code_hash(variants: Iterable[Variant], backend_name: str) -> str:
+    """Hash of everything outside the configuration and the images that can change a result.
+
+    That is the code that builds, reads and trains, the modules that the variants name, and the
+    versions of Keras, NumPy and the backend. Reports and documentation do not count.
+    """
+    hasher = hashlib.blake2s(digest_size=16)
+    for file in sorted(_training_files(variants)):
+        hasher.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for library in ("keras", "numpy", *LIBRARIES[backend_name]):
+        hasher.update(f"{library} {_version(library)}\n".encode())
+    return hasher.hexdigest()
+
+
+def provenance(backend_name: str) -> dict[str, str]:
+    """Versions, commit and machine, as text."""
+    libraries = ("ablate-study", "keras", *LIBRARIES[backend_name], "numpy", "hydra-core", "mlflow")
+    versions = {name: _version(name) for name in libraries}
+    commit = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "python": platform.python_version(),
+        **{name: version for name, version in versions.items() if version},
+        "backend": backend_name,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": str(len(os.sched_getaffinity(0))),
+        "git_commit": commit or "none",
+        "git_dirty": "unknown" if changed is None else str(bool(changed)).lower(),
+    }
+
+
+def _training_files(variants: Iterable[Variant]) -> set[Path]:
+    files: set[Path] = set()
+    for name in TRAINING_CODE:
+        path = PACKAGE / name
+        files.update(path.rglob("*.py") if path.is_dir() else [path])
+    for variant in variants:
+        for node in (variant.model, variant.data):
+            module = check_target(node.get("_target_"), variant.allow).rpartition(".")[0]
+            if module.split(".")[0] not in TRUSTED:
+                files.update(_sources(module))
+    return files
+
+
+def _sources(module: str) -> list[Path]:
+    """The files of the package that holds a user's module, since it may import any of them."""
+    spec = importlib.util.find_spec(module.split(".")[0])
+    if spec is None or spec.origin is None:
+        raise Refusal(f"Cannot find the module {module!r} that a _target_ names.")
+    origin = Path(spec.origin)
+    return list(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of the working directory; None where there is no git or no checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,68 @@
+"""One run of one variant: what `python -m ablate` does without `--multirun`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.text import Text
+
+from ablate.config import plain, read_request
+from ablate.design import Cell, Run
+from ablate.result import Status
+from ablate.runner.execute import execute, measured, slots_for
+from ablate.runner.plan import plan_cells
+from ablate.runner.pool import train_units
+from ablate.runner.progress import show_run
+from ablate.runner.unit import Unit
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import digest
+
+NAME = "single"
+
+
+def run_one(config: DictConfig) -> int:
+    """Train one variant with one seed, record it, and print what it left.
+
+    Returns:
+        The exit code: 0 if the run is complete, 1 if it is not.
+
+    Raises:
+        Refusal: Something in the request is not what it should be; nothing was trained.
+    """
+    request = read_request(plain(config))
+    study = dataclasses.replace(request.study, name=NAME, question="Runs of single variants.")
+    console = Console(highlight=False)
+    folder = StudyFolder(Path("runs") / NAME)
+
+    cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
+    plan = plan_cells(study, {cell: request.variant})
+    slots = slots_for(plan, request.device)[:1]
+    plan = measured(plan, folder, slots)
+    planned, run = plan.cells[0], Run(cell, request.seed)
+    folder.write_plan(plan)
+    unit = Unit(cell.slug, (request.seed,))
+
+    def train() -> None:
+        if folder.settled(plan, planned, request.seed) is None:
+            train_units(folder, [unit], slots)
+
+    recording = execute(
+        plan,
+        folder,
+        runs=[(planned, run)],
+        train=train,
+        console=console,
+        store_uri=request.store_uri,
+    )
+    recording.finish(None)
+    place = folder.run(cell.slug, request.seed)
+    result = place.result()
+    if result is None:
+        return 1
+    show_run(console, result, place=place.path, store_uri=request.store_uri)
+    if recording.fault:
+        console.print(Text(f"Not recorded in MLflow: {recording.fault}"), soft_wrap=True)
+    return 0 if result.status is Status.COMPLETE else 1

@@ -1,0 +1,122 @@
+"""One study from request to report: what the `design` sweeper does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.text import Text
+
+from ablate.config import plain, read_request
+from ablate.report.page import write_report
+from ablate.result import Status
+from ablate.runner.execute import execute, measured, slots_for
+from ablate.runner.plan import composer, make_plan, overrides_of
+from ablate.runner.progress import show_end, show_plan
+from ablate.runner.unit import pending_units
+from ablate.store.folder import StudyFolder
+from ablate.study import Refusal, Study
+
+INTERRUPTED = 130
+
+
+def sweep(
+    context: HydraContext, config: DictConfig, launcher: Launcher, *, arguments: Sequence[str]
+) -> int:
+    """Plan a study, train what is missing of it, record it and write its report.
+
+    Returns:
+        The exit code: 0 if all runs are complete, 1 if some are not, 130 if interrupted.
+
+    Raises:
+        Refusal: Something in the request is not what it should be; nothing was trained.
+    """
+    HydraConfig.instance().set_config(config)
+    request = read_request(plain(config))
+    study = request.study
+    _refuse_overrides(arguments, study)
+    console = Console(highlight=False)
+    folder = StudyFolder(Path("runs") / study.name)
+
+    plan = make_plan(study, composer(context.config_loader, config, arguments))
+    slots = slots_for(plan, request.device)
+    plan = measured(plan, folder, slots)
+    show_plan(console, plan, folder)
+    if request.plan_only:
+        return 0
+    folder.adopt(plan)
+    units = pending_units(plan, folder, len(slots))
+    interrupted = False
+
+    def train() -> None:
+        nonlocal interrupted
+        jobs = [
+            [*arguments, *overrides_of(study, plan.find(unit.cell).cell), unit.as_override()]
+            for unit in units
+        ]
+        try:
+            if jobs:
+                launcher.launch(jobs, initial_job_idx=0)
+        except KeyboardInterrupt:
+            interrupted = True
+
+    recording = execute(
+        plan,
+        folder,
+        runs=list(plan.runs()),
+        train=train,
+        console=console,
+        store_uri=request.store_uri,
+    )
+    record = folder.read_study()
+    report = Path("reports") / study.name
+    analysis = write_report(
+        report,
+        study=record.study,
+        runs=record.runs,
+        histories=record.histories,
+        provenance=record.provenance,
+        held_constant=record.held_constant,
+        chance=record.chance,
+    )
+    recording.finish(report)
+    show_end(console, analysis, record.runs, report=report, store_uri=request.store_uri)
+    if recording.fault:
+        console.print(Text(f"Not recorded in MLflow: {recording.fault}", style="red"))
+    if interrupted:
+        return INTERRUPTED
+    return 0 if (record.runs["status"] == str(Status.COMPLETE)).all() else 1
+
+
+def _refuse_overrides(arguments: Sequence[str], study: Study) -> None:
+    """Overrides that a study cannot honour: swept ones, and those that a factor decides."""
+    parser = OverridesParser.create()
+    switched = {
+        override.key_or_group: factor.name
+        for factor in study.factors
+        for level in factor.levels
+        for override in parser.parse_overrides(list(level.overrides))
+    }
+    for override in parser.parse_overrides(list(arguments)):
+        key = override.key_or_group
+        if override.is_sweep_override():
+            raise Refusal(
+                f"Expected one value for {key}; received {override.input_line}. What a study "
+                f"compares are the levels of its factors, in experiments/study/."
+            )
+        if key in switched:
+            raise Refusal(
+                f"Expected no override of {key}, since factor {switched[key]!r} of study "
+                f"{study.name!r} switches it; received {override.input_line}."
+            )
+        if key in ("seed", "unit"):
+            raise Refusal(
+                f"Expected study.replicates=N for a study, whose seeds are 0 to N - 1; received "
+                f"{override.input_line}."
+            )

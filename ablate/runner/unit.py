@@ -1,0 +1,68 @@
+"""The unit of work: a cell with its pending seeds, built and compiled once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A cell with the seeds that one job trains.
+
+    Attributes:
+        cell: Slug of the cell.
+        seeds: Run seeds, in the order of training.
+    """
+
+    cell: str
+    seeds: tuple[int, ...]
+
+    def as_override(self) -> str:
+        """The unit as the Hydra override that hands it to a job, whatever launcher runs it."""
+        return f"unit={{cell:'{self.cell}',seeds:{list(self.seeds)}}}".replace(" ", "")
+
+    @staticmethod
+    def from_node(node: Mapping[str, Any]) -> Unit:
+        """The unit as a job's configuration holds it."""
+        return Unit(str(node["cell"]), tuple(node["seeds"]))
+
+    @staticmethod
+    def from_overrides(overrides: Sequence[str]) -> Unit:
+        """The unit among a job's overrides."""
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            if override.key_or_group == "unit":
+                return Unit.from_node({str(k): v for k, v in override.value().items()})
+        raise ValueError(f"Expected an override unit=...; received {list(overrides)}.")
+
+
+def pending_units(plan: Plan, folder: StudyFolder, workers: int) -> list[Unit]:
+    """What is left to train, the most work first.
+
+    Seeds of a cell are kept together, since they share one compiled model; only when there are
+    fewer cells than workers are they split. Work is judged by MACs, so that the last unit to start
+    is a short one.
+    """
+    pending: list[tuple[int, Unit]] = []
+    for planned in plan.cells:
+        seeds = tuple(
+            seed
+            for seed in range(plan.study.replicates)
+            if folder.settled(plan, planned, seed) is None
+        )
+        if seeds:
+            pending.append((planned.macs, Unit(planned.cell.slug, seeds)))
+    parts = -(-workers // len(pending)) if pending else 1
+    units = [
+        (macs * len(share), Unit(unit.cell, share))
+        for macs, unit in pending
+        for share in (unit.seeds[start::parts] for start in range(parts))
+        if share
+    ]
+    return [unit for _, unit in sorted(units, key=lambda item: -item[0])]

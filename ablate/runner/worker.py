@@ -1,0 +1,149 @@
+"""What a worker process does: build the model of a cell, train its seeds, commit their results."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import traceback
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import keras
+
+from ablate.data.images import Images
+from ablate.device import Slot, occupy
+from ablate.models.macs import count_macs
+from ablate.result import Cost, Result, Status
+from ablate.runner.unit import Unit
+from ablate.store.folder import RunFolder, StudyFolder
+from ablate.store.plan import PlannedCell
+from ablate.study import Refusal
+from ablate.training.trainer import Diverged, Epoch, Trainer
+from ablate.variant import build_model, load_images
+
+
+def measure(cells: list[PlannedCell], slot: Slot, answer: Connection) -> None:
+    """Build the model of each cell and send back its parameters and MACs, or why it is refused."""
+    occupy(slot, keras.backend.backend())
+    # What a library prints while a model is built is not the answer.
+    _print_to(Path(os.devnull))
+    images: dict[str, Images] = {}
+    for planned in cells:
+        try:
+            if planned.images not in images:
+                images[planned.images] = load_images(planned.variant)
+            model = build_model(planned.variant, images[planned.images])
+            answer.send_bytes(
+                json.dumps(
+                    {
+                        "measures": {
+                            "parameters": model.count_params(),
+                            "macs": count_macs(model),
+                        }
+                    }
+                ).encode()
+            )
+        except Exception as error:
+            answer.send_bytes(json.dumps({"refusal": _in_words(error)}).encode())
+    answer.close()
+
+
+def train(folder: StudyFolder, unit: Unit, slot: Slot) -> None:
+    """Train the seeds of a unit in a process of its own; what they print goes to their logs."""
+    _print_to(_log(folder.run(unit.cell, unit.seeds[0])))
+    device = occupy(slot, keras.backend.backend())
+    train_unit(folder, unit, device=device, threads=slot.threads, redirect=_print_to)
+
+
+def train_unit(
+    folder: StudyFolder,
+    unit: Unit,
+    *,
+    device: str,
+    threads: int,
+    redirect: Callable[[Path], None] | None = None,
+) -> None:
+    """Train the seeds of a unit in this process, each through the same compiled model.
+
+    Args:
+        folder: The folder of the study; its plan is frozen there.
+        unit: The cell and its seeds.
+        device: The device in words.
+        threads: CPU threads of this process.
+        redirect: Sends what is printed from here on to a file; None leaves it as it is.
+    """
+    plan = folder.read_plan()
+    planned = plan.find(unit.cell)
+    provenance = {**plan.provenance, "device": device, "threads": str(threads)}
+    trainer: Trainer | None = None
+    for seed in unit.seeds:
+        run = folder.run(unit.cell, seed)
+        if redirect is not None:
+            redirect(_log(run))
+        run.start(uuid.uuid4().hex[:12])
+        identity = (unit.cell, seed, plan.fingerprint(planned, seed))
+        try:
+            if trainer is None:
+                trainer = _trainer(planned)
+            epochs = _train_seed(trainer, seed, run)
+            cost = _cost(planned, epochs)
+            result = Result(*identity, Status.COMPLETE, trainer.final(), cost, provenance)
+        except Diverged as error:
+            result = Result(
+                *identity, Status.DIVERGED, error=_in_words(error), provenance=provenance
+            )
+        except Exception as error:
+            # Whatever a model or a library raises is this run's end and not the study's.
+            traceback.print_exc()
+            result = Result(*identity, Status.FAILED, error=_in_words(error), provenance=provenance)
+        run.commit(result)
+
+
+def _trainer(planned: PlannedCell) -> Trainer:
+    images = load_images(planned.variant)
+    if images.fingerprint != planned.images:
+        raise Refusal("The images are no longer those of the plan; run the command again.")
+    return Trainer(build_model(planned.variant, images), images, planned.variant.recipe)
+
+
+def _train_seed(trainer: Trainer, seed: int, run: RunFolder) -> list[Epoch]:
+    epochs = []
+    for epoch in trainer.run(seed):
+        run.append({"event": "epoch", **asdict(epoch)})
+        epochs.append(epoch)
+    return epochs
+
+
+def _cost(planned: PlannedCell, epochs: list[Epoch]) -> Cost:
+    seconds = [epoch.seconds for epoch in epochs]
+    return Cost(
+        parameters=planned.parameters,
+        macs=planned.macs,
+        train_seconds=sum(seconds),
+        seconds_per_epoch=statistics.median(seconds[1:] or seconds),
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error).strip()
+    if isinstance(error, Refusal | Diverged) and text:
+        return text
+    return f"{type(error).__name__}: {text.splitlines()[0][:500] if text else 'no message'}"
+
+
+def _log(run: RunFolder) -> Path:
+    run.path.mkdir(parents=True, exist_ok=True)
+    return run.log
+
+
+def _print_to(path: Path) -> None:
+    with suppress(OSError), path.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)

@@ -1,0 +1,174 @@
+"""The frozen plan of a study: every cell's composed configuration and the identity of every run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ablate.config import Variant
+from ablate.design import Cell, Run
+from ablate.recipe import recipe_from_mapping
+from ablate.study import Study, study_from_mapping
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCell:
+    """A cell and what Hydra composed for it.
+
+    Attributes:
+        cell: The cell.
+        variant: Its concrete model, data and recipe.
+        images: Fingerprint of the images it is trained on.
+        parameters: Number of weights of its model.
+        macs: Multiply-accumulates of one forward pass over one image.
+    """
+
+    cell: Cell
+    variant: Variant
+    images: str
+    parameters: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a study will train, fixed before the first run.
+
+    Attributes:
+        study: The study.
+        cells: Its cells, in the order of the design.
+        images: What is known of each set of images, by fingerprint: shape, classes, counts, chance.
+        code: Hash of the code and the libraries that can change a result.
+        backend: ``tensorflow`` or ``jax``.
+        provenance: Versions, commit and the like of the planning process.
+    """
+
+    study: Study
+    cells: tuple[PlannedCell, ...]
+    images: Mapping[str, Mapping[str, Any]]
+    code: str
+    backend: str
+    provenance: Mapping[str, str]
+
+    def runs(self) -> Iterator[tuple[PlannedCell, Run]]:
+        """Every run, cell by cell, seeds in order."""
+        for planned in self.cells:
+            for seed in range(self.study.replicates):
+                yield planned, Run(planned.cell, seed)
+
+    def find(self, slug: str) -> PlannedCell:
+        """The cell with that slug; KeyError if the plan has none."""
+        for planned in self.cells:
+            if planned.cell.slug == slug:
+                return planned
+        raise KeyError(slug)
+
+    def with_measures(self, measures: Mapping[str, Mapping[str, int]]) -> Plan:
+        """The plan with parameters and MACs for the cells, by slug, that `measures` knows."""
+        cells = tuple(
+            replace(planned, parameters=found["parameters"], macs=found["macs"])
+            if (found := measures.get(planned.cell.slug))
+            else planned
+            for planned in self.cells
+        )
+        return replace(self, cells=cells)
+
+    def fingerprint(self, planned: PlannedCell, seed: int) -> str:
+        """Identity of a run: hash of everything that can change its result, and nothing else.
+
+        Where the images lie, how they are read and what they are called does not count, only what
+        they are; nor does the device, the number of workers or the name of the study.
+        """
+        identity = {
+            "model": planned.variant.model,
+            "recipe": asdict(planned.variant.recipe),
+            "images": planned.images,
+            "code": self.code,
+            "backend": self.backend,
+            "seed": seed,
+        }
+        return digest(identity)
+
+    def held_constant(self) -> dict[str, str]:
+        """Keys of model and recipe that are equal in all cells, with their value as text."""
+        settings = [
+            {
+                f"{group}.{key}": json.dumps(value)
+                for group, node in (
+                    ("model", planned.variant.model),
+                    ("recipe", asdict(planned.variant.recipe)),
+                    ("data", planned.variant.data),
+                )
+                for key, value in node.items()
+            }
+            for planned in self.cells
+        ]
+        return {
+            key: value.strip('"')
+            for key, value in settings[0].items()
+            if all(other.get(key) == value for other in settings)
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as plain JSON values."""
+        return {
+            "study": self.study.as_mapping(),
+            "cells": [
+                {
+                    "slug": planned.cell.slug,
+                    "levels": dict(planned.cell.levels),
+                    "variant": asdict(planned.variant),
+                    "images": planned.images,
+                    "parameters": planned.parameters,
+                    "macs": planned.macs,
+                    "fingerprints": {
+                        str(seed): self.fingerprint(planned, seed)
+                        for seed in range(self.study.replicates)
+                    },
+                }
+                for planned in self.cells
+            ],
+            "images": {key: dict(value) for key, value in self.images.items()},
+            "code": self.code,
+            "backend": self.backend,
+            "provenance": dict(self.provenance),
+        }
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Plan:
+        """The plan that `as_json` wrote."""
+        return Plan(
+            study=study_from_mapping(record["study"]),
+            cells=tuple(
+                PlannedCell(
+                    cell=Cell(tuple(item["levels"].items())),
+                    variant=_variant(item["variant"]),
+                    images=item["images"],
+                    parameters=item["parameters"],
+                    macs=item["macs"],
+                )
+                for item in record["cells"]
+            ),
+            images=record["images"],
+            code=record["code"],
+            backend=record["backend"],
+            provenance=record["provenance"],
+        )
+
+
+def digest(content: object) -> str:
+    """A short hash of plain JSON values, equal on every machine."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.blake2s(canonical.encode(), digest_size=16).hexdigest()
+
+
+def _variant(record: Mapping[str, Any]) -> Variant:
+    return Variant(
+        model=record["model"],
+        data=record["data"],
+        recipe=recipe_from_mapping(record["recipe"]),
+        allow=tuple(record["allow"]),
+    )

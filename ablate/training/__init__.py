@@ -1,0 +1,1 @@
+"""Training: one engine, a small backend for TensorFlow and one for JAX."""

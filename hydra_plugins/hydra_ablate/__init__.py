@@ -1,0 +1,1 @@
+"""Hydra's doors to `ablate`; Hydra imports every module here whenever any application starts."""

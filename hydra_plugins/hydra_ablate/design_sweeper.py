@@ -1,0 +1,47 @@
+"""The sweeper `design`: hands a study to the runner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class DesignSweeper(Sweeper):
+    """Runs the cells of a study's design instead of a product of swept values."""
+
+    def __init__(self) -> None:
+        self.config: DictConfig
+        self.launcher: Launcher
+        self.hydra_context: HydraContext
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Take what Hydra offers, and make the launcher that the configuration chooses."""
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the study; ends the program with the study's exit code."""
+        # Every Hydra application in this environment imports this file; the work waits until here.
+        from ablate.runner.sweep import sweep
+
+        code = sweep(self.hydra_context, self.config, self.launcher, arguments=arguments)
+        # Hydra drops what a sweep returns, and turns exceptions into its own messages.
+        raise SystemExit(code)
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="design",
+    node={"_target_": f"{__name__}.{DesignSweeper.__name__}"},
+    provider="ablate",
+)

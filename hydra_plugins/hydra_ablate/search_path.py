@@ -1,0 +1,24 @@
+"""Where Hydra finds studies: the user's `experiments/`, then `conf/`, then the shipped ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+
+class ExperimentsSearchPath(SearchPathPlugin):
+    """Adds both `experiments/` folders, to the search path of `ablate` and to no other's."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Add the folders where the application's own configuration is that of `ablate`."""
+        from ablate.config import shipped
+
+        main = [item.path for item in search_path.get_path() if item.provider == "main"]
+        if main != [str(shipped("conf"))]:
+            return
+        own = Path.cwd() / "experiments"
+        if own.is_dir():
+            search_path.prepend("own-experiments", str(own), SearchPathQuery(provider="main"))
+        search_path.append("experiments", str(shipped("experiments")))
