@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import hydra
@@ -20,22 +22,32 @@ def main() -> None:
     # Hydra would print errors in its own way and exit with 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     command = hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")
-    try:
+    with _refusing():
         command(task)()
-    except REFUSALS as error:
-        print(f"ablate: {in_one_line(error)}", file=sys.stderr)
-        raise SystemExit(2) from None
 
 
 def task(config: DictConfig) -> None:
     """What Hydra calls with a composed configuration: for one run, or for one job of a study."""
-    if config.unit is None:
-        from ablate.runner.single import run_one
+    if config.unit is not None:
+        from ablate.runner.job import train_job
 
+        train_job(config)
+        return
+    from ablate.runner.single import run_one
+
+    # Hydra would add lines of its own to an exception that left here.
+    with _refusing():
         raise SystemExit(run_one(config))
-    from ablate.runner.job import train_job
 
-    train_job(config)
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """A mistake in the request is one line and exit code 2."""
+    try:
+        yield
+    except REFUSALS as error:
+        print(f"ablate: {in_one_line(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

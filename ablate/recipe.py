@@ -28,7 +28,7 @@ class Recipe:
 
     epochs: int = 12
     batch_size: int = 64
-    learning_rate: float = 0.001
+    learning_rate: float = 0.003
     optimizer: str = "adam"
     jit: bool = False
 

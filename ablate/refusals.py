@@ -25,11 +25,11 @@ def in_one_line(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         return f"Unknown {group} {name!r}.{nearest(name, error.options)}"
-    message = f"{error}\n{error.__cause__ or ''}"
-    unknown = re.search(r"Could not (?:override|append to config).*?'([^']+)'", message)
-    if unknown and "is not in struct" in message:
+    unknown = re.search(r"Could not override '([^']+)'", str(error))
+    if unknown and "is not in struct" in str(error):
         return f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}"
-    return " ".join(str(error).partition("\nConfig search path")[0].split())
+    message = re.split(r"\nConfig search path|\s*See https?://", str(error))[0]
+    return " ".join(message.split())
 
 
 def _nearest_key(key: str) -> str:

@@ -140,6 +140,14 @@ RESPONSES: Mapping[str, Response] = MappingProxyType(
 """The responses that every run of this program leaves."""
 
 
+RESERVED = frozenset({
+    "cell", "seed", "status", "error", "mlflow_run_id", "n", "n_planned",
+    "difference", "difference_low", "difference_high",
+    "parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes",
+})  # fmt: skip
+"""Columns of the tables that a study leaves; no factor can have their names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Study:
     """A question, its factors, its design, its responses and its number of replicates.
@@ -166,9 +174,15 @@ class Study:
         names = [factor.name for factor in self.factors]
         if not names:
             raise Refusal(f"Study {self.name!r} needs one or more factors; received none.")
+        taken = RESERVED.union(response.name for response in self.responses)
         for name in names:
             if names.count(name) > 1:
                 raise Refusal(f"Study {self.name!r} has the factor {name!r} twice.")
+            if name in taken:
+                raise Refusal(
+                    f"Expected a factor whose name no other column of runs.csv has; received "
+                    f"{name!r}."
+                )
         if not self.responses:
             raise Refusal(f"Study {self.name!r} needs one or more responses; received none.")
         if not _is_whole(self.replicates) or self.replicates < 1:

@@ -1,49 +1,55 @@
-"""CIFAR-10: 60,000 colour photographs of 32 x 32 pixels in 10 classes."""
+"""CIFAR-10: 60,000 colour photographs of 32 x 32 pixels in ten classes."""
 
 from __future__ import annotations
 
-import dataclasses
+from typing import Any
 
+from numpy.typing import NDArray
+
+from ablate.data import npz
+from ablate.data.arrays import from_arrays
 from ablate.data.images import Images
-from ablate.data.npz import ARRAYS, from_arrays, read_arrays
 from ablate.study import Refusal
 
 CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"
-)  # fmt: skip
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 
 
 def load(*, path: str | None = None, split_seed: int = 0) -> Images:
-    """CIFAR-10, a fifth of its training images split off to validate.
+    """CIFAR-10 with its own test images; a fifth of the training images is for validation.
 
     Args:
-        path: An `.npz` file with the arrays x_train, y_train, x_test and y_test; None takes the
-            copy that Keras downloads once and keeps.
-        split_seed: Seed of the division into training and validation images.
+        path: A NumPy archive of it (x_train, y_train, x_test, y_test), for machines without a
+            network; None: `keras.datasets`, which downloads it once and keeps it.
+        split_seed: Seed of the validation part.
 
     Raises:
-        Refusal: The file is not what it should be, or the download failed.
+        Refusal: It cannot be downloaded or read, or an array is not what it should be.
 
-    Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009).
+    Source: Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
     """
-    images = from_arrays(_download() if path is None else read_arrays(path), split_seed=split_seed)
-    if len(images.classes) != len(CLASSES):
-        raise Refusal(
-            f"Expected the {len(CLASSES)} classes of CIFAR-10; received {len(images.classes)}. "
-            f"Use data=npz for images of another kind."
-        )
-    return dataclasses.replace(images, classes=CLASSES)
+    arrays = _download() if path is None else npz.read(path)
+    return from_arrays(arrays, classes=CLASSES, split_seed=split_seed)
 
 
-def _download() -> dict:
-    from keras.datasets import cifar10  # imports a backend, which a file does not need
+def _download() -> dict[str, NDArray[Any]]:
+    from keras.datasets import cifar10  # seconds to import, and needed for this source alone
 
     try:
         (x_train, y_train), (x_test, y_test) = cifar10.load_data()
-    except Exception as error:
-        # Keras wraps whatever the network says in a plain Exception.
+    except Exception as error:  # Keras raises a bare Exception where there is no network
         raise Refusal(
-            f"Expected to download CIFAR-10 through Keras; it failed ({str(error).splitlines()[0]}"
-            f"). With a copy of the images, set data.path to an .npz file."
+            f"Expected to download CIFAR-10; {' '.join(str(error).split())}. "
+            f"Give data.path=FILE.npz with x_train, y_train, x_test and y_test instead."
         ) from error
-    return dict(zip(ARRAYS, (x_train, y_train, x_test, y_test), strict=True))
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}

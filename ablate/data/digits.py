@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn: 1,797 images of 8 x 8 pixels, no download."""
+"""scikit-learn's handwritten digits: 1,797 real images that need no download."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from ablate.data.images import Images, Split
-from ablate.data.split import take_part
+from ablate.data.split import stratified
+
+SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
 
 def load(*, split_seed: int = 0) -> Images:
-    """The digits, 60 % to train on, 20 % to validate and 20 % to test.
+    """The digits, 8 x 8 pixels of 17 grey values, ten classes, in parts of 60, 20 and 20 %.
 
     Args:
-        split_seed: Seed of the division into parts.
+        split_seed: Seed of the three parts.
 
-    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository
-    (1998), the test part.
+    Raises:
+        Refusal: The seed is not a whole number of 0 or more.
+
+    Source: Alpaydin and Kaynak 1998, https://doi.org/10.24432/C50P49, its test images.
     """
     digits = load_digits()
-    whole = Split(digits.images[..., np.newaxis].astype(np.uint8), digits.target.astype(np.int64))
-    rest, test = take_part(whole, 0.2, split_seed=split_seed, part="test")
-    train, validation = take_part(rest, 0.25, split_seed=split_seed, part="validation")
-    names = tuple(str(name) for name in digits.target_names)
-    # Pixels count the inked cells of a 4 x 4 square, from 0 to 16.
-    return Images(train, validation, test, classes=names, scale=1 / 16)
+    x = digits.images.astype(np.uint8)[..., np.newaxis]
+    y = digits.target.astype(np.int64)
+    parts = stratified(y, SHARES, split_seed=split_seed)
+    split = {name: Split(x[chosen], y[chosen]) for name, chosen in parts.items()}
+    return Images(classes=tuple(str(digit) for digit in range(10)), scale=1 / 16, **split)

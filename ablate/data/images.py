@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.study import Refusal
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Split:
     """One part of the images.
 
@@ -24,18 +27,20 @@ class Split:
 
     def __post_init__(self) -> None:
         if self.x.ndim != 4 or self.x.dtype not in (np.uint8, np.float32):
-            raise ValueError(
+            raise Refusal(
                 f"Expected uint8 or float32 images of shape (images, height, width, channels); "
                 f"received {self.x.dtype} of shape {self.x.shape}."
             )
+        if self.x.size == 0:
+            raise Refusal(f"Expected one image or more; received shape {self.x.shape}.")
         if self.y.shape != self.x.shape[:1] or self.y.dtype != np.int64:
-            raise ValueError(
+            raise Refusal(
                 f"Expected {len(self.x)} int64 labels; received {self.y.dtype} of shape "
                 f"{self.y.shape}."
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Images:
     """All images of a study.
 
@@ -53,6 +58,43 @@ class Images:
     classes: tuple[str, ...]
     scale: float
 
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise Refusal(f"Expected two classes or more; received {self.classes}.")
+        if not 0 < self.scale < math.inf:
+            raise Refusal(f"Expected a scale above 0; received {self.scale!r}.")
+        for name, part in self.parts.items():
+            self._check(name, part)
+        for index, label in enumerate(self.classes):
+            counts = {name: int((part.y == index).sum()) for name, part in self.parts.items()}
+            if 0 in counts.values():
+                found = ", ".join(f"{count} in {name}" for name, count in counts.items())
+                raise Refusal(
+                    f"Expected images of every class in each part; {label!r} has {found}."
+                )
+
+    def _check(self, name: str, part: Split) -> None:
+        if part.x.shape[1:] != self.shape or part.x.dtype != self.train.x.dtype:
+            raise Refusal(
+                f"Expected {name} images like the train images, {self.train.x.dtype} of shape "
+                f"{self.shape}; received {part.x.dtype} of shape {part.x.shape[1:]}."
+            )
+        low, high = (float(value) * self.scale for value in (part.x.min(), part.x.max()))
+        if not (low >= 0 and high <= 1 + 1e-6):  # written so that NaN does not pass
+            raise Refusal(
+                f"Expected {name} images within [0, 1] once scaled; received {low:g} to {high:g}."
+            )
+        if part.y.min() < 0 or part.y.max() >= len(self.classes):
+            raise Refusal(
+                f"Expected {name} labels from 0 to {len(self.classes) - 1}; received "
+                f"{part.y.min()} to {part.y.max()}."
+            )
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of an image."""
@@ -64,7 +106,7 @@ class Images:
         """Hash of all pixels and labels in their parts: the identity of the images."""
         hasher = hashlib.blake2b(digest_size=16)
         hasher.update(f"{len(self.classes)} classes, scale {self.scale!r}".encode())
-        for part in (self.train, self.validation, self.test):
+        for part in self.parts.values():
             for array in (part.x, part.y):
                 hasher.update(f"{array.dtype.str} {array.shape}".encode())
                 hasher.update(np.ascontiguousarray(array).data)

@@ -1,49 +1,43 @@
-"""Stratified parts of the images, from a named stream: the same for every run."""
+"""Which images fall in which part: stratified by class, and the same for every run of a study."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
-from ablate.data.images import Split
 from ablate.seeds import stream_seed
 from ablate.study import Refusal
 
-FEWEST = 5
-"""Images of a class below which it cannot be split into parts that each hold one."""
 
+def stratified(
+    y: NDArray[np.int64], shares: Mapping[str, float], *, split_seed: int
+) -> dict[str, NDArray[np.int64]]:
+    """Indices of the images in each part, ascending.
 
-def take_part(whole: Split, fraction: float, *, split_seed: int, part: str) -> tuple[Split, Split]:
-    """Divide images into the rest and a part, each with the classes in equal proportion.
+    Each class is shuffled by a random stream of its own and cut at the shares, rounded, so that
+    every part holds its share of every class to within one image.
 
     Args:
-        whole: The images to divide.
-        fraction: Share of the part, in (0, 1).
-        split_seed: Seed of the division.
-        part: Name of the part, which names its stream of randomness.
-
-    Returns:
-        The rest and the part.
+        y: Class indices, shape `(images,)`.
+        shares: Share of each part by its name; they add up to 1.
+        split_seed: Seed of the split. It is not the run seed: all runs see the same parts.
 
     Raises:
-        Refusal: A class has too few images.
+        Refusal: The seed is not a whole number of 0 or more.
     """
-    counts = np.bincount(whole.y)
-    if counts.min() < FEWEST:
-        scarce = int(counts.argmin())
+    if type(split_seed) is not int or split_seed < 0:
         raise Refusal(
-            f"Expected at least {FEWEST} images of every class to split off {part} images; "
-            f"class {scarce} has {counts[scarce]}."
+            f"Expected data.split_seed to be a whole number of 0 or more; received {split_seed!r}."
         )
-    rest, taken = train_test_split(
-        np.arange(len(whole.y)),
-        test_size=fraction,
-        stratify=whole.y,
-        random_state=stream_seed(split_seed, f"split/{part}"),
-    )
-    return _select(whole, np.sort(rest)), _select(whole, np.sort(taken))
-
-
-def _select(whole: Split, rows: NDArray[np.int64]) -> Split:
-    return Split(whole.x[rows], whole.y[rows])
+    # Without the last cut, which is the end whatever the sum of the shares rounds to.
+    cuts = np.cumsum(list(shares.values()))[:-1]
+    pieces: dict[str, list[NDArray[np.int64]]] = {name: [] for name in shares}
+    for label in np.unique(y):
+        generator = np.random.default_rng(stream_seed(split_seed, f"split/class{label}"))
+        members = generator.permutation(np.flatnonzero(y == label))
+        ends = np.rint(cuts * len(members)).astype(int)
+        for name, piece in zip(shares, np.split(members, ends), strict=True):
+            pieces[name].append(piece)
+    return {name: np.sort(np.concatenate(found)) for name, found in pieces.items()}

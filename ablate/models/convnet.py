@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,20 +14,37 @@ from ablate.study import Refusal, nearest
 
 Tensor = Any
 
+
+@dataclass(frozen=True, slots=True)
+class Downsampling:
+    """How a block makes its image smaller; as it stands, not at all.
+
+    Attributes:
+        factor: What the sides of the image are divided by, rounded up.
+        strides: Step of the block's second convolution.
+        pooling: Makes the layer that follows it.
+    """
+
+    factor: int = 1
+    strides: int = 1
+    pooling: Callable[..., keras.Layer] = layers.Identity
+
+
 CONVOLUTIONS = {"conv2d": layers.Conv2D, "separable": layers.SeparableConv2D}
-POOLINGS = {
-    "max_pool": layers.MaxPooling2D,
-    "average_pool": layers.AveragePooling2D,
-    "strides": None,  # the second convolution of the block takes the larger step instead
-}
-ORDERS = {
+NORMS = {
     "none": ("conv", "relu"),
     "before_activation": ("conv", "norm", "relu"),
     "after_activation": ("conv", "relu", "norm"),
 }
+DOWNSAMPLINGS = {
+    "max_pool": Downsampling(2, pooling=partial(layers.MaxPooling2D, 2, padding="same")),
+    "average_pool": Downsampling(2, pooling=partial(layers.AveragePooling2D, 2, padding="same")),
+    # The second convolution, so that the first sees the whole image in every variant.
+    "strides": Downsampling(2, strides=2),
+}
 
 
-def build(
+def build(  # noqa: PLR0913 - a keyword a switch, as conf/model/convnet.yaml has them
     input_shape: tuple[int, int, int],
     classes: int,
     *,
@@ -37,22 +55,23 @@ def build(
     conv: str = "conv2d",
     downsampling: str = "max_pool",
 ) -> keras.Model:
-    """The convnet: a pyramid of blocks of two 3x3 convolutions, pooled into one dense layer.
+    """The convnet: a pyramid of blocks of two 3x3 convolutions, averaged into one dense layer.
 
     Layers are named for their place (`block1_conv2`), alike in all variants, so that the layers
-    that two variants share start from equal weights.
+    that two variants share can start from equal weights. Images of any size will do: halving rounds
+    up, and a side of one pixel stays one pixel.
 
     Args:
         input_shape: Height, width and channels of an image.
         classes: Number of classes; two get one sigmoid unit, more a softmax.
         filters: Channels of each block; every block but the last halves the image.
         residual: Whether a block's input is added to its output, through a 1x1 convolution without
-            activation where the block downsamples (then strided) or changes the channels.
+            activation where the block halves the image (then strided) or changes the channels.
         norm: Where batch normalization stands: ``none``, ``before_activation`` or
             ``after_activation``. A convolution that is normalized directly has no bias, since the
             normalization has a shift of its own.
-        norm_momentum: Momentum of the moving statistics of batch normalization, in [0, 1).
-        conv: ``conv2d`` or ``separable``, for the 3x3 convolutions.
+        norm_momentum: Momentum of the moving statistics of batch normalization, from 0 to below 1.
+        conv: ``conv2d`` or ``separable``, for all 3x3 convolutions.
         downsampling: ``max_pool`` or ``average_pool`` behind a block's two convolutions, or
             ``strides`` in the second of them.
 
@@ -63,80 +82,100 @@ def build(
     Raises:
         Refusal: A switch has no such position.
 
-    Source: F. Chollet, Deep Learning with Python, 2nd edition (2021), section 9.3, with the code of
-    9.3.2 and listings 9.4 and 9.5.
+    Source: Chollet, Deep Learning with Python, 2nd edition, 2021, section 9.3, the network of
+        9.3.2 and listings 9.4 and 9.5.
     """
-    if not filters or not all(type(channels) is int and channels > 0 for channels in filters):
-        raise Refusal(f"Expected model.filters as whole numbers above 0; received {filters!r}.")
+    _check_filters(filters)
+    _check_momentum(norm_momentum)
     if not isinstance(residual, bool):
         raise Refusal(f"Expected model.residual to be true or false; received {residual!r}.")
-    if not isinstance(norm_momentum, int | float) or not 0 <= norm_momentum < 1:
-        raise Refusal(
-            f"Expected model.norm_momentum from 0 to below 1; received {norm_momentum!r}."
-        )
-    _check("conv", conv, CONVOLUTIONS)
-    _check("norm", norm, ORDERS)
-    _check("downsampling", downsampling, POOLINGS)
+    pyramid = [_choose("downsampling", downsampling, DOWNSAMPLINGS)] * (len(filters) - 1)
     images = x = layers.Input(input_shape, name="images")
-    for number, channels in enumerate(filters, start=1):
-        block = _Block(f"block{number}", channels, conv, norm, norm_momentum)
-        halve = number < len(filters)
-        x = block.apply(x, residual=residual, downsampling=downsampling if halve else None)
+    for number, (channels, smaller) in enumerate(
+        zip(filters, [*pyramid, Downsampling()], strict=True), start=1
+    ):
+        block = _Block(
+            name=f"block{number}",
+            channels=channels,
+            convolution=_choose("conv", conv, CONVOLUTIONS),
+            order=_choose("norm", norm, NORMS),
+            normalization=partial(layers.BatchNormalization, momentum=norm_momentum),
+            downsampling=smaller,
+            join=_add_input if residual else _leave_input,
+        )
+        x = block.apply(x)
     x = layers.GlobalAveragePooling2D(name="global_pool")(x)
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    return keras.Model(images, layers.Dense(units, activation=activation, name="head")(x))
+    outputs = layers.Dense(units, activation=activation, name="head")(x)
+    return keras.Model(images, outputs, name="convnet")
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Two convolutions with their normalization and activation, and the way around them."""
+    """Two convolutions, each with its normalization and activation, and the way around them."""
 
     name: str
     channels: int
-    conv: str
-    norm: str
-    momentum: float
+    convolution: Callable[..., keras.Layer]
+    order: tuple[str, ...]
+    normalization: Callable[..., keras.Layer]
+    downsampling: Downsampling
+    join: Callable[[_Block, Tensor, Tensor], Tensor]
 
-    def apply(self, x: Tensor, *, residual: bool, downsampling: str | None) -> Tensor:
-        pooling = POOLINGS[downsampling] if downsampling else None
-        strides = 2 if downsampling else 1
+    def apply(self, x: Tensor) -> Tensor:
         y = self._convolve(x, place=1)
-        y = self._convolve(y, place=2, strides=1 if pooling else strides)
-        if pooling:
-            y = pooling(2, padding="same", name=f"{self.name}_pool")(y)
-        if residual:
-            y = layers.Add(name=f"{self.name}_add")([y, self._shortcut(x, strides)])
-        return y
+        y = self._convolve(y, place=2, strides=self.downsampling.strides)
+        y = self.downsampling.pooling(name=f"{self.name}_pool")(y)
+        return self.join(self, x, y)
 
     def _convolve(self, x: Tensor, *, place: int, strides: int = 1) -> Tensor:
-        order = ORDERS[self.norm]
-        convolution = CONVOLUTIONS[self.conv](
+        convolution = partial(
+            self.convolution,
             self.channels,
             3,
             strides=strides,
             padding="same",
-            use_bias=order[1] != "norm",
-            name=f"{self.name}_conv{place}",
+            use_bias=self.order[1] != "norm",
         )
-        steps = {
-            "conv": convolution,
-            "norm": layers.BatchNormalization(
-                momentum=self.momentum, name=f"{self.name}_norm{place}"
-            ),
-            "relu": layers.ReLU(name=f"{self.name}_relu{place}"),
-        }
-        for step in order:
-            x = steps[step](x)
+        makers = {"conv": convolution, "norm": self.normalization, "relu": layers.ReLU}
+        for step in self.order:
+            x = makers[step](name=f"{self.name}_{step}{place}")(x)
         return x
 
-    def _shortcut(self, x: Tensor, strides: int) -> Tensor:
-        if strides == 1 and x.shape[-1] == self.channels:
-            return x
-        return layers.Conv2D(
-            self.channels, 1, strides=strides, name=f"{self.name}_projection"
-        )(x)
+
+def _add_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
+    """The block's input added to its output; projected where it has another shape."""
+    factor = block.downsampling.factor
+    if factor > 1 or x.shape[-1] != block.channels:
+        name = f"{block.name}_projection"
+        x = layers.Conv2D(block.channels, 1, strides=factor, name=name)(x)
+    return layers.Add(name=f"{block.name}_add")([y, x])
 
 
-def _check(key: str, value: object, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise Refusal(f"Unknown model.{key} {value!r}.{nearest(str(value), choices)}")
+def _leave_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
+    """The block's output alone."""
+    return y
+
+
+def _check_filters(filters: object) -> None:
+    listed = isinstance(filters, Iterable) and not isinstance(filters, str) and list(filters)
+    if not listed or not all(type(channels) is int and channels >= 1 for channels in listed):
+        raise Refusal(
+            f"Expected model.filters to list one or more whole numbers of 1 or more, such as "
+            f"[32, 64, 128]; received {filters!r}."
+        )
+
+
+def _check_momentum(momentum: object) -> None:
+    number = isinstance(momentum, int | float) and not isinstance(momentum, bool)
+    if not number or not 0 <= momentum < 1:  # type: ignore[operator]
+        raise Refusal(
+            f"Expected model.norm_momentum to be a number from 0 to below 1, such as 0.9; received "
+            f"{momentum!r}."
+        )
+
+
+def _choose(key: str, name: object, choices: dict[str, Any]) -> Any:
+    if not isinstance(name, str) or name not in choices:
+        raise Refusal(f"Unknown model.{key} {name!r}.{nearest(str(name), choices)}")
+    return choices[name]

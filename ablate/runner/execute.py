@@ -48,11 +48,17 @@ def measured(plan: Plan, folder: StudyFolder, slots: Sequence[Slot]) -> Plan:
     plan = plan.with_measures(folder.measures(plan))
     unknown = [planned for planned in plan.cells if not planned.parameters]
     if unknown:
-        os.environ["KERAS_BACKEND"] = plan.backend
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        warm_up(sorted({_own_module(planned) for planned in plan.cells}))
+        start_server(plan, folder)
         plan = plan.with_measures(measure_cells(unknown, slots))
     return plan
+
+
+def start_server(plan: Plan, folder: StudyFolder) -> None:
+    """Let the server that workers are forked from begin to import."""
+    os.environ["KERAS_BACKEND"] = plan.backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    folder.path.mkdir(parents=True, exist_ok=True)
+    warm_up(sorted({_own_module(planned) for planned in plan.cells}), folder.path / "server.log")
 
 
 @dataclass

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 from hydra.core.config_loader import ConfigLoader
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from ablate.config import Variant, plain, read_variant
 from ablate.data.images import Images
 from ablate.design import Cell, cells_of
 from ablate.runner.provenance import backend, code_hash, provenance
 from ablate.store.plan import Plan, PlannedCell, digest
-from ablate.study import Refusal, Study
+from ablate.study import RESPONSES, Refusal, Study, nearest
 from ablate.variant import load_images
 
 Compose = Callable[[Sequence[str]], Variant]
@@ -28,8 +28,6 @@ def composer(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str])
     The overrides of the command line come first and those of the levels last: a study that switches
     a part means what it says.
     """
-    with open_dict(config):
-        config.hydra.overrides.task = []
 
     def compose(overrides: Sequence[str]) -> Variant:
         composed = loader.load_sweep_config(config, [*arguments, *overrides])
@@ -53,6 +51,9 @@ def make_plan(study: Study, compose: Compose) -> Plan:
     Raises:
         Refusal: Anything in the study, a variant or the images is not what it should be.
     """
+    for response in study.responses:
+        if response.name not in RESPONSES:
+            raise Refusal(f"Unknown response {response.name!r}.{nearest(response.name, RESPONSES)}")
     variants = {cell: compose(overrides_of(study, cell)) for cell in cells_of(study)}
     _refuse_twins(variants)
     return plan_cells(study, variants)

@@ -7,23 +7,45 @@ crash out of the study.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
-def warm_up(modules: list[str]) -> None:
-    """Start the server now, so that it imports while this process does something else."""
+def warm_up(modules: list[str], log: Path) -> None:
+    """Start the server now, so that it imports while this process does something else.
+
+    Args:
+        modules: What it imports besides the worker; they must bear a fork.
+        log: Takes what libraries print on being imported, which no setting silences altogether.
+    """
     CONTEXT.set_forkserver_preload(["ablate.runner.worker", *modules])
-    forkserver.ensure_running()
+    with printing_to(log):
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def printing_to(log: Path) -> Iterator[None]:
+    """Send what this process, and those it starts, write to standard error to a file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with log.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def spawn(target: Callable[..., None], *arguments: Any) -> BaseProcess:

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from ablate import __version__
 from ablate.config import PACKAGE, Variant
 from ablate.locate import TRUSTED, check_target
 from ablate.study import Refusal
@@ -53,11 +54,12 @@ def code_hash(variants: Iterable[Variant], backend_name: str) -> str:
 
 def provenance(backend_name: str) -> dict[str, str]:
     """Versions, commit and machine, as text."""
-    libraries = ("ablate-study", "keras", *LIBRARIES[backend_name], "numpy", "hydra-core", "mlflow")
+    libraries = ("keras", *LIBRARIES[backend_name], "numpy", "hydra-core", "mlflow")
     versions = {name: _version(name) for name in libraries}
     commit = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no")
     return {
+        "ablate": __version__,
         "python": platform.python_version(),
         **{name: version for name, version in versions.items() if version},
         "backend": backend_name,

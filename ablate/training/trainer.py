@@ -11,21 +11,16 @@ from typing import TYPE_CHECKING, Protocol
 import keras
 import numpy as np
 
-from ablate.data.images import Images, Split
+from ablate.data.images import Images
 from ablate.recipe import Recipe
 from ablate.seeds import stream_seed
 from ablate.study import Refusal
 from ablate.training.fresh import reset
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from numpy.typing import NDArray
-
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-}
-
 
 class Diverged(Exception):
     """Training came to a loss that is not finite.
@@ -61,7 +56,10 @@ class Epoch:
 
 
 class Engine(Protocol):
-    """What a backend does for the trainer; both methods return mean loss and accuracy."""
+    """What a backend does for the trainer; what it measures is mean loss and accuracy."""
+
+    def prepare(self) -> None:
+        """Compile what can be; the model need not stay as it is."""
 
     def train(self, order: NDArray[np.int32]) -> tuple[float, float]:
         """A step for each row of image indices, `order` being of shape `(steps, batch)`."""
@@ -73,32 +71,36 @@ class Engine(Protocol):
 class Trainer:
     """Trains one model with any number of run seeds, one after the other.
 
-    Building and tracing a model costs as much as training it on small images, so that is done once;
-    each run then begins from exactly what a fresh build with its seed would hold.
+    Building and tracing a model costs as much as training it on small images, so that is done once,
+    when the first run begins; each run starts from exactly what a fresh build with its seed would
+    hold. One run at a time: another call of `run` ends the one before.
     """
 
     def __init__(self, model: keras.Model, images: Images, recipe: Recipe) -> None:
         """Compile the model.
 
         Args:
-            model: Any built Keras model from images in [0, 1] to probabilities, one per class or,
-                for two classes, one in all.
+            model: Any Keras model from images in [0, 1] to probabilities, one for each class or,
+                for two classes, that of the second.
             images: What it learns from and is judged on.
             recipe: How it is trained.
 
         Raises:
-            Refusal: The model's output does not fit the number of classes.
+            Refusal: The model's output does not fit the number of classes, or there is no engine
+                for Keras' backend.
         """
         self._model, self._images, self._recipe = model, images, recipe
         self._batch = min(recipe.batch_size, len(images.train.y))
-        _compile(model, recipe, len(images.classes))
-        model.optimizer.build(model.trainable_variables)
+        backend = _backend()
+        units = _output_units(model, images)
+        _compile(model, backend.OPTIMIZERS[recipe.optimizer](recipe.learning_rate), units)
         self._optimizer_start = [np.array(value) for value in model.optimizer.variables]
-        self._engine = _engine(model, images, recipe)
+        parts = {name: (part.x, _targets(part.y, units)) for name, part in images.parts.items()}
+        self._engine: Engine = backend.ENGINE(
+            model, parts, batch=self._batch, scale=images.scale, jit=recipe.jit
+        )
+        self._prepared = False
         self._last: Epoch | None = None
-        # What is only done at the first step (tracing, optimizing the graph) belongs to no epoch.
-        self._engine.train(np.zeros((1, self._batch), np.int32))
-        self._engine.evaluate("validation")
 
     def run(self, seed: int) -> Iterator[Epoch]:
         """Train from the start with a run seed.
@@ -109,21 +111,30 @@ class Trainer:
         Raises:
             Diverged: A loss was not finite.
         """
+        self._last = None
+        # What is only done at the first step (tracing, compiling) belongs to no epoch.
+        if not self._prepared:
+            self._engine.prepare()
+            self._prepared = True
         reset(self._model, seed)
         for variable, start in zip(
             self._model.optimizer.variables, self._optimizer_start, strict=True
         ):
             variable.assign(start)
-        self._last = None
-        for epoch in range(1, self._recipe.epochs + 1):
-            started = time.perf_counter()
-            loss, accuracy = self._engine.train(self.order(seed, epoch))
-            seconds = time.perf_counter() - started
-            _refuse_infinite(epoch, loss, "training loss")
-            val_loss, val_accuracy = self._engine.evaluate("validation")
-            _refuse_infinite(epoch, val_loss, "validation loss")
-            self._last = Epoch(epoch, loss, accuracy, val_loss, val_accuracy, seconds)
-            yield self._last
+        for number in range(1, self._recipe.epochs + 1):
+            epoch = self._epoch(seed, number)
+            yield epoch
+        self._last = epoch
+
+    def _epoch(self, seed: int, epoch: int) -> Epoch:
+        order = self.order(seed, epoch)
+        started = time.perf_counter()
+        loss, accuracy = self._engine.train(order)
+        seconds = time.perf_counter() - started
+        _refuse_infinite(epoch, loss, "training loss")
+        val_loss, val_accuracy = self._engine.evaluate("validation")
+        _refuse_infinite(epoch, val_loss, "validation loss")
+        return Epoch(epoch, loss, accuracy, val_loss, val_accuracy, seconds)
 
     def order(self, seed: int, epoch: int) -> NDArray[np.int32]:
         """Which images each step of an epoch sees, shape `(steps, batch)`.
@@ -145,7 +156,8 @@ class Trainer:
         Raises:
             Diverged: A loss is not finite.
         """
-        assert self._last is not None
+        if self._last is None:
+            raise RuntimeError("Expected a run that was trained to its end; received none.")
         last = self._last
         test_loss, test_accuracy = self._engine.evaluate("test")
         train_loss, train_accuracy = self._engine.evaluate("train")
@@ -163,52 +175,48 @@ class Trainer:
         }
 
 
-def stored(split: Split, classes: int) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    """Images and labels of a part as a backend keeps them: labels in the shape of the output."""
-    if classes == 2:
-        return split.x, split.y.astype(np.float32)[:, np.newaxis]
-    return split.x, split.y.astype(np.int32)
+def _backend() -> ModuleType:
+    """The module for Keras' backend: its `ENGINE` and its `OPTIMIZERS`."""
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        from ablate.training import tensorflow
+
+        return tensorflow
+    if name == "jax":
+        from ablate.training import jax
+
+        return jax
+    raise Refusal(f"Expected KERAS_BACKEND to be tensorflow or jax; received {name!r}.")
 
 
-def _engine(model: keras.Model, images: Images, recipe: Recipe) -> Engine:
-    backend = keras.backend.backend()
-    parts = {
-        name: stored(getattr(images, name), len(images.classes))
-        for name in ("train", "validation", "test")
-    }
-    if backend == "tensorflow":
-        from ablate.training.tensorflow import TensorFlowEngine
-
-        return TensorFlowEngine(model, parts, scale=images.scale, jit=recipe.jit)
-    if backend == "jax":
-        from ablate.training.jax import JaxEngine
-
-        return JaxEngine(model, parts, scale=images.scale)
-    raise Refusal(f"Expected KERAS_BACKEND to be tensorflow or jax; received {backend!r}.")
-
-
-def _compile(model: keras.Model, recipe: Recipe, classes: int) -> None:
-    units = model.output_shape[-1]
-    expected = 1 if classes == 2 else classes
-    if units != expected:
+def _output_units(model: keras.Model, images: Images) -> int:
+    shape = (None, *images.shape)
+    if not model.built:
+        model.build(shape)
+    output, classes = model.compute_output_shape(shape), len(images.classes)
+    expected = [(None, classes), (None, 1)][: 2 if classes == 2 else 1]
+    if output not in expected:
         raise Refusal(
-            f"Expected a model with {expected} outputs for {classes} classes; received {units}."
+            f"Expected a model with outputs of shape {' or '.join(map(str, expected))} for "
+            f"{classes} classes; received {output}."
         )
-    binary = classes == 2
-    model.compile(
-        optimizer=OPTIMIZERS[recipe.optimizer](learning_rate=recipe.learning_rate),
-        loss=(
-            keras.losses.BinaryCrossentropy()
-            if binary
-            else keras.losses.SparseCategoricalCrossentropy()
-        ),
-        metrics=[
-            keras.metrics.BinaryAccuracy(name="accuracy")
-            if binary
-            else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        ],
-        jit_compile=False,
-    )
+    return int(output[-1])
+
+
+def _targets(labels: NDArray[np.int64], units: int) -> NDArray[np.generic]:
+    """Labels in the shape of the output: a column of 0 and 1 for a single unit."""
+    return labels.astype(np.float32)[:, np.newaxis] if units == 1 else labels.astype(np.int32)
+
+
+def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer, units: int) -> None:
+    if units == 1:
+        loss = keras.losses.BinaryCrossentropy()
+        accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.5)
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy()
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy], jit_compile=False)
+    optimizer.build(model.trainable_variables)
 
 
 def _refuse_infinite(epoch: int, loss: float, what: str) -> None:

@@ -1,0 +1,117 @@
+"""Effects as weights on cell means: which ones a set of cells can estimate, and how."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ablate.analysis.findings import Kind
+from ablate.analysis.measurements import Array
+from ablate.design import Cell
+from ablate.study import Factor, Study
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A difference of cell means.
+
+    Attributes:
+        name: As in `Effect.name`.
+        kind: As in `Effect.kind`.
+        moves: The factors concerned, each with the level that its reference is compared with.
+        weights: What each cell's mean counts, shape `(cells,)`; they sum to 0, and for interactions
+            are on the half-difference scale.
+    """
+
+    name: str
+    kind: Kind
+    moves: tuple[tuple[str, str], ...]
+    weights: Array
+
+
+def contrasts_of(study: Study, cells: Sequence[Cell], *, order: int = 2) -> tuple[Contrast, ...]:
+    """All effects that the cells can estimate: simple, main, interactions up to an order.
+
+    A main effect or an interaction needs cells in which every other factor's levels are equally
+    frequent on all sides, or the other factors would be compared as well. In a fraction of a
+    factorial that holds of effects that are confused with each other; the contrast then estimates
+    their sum.
+    """
+    simple = (_simple(study, cells, move) for move in _moves(study.factors))
+    main = (_averaged(study, cells, (move,)) for move in _moves(study.factors))
+    interactions = (
+        _averaged(study, cells, moves)
+        for size in range(2, order + 1)
+        for factors in itertools.combinations(study.factors, size)
+        for moves in itertools.product(*(_moves((factor,)) for factor in factors))
+    )
+    candidates = itertools.chain(simple, main, interactions)
+    return tuple(contrast for contrast in candidates if contrast is not None)
+
+
+def component_names(study: Study) -> dict[tuple[str, str], str]:
+    """Name of every component by factor and the level that the reference is compared with."""
+    return {move: _name(study, (move,)) for move in _moves(study.factors)}
+
+
+def _moves(factors: Sequence[Factor]) -> Iterator[tuple[str, str]]:
+    return ((factor.name, level) for factor in factors for level in factor.level_names[1:])
+
+
+def _name(study: Study, moves: Sequence[tuple[str, str]]) -> str:
+    two_level = {factor.name for factor in study.factors if len(factor.levels) == 2}
+    return ":".join(
+        factor if factor in two_level else f"{factor}={level}" for factor, level in moves
+    )
+
+
+def _simple(study: Study, cells: Sequence[Cell], move: tuple[str, str]) -> Contrast | None:
+    reference, moved = study.reference, {**study.reference, move[0]: move[1]}
+    levels = [dict(cell.levels) for cell in cells]
+    if reference not in levels or moved not in levels:
+        return None
+    weights = np.zeros(len(cells))
+    weights[levels.index(reference)], weights[levels.index(moved)] = 1.0, -1.0
+    return Contrast(_name(study, (move,)), "simple", (move,), weights)
+
+
+def _averaged(
+    study: Study, cells: Sequence[Cell], moves: tuple[tuple[str, str], ...]
+) -> Contrast | None:
+    """A main effect (one move) or an interaction, averaged over the other factors."""
+    references = study.reference
+    table = {name: np.array([cell[name] for cell in cells]) for name in references}
+    sides: list[tuple[int, Mask]] = []
+    for away in itertools.product((False, True), repeat=len(moves)):
+        mask = np.ones(len(cells), dtype=np.bool_)
+        for (name, level), moved in zip(moves, away, strict=True):
+            mask &= table[name] == (level if moved else references[name])
+        sides.append((-1 if sum(away) % 2 else 1, mask))
+    others = [table[name] for name in references if name not in dict(moves)]
+    if not _balanced([mask for _, mask in sides], others):
+        return None
+    scale = 2.0 ** (1 - len(moves))
+    weights = np.zeros(len(cells))
+    for sign, mask in sides:
+        weights[mask] = sign * scale / mask.sum()
+    return Contrast(_name(study, moves), "main" if len(moves) == 1 else "interaction", moves, weights)
+
+
+def _balanced(sides: Sequence[Mask], others: Sequence[npt.NDArray[np.str_]]) -> bool:
+    """Whether every side has cells, and every other factor's levels are as frequent on each."""
+    sizes = [int(mask.sum()) for mask in sides]
+    if min(sizes) == 0:
+        return False
+    for levels in others:
+        for level in np.unique(levels):
+            shares = [float((levels[mask] == level).mean()) for mask in sides]
+            if not all(math.isclose(share, shares[0]) for share in shares):
+                return False
+    return True

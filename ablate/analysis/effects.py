@@ -1,0 +1,93 @@
+"""Effects with their evidence and verdicts, from measurements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ablate.analysis.contrasts import Contrast, contrasts_of
+from ablate.analysis.estimates import ALPHA, FLIP_LIMIT, Estimates, estimate, smallest_flip_p
+from ablate.analysis.findings import Effect
+from ablate.analysis.measurements import Array, Measurements
+from ablate.analysis.verdicts import VERDICTS, judge
+from ablate.analysis.wording import enumeration
+from ablate.study import Study
+
+KINDS = ("simple", "main", "interaction")
+
+
+def turned(study: Study, responses: Array) -> Array:
+    """The first response turned so that more is better."""
+    return responses if study.response.direction == "higher" else -responses
+
+
+def estimate_contrasts(
+    study: Study, measured: Measurements, contrasts: Sequence[Contrast]
+) -> Estimates:
+    """Estimates of contrasts of the first response, Holm's families being the kinds."""
+    responses = turned(study, measured.responses[study.response.name])
+    return estimate(
+        responses,
+        np.array([contrast.weights for contrast in contrasts]).reshape(-1, len(measured.cells)),
+        paired=measured.paired,
+        families=np.array([KINDS.index(contrast.kind) for contrast in contrasts], dtype=np.int_),
+    )
+
+
+def effects_of(
+    study: Study, measured: Measurements, *, order: int = 2
+) -> tuple[tuple[Contrast, ...], Estimates, tuple[Effect, ...]]:
+    """The effects that the design can estimate, with the contrasts and estimates behind them.
+
+    An effect that the design could estimate, but for which a cell has no complete run, has NaN as
+    its numbers and the reason as its method.
+    """
+    contrasts = contrasts_of(study, measured.cells, order=order)
+    found = estimate_contrasts(study, measured, contrasts)
+    verdicts = judge(found, study.margin)
+    effects = tuple(
+        Effect(
+            name=contrast.name,
+            kind=contrast.kind,
+            estimate=float(found.estimate[place]),
+            low=float(found.low[place]),
+            high=float(found.high[place]),
+            p=float(found.p[place]),
+            p_adjusted=float(found.p_adjusted[place]),
+            n=int(found.n[place]),
+            verdict=None if contrast.kind == "interaction" else VERDICTS[int(verdicts[place])],
+            method=_method(measured, contrast, found, place),
+        )
+        for place, contrast in enumerate(contrasts)
+    )
+    return contrasts, found, effects
+
+
+def _method(measured: Measurements, contrast: Contrast, found: Estimates, place: int) -> str:
+    missing = [
+        cell.name
+        for cell, weight, count in zip(
+            measured.cells, contrast.weights, measured.counts, strict=True
+        )
+        if weight and not count
+    ]
+    if missing:
+        return f"not estimable: no complete run of {enumeration(missing, most=2)}"
+    n = int(found.n[place])
+    if not math.isfinite(found.error[place]):
+        return "estimate only: too few runs for an interval"
+    if not found.blocked[place]:
+        why = "fewer than two seeds in all its cells" if measured.paired else "runs without seeds"
+        return f"Welch-Satterthwaite t, df {found.df[place]:.1f} ({why})"
+    interval = f"paired by seed, t with {n - 1} df"
+    if found.flipped[place]:
+        return f"{interval}; p: exact sign-flip"
+    if n > FLIP_LIMIT:
+        return f"{interval}; p: t"
+    if found.error[place] == 0:
+        return f"{interval}; no spread at all, p: exact sign-flip"
+    smallest = float(smallest_flip_p(n))
+    tail = "" if smallest <= ALPHA else f", since a sign-flip p is {smallest:.3g} at least"
+    return f"{interval}; p: t{tail}"

@@ -1,0 +1,172 @@
+"""The complete runs of a study as arrays, a column a cell; bad tables are refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ablate.design import Cell, cells_of
+from ablate.result import Status
+from ablate.study import Refusal, Study, nearest
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What the complete runs measured.
+
+    Attributes:
+        cells: The cells of the design, then cells that only the runs know.
+        paired: Whether a row is a block (runs that share a seed); else the rows of different cells
+            have nothing to do with each other.
+        responses: For every response an array `(rows, cells)`, NaN where there is no complete run.
+        complete: The complete runs, with the index of their cell in the column `place`.
+        left_out: The other runs, likewise.
+    """
+
+    cells: tuple[Cell, ...]
+    paired: bool
+    responses: Mapping[str, Array]
+    complete: pd.DataFrame
+    left_out: pd.DataFrame
+
+    @property
+    def counts(self) -> npt.NDArray[np.int_]:
+        """Complete runs of each cell, shape `(cells,)`."""
+        return np.bincount(self.complete["place"], minlength=len(self.cells))
+
+
+def measure(runs: pd.DataFrame, study: Study) -> Measurements:
+    """The complete runs of a run table as arrays.
+
+    Args:
+        runs: A row a run: a column a factor, ``seed``, ``status`` and a column a response.
+        study: The study.
+
+    Raises:
+        Refusal: A column is missing, a level is unknown, two runs share cell and seed, a complete
+            run lacks a response, or no run is complete.
+    """
+    _refuse_missing_columns(runs, study)
+    levels = [_levels(runs, study, place) for place in range(len(study.factors))]
+    cells, places = _place(study, list(zip(*levels, strict=True)))
+    placed = runs.assign(place=np.asarray(places, dtype=np.int64)).reset_index(drop=True)
+    _refuse_duplicates(placed, cells)
+    is_complete = (placed["status"].astype(str) == Status.COMPLETE).to_numpy(dtype=bool)
+    complete = placed[is_complete].reset_index(drop=True)
+    if complete.empty:
+        counts = placed["status"].astype(str).value_counts().to_dict()
+        seen = ", ".join(f"{count} {status}" for status, count in counts.items())
+        raise Refusal(f"Expected one or more complete runs; received {seen or 'no run at all'}.")
+    paired = bool(complete["seed"].notna().all())
+    rows = _blocks(complete) if paired else complete.groupby("place").cumcount().to_numpy()
+    responses = {
+        response.name: _grid(complete, response.name, rows=rows, cells=cells)
+        for response in study.responses
+    }
+    left_out = placed[~is_complete].reset_index(drop=True)
+    return Measurements(cells, paired, responses, complete, left_out)
+
+
+def refuse_lone_seeds(runs: pd.DataFrame, study: Study) -> None:
+    """Refuse results in which a seed appears in one cell only, which is a slip or no pairing.
+
+    It is for results from anywhere. A study of this program that is not finished has such seeds
+    rightly, so `analyse` does not ask.
+
+    Raises:
+        Refusal: There is such a seed.
+    """
+    _refuse_missing_columns(runs, study)
+    names = [factor.name for factor in study.factors]
+    seeded = runs.loc[runs["seed"].notna(), [*names, "seed"]].astype(str).drop_duplicates()
+    if len(seeded[names].drop_duplicates()) < 2:
+        return
+    cells_a_seed = seeded["seed"].value_counts()
+    lone = sorted(cells_a_seed.index[cells_a_seed == 1])
+    if lone:
+        row = seeded[seeded["seed"] == lone[0]].iloc[0]
+        where = ", ".join(f"{name}={row[name]}" for name in names)
+        raise Refusal(
+            f"Expected every seed in two or more cells, since runs that share a seed are compared "
+            f"in pairs; seed {lone[0]} appears only in {where}. Correct it, or leave the seeds out "
+            f"if the replicates are not paired."
+        )
+
+
+def _refuse_missing_columns(runs: pd.DataFrame, study: Study) -> None:
+    factors = [factor.name for factor in study.factors]
+    responses = [response.name for response in study.responses]
+    for name in (*factors, "seed", "status", *responses):
+        if name not in runs.columns:
+            kind = "factor" if name in factors else "response" if name in responses else "runs'"
+            raise Refusal(
+                f"Expected a column for the {kind} {name!r}; it is missing."
+                f"{nearest(name, [str(column) for column in runs.columns])}"
+            )
+
+
+def _levels(runs: pd.DataFrame, study: Study, place: int) -> list[str]:
+    factor = study.factors[place]
+    column = runs[factor.name]
+    known = set(factor.level_names)
+    for value in column.unique():
+        if pd.isna(value) or str(value) not in known:
+            raise Refusal(
+                f"Expected a level of the factor {factor.name!r} in its column; received "
+                f"{'nothing' if pd.isna(value) else repr(str(value))}."
+                f"{nearest(str(value), known)}"
+            )
+    return [str(value) for value in column]
+
+
+def _place(
+    study: Study, combinations: Sequence[tuple[str, ...]]
+) -> tuple[tuple[Cell, ...], list[int]]:
+    cells = cells_of(study)
+    index = {tuple(level for _, level in cell.levels): place for place, cell in enumerate(cells)}
+    names = [factor.name for factor in study.factors]
+    places = []
+    for levels in combinations:
+        if levels not in index:
+            index[levels] = len(cells)
+            cells.append(Cell(tuple(zip(names, levels, strict=True))))
+        places.append(index[levels])
+    return tuple(cells), places
+
+
+def _refuse_duplicates(placed: pd.DataFrame, cells: Sequence[Cell]) -> None:
+    seeded = placed[placed["seed"].notna()]
+    twice = seeded[seeded.duplicated(["place", "seed"])]
+    if not twice.empty:
+        row = twice.iloc[0]
+        raise Refusal(
+            f"Expected one run for a cell and a seed; received two or more for "
+            f"{cells[int(row['place'])].name} with seed {row['seed']}."
+        )
+
+
+def _blocks(complete: pd.DataFrame) -> npt.NDArray[np.int_]:
+    # Sorted, so that neither a result nor its rounding depends on the order of the rows.
+    return np.unique(complete["seed"].to_numpy(dtype=np.int64), return_inverse=True)[1]
+
+
+def _grid(
+    complete: pd.DataFrame, response: str, *, rows: npt.NDArray[np.int_], cells: Sequence[Cell]
+) -> Array:
+    values = pd.to_numeric(complete[response], errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        row = complete.iloc[int(bad[0])]
+        raise Refusal(
+            f"Expected a finite number as {response!r} of every complete run; received "
+            f"{row[response]!r} for {cells[int(row['place'])].name}, seed {row['seed']}."
+        )
+    grid = np.full((int(rows.max()) + 1, len(cells)), np.nan)
+    grid[rows, complete["place"].to_numpy()] = values
+    return grid

@@ -1,0 +1,79 @@
+"""How small an effect a study can detect, and how many more seeds would decide a verdict."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+from scipy import optimize, stats
+
+from ablate.analysis.estimates import ALPHA, smallest_flip_p
+
+POWER = 0.8
+MOST_SEEDS = 10_000
+
+
+def smallest_detectable(spread: float, n: int, *, components: int = 1) -> float:
+    """Smallest simple effect that n seeds a cell detect with 80 % power.
+
+    Args:
+        spread: Standard deviation of the response over the seeds of one cell.
+        n: Seeds a cell.
+        components: How many components are tested; the first one that Holm's correction lets pass
+            has to pass at 5 % divided by this.
+
+    Returns:
+        The effect in the unit of the response, NaN for fewer than two seeds. The seeds of two
+        cells are taken to have nothing in common; where they have, smaller effects are detected.
+    """
+    if n < 2:
+        return math.nan
+    return detectable(spread * math.sqrt(2 / n), n - 1, components=components)
+
+
+def detectable(error: float, df: float, *, components: int = 1) -> float:
+    """Smallest effect detected with 80 % power at a standard error with `df` degrees of freedom."""
+    if not (math.isfinite(error) and df > 0):
+        return math.nan
+    return error * _detectable_errors(round(df, 6), components)
+
+
+def further_seeds(  # noqa: PLR0913 -- an estimate is these four numbers
+    estimate: float, error: float, df: float, *, n: int, margin: float, components: int
+) -> int | None:
+    """Seeds beyond n that would likely (in 4 of 5 studies) decide a verdict.
+
+    Estimate and spread are taken to stay as they are. An effect is decided by showing that it is
+    not 0, after Holm's correction, or that it is below the margin, whichever takes fewer seeds.
+
+    Returns:
+        The number; None where the spread is unknown or more than 10,000 would be needed.
+    """
+    if not (math.isfinite(estimate) and math.isfinite(error)):
+        return None
+    total = np.arange(n + 1, MOST_SEEDS + 1)
+    errors = error * np.sqrt(n / total)
+    dfs = df * (total - 1) / (n - 1) if error > 0 else total - 1
+    reserve = stats.t.ppf(POWER, dfs)
+    away_from_none = (stats.t.isf(ALPHA / 2 / components, dfs) + reserve) * errors <= abs(estimate)
+    if error == 0:
+        # Without a spread only the signs are tested.
+        away_from_none &= smallest_flip_p(total) <= ALPHA / components
+    below_margin = (stats.t.isf(ALPHA / 2, dfs) + reserve) * errors <= margin - estimate
+    enough = np.flatnonzero(away_from_none | below_margin)
+    return int(total[enough[0]]) - n if enough.size else None
+
+
+@functools.lru_cache(maxsize=256)
+def _detectable_errors(df: float, components: int) -> float:
+    """The effect as a multiple of its standard error."""
+    critical = stats.t.isf(ALPHA / 2 / components, df)
+    # Averaging over the spread's distribution: SciPy's noncentral t fails for one df.
+    share = (np.arange(4000) + 0.5) / 4000
+    spreads = np.sqrt(stats.chi2.ppf(share, df) / df)
+
+    def shortfall(effect: float) -> float:
+        return float(stats.norm.cdf(effect - critical * spreads).mean()) - POWER
+
+    return float(optimize.brentq(shortfall, 0.0, 10.0 + 10.0 * critical))

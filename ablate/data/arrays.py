@@ -1,0 +1,127 @@
+"""Images that come as four arrays: checked, and made into the parts of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablate.data.images import Images, Split
+from ablate.data.split import stratified
+from ablate.study import Refusal
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+SHARES = {"train": 0.8, "validation": 0.2}
+"""How the training arrays are shared out; the test arrays stay what they are."""
+
+
+def from_arrays(
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    classes: Sequence[str] | None = None,
+    split_seed: int,
+) -> Images:
+    """Images whose test part is `x_test`, and whose validation part comes out of `x_train`.
+
+    Args:
+        arrays: `x_train` and `x_test`, uint8 from 0 to 255 or floats from 0 to 1, shape
+            `(images, height, width)` or `(images, height, width, channels)`; `y_train` and
+            `y_test`, integers from 0 up, shape `(images,)` or `(images, 1)`.
+        classes: Names of the classes; None: their numbers.
+        split_seed: Seed of the validation part.
+
+    Raises:
+        Refusal: An array is not what it should be, or a class has too few images.
+    """
+    x_train, x_test = (_images(name, arrays[name]) for name in ("x_train", "x_test"))
+    y_train, y_test = (_labels(name, arrays[name]) for name in ("y_train", "y_test"))
+    for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
+        if len(x) != len(y):
+            raise Refusal(
+                f"Expected as many labels as images; received {len(x)} in x_{part} and {len(y)} "
+                f"in y_{part}."
+            )
+    if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
+        raise Refusal(
+            f"Expected x_train and x_test alike; received {x_train.dtype} of shape "
+            f"{x_train.shape[1:]} and {x_test.dtype} of shape {x_test.shape[1:]} an image."
+        )
+    names = _class_names(y_train, classes)
+    if y_test.max() >= len(names):
+        raise Refusal(
+            f"Expected y_test within the labels of y_train, 0 to {len(names) - 1}; received "
+            f"{y_test.max()}."
+        )
+    parts = stratified(y_train, SHARES, split_seed=split_seed)
+    split = {name: Split(x_train[chosen], y_train[chosen]) for name, chosen in parts.items()}
+    scale = 1 / 255 if x_train.dtype == np.uint8 else 1.0
+    return Images(test=Split(x_test, y_test), classes=names, scale=scale, **split)
+
+
+def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
+    """The images as uint8 or float32 with an axis for channels."""
+    if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
+        raise Refusal(
+            f"Expected {name} as uint8 from 0 to 255 or floats from 0 to 1; received {x.dtype}."
+        )
+    if x.ndim not in (3, 4):
+        raise Refusal(
+            f"Expected {name} of shape (images, height, width) or (images, height, width, "
+            f"channels); received {x.shape}."
+        )
+    if x.size == 0:
+        raise Refusal(f"Expected images in {name}; received shape {x.shape}.")
+    if x.dtype != np.uint8:
+        _check_floats(name, x)
+        x = x.astype(np.float32, copy=False)
+    return x[..., np.newaxis] if x.ndim == 3 else x
+
+
+def _check_floats(name: str, x: NDArray[np.floating[Any]]) -> None:
+    bad = ~np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+    if bad.any():
+        raise Refusal(
+            f"Expected finite values in {name}; {bad.sum()} of {len(x)} images hold NaN or "
+            f"infinity, the first at index {bad.argmax()}."
+        )
+    low, high = x.min(), x.max()
+    if low < 0 or high > 1:
+        raise Refusal(
+            f"Expected floats from 0 to 1 in {name}; received {low:g} to {high:g}. Rescale them, "
+            f"or store uint8 from 0 to 255."
+        )
+
+
+def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
+    """The labels as int64 of one axis."""
+    if not np.issubdtype(y.dtype, np.integer):
+        raise Refusal(f"Expected whole numbers in {name}; received {y.dtype}.")
+    if y.ndim != 1 and y.shape[1:] != (1,):
+        raise Refusal(f"Expected {name} of shape (images,) or (images, 1); received {y.shape}.")
+    if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
+        raise Refusal(
+            f"Expected labels from 0 up in {name}; received {y.min()} to {y.max()}, the first of "
+            f"them wrong at index {((y < 0) | (y > np.iinfo(np.int64).max)).argmax()}."
+        )
+    return y.reshape(-1).astype(np.int64)
+
+
+def _class_names(y: NDArray[np.int64], classes: Sequence[str] | None) -> tuple[str, ...]:
+    """A name for each class, once the labels are known to count them without a gap."""
+    present = np.unique(y)
+    expected = len(present) if classes is None else len(classes)
+    if len(present) == expected and present[-1] == expected - 1:
+        return tuple(str(label) for label in present) if classes is None else tuple(classes)
+    if classes is not None and present[-1] >= expected:
+        raise Refusal(
+            f"Expected y_train within 0 to {expected - 1}; received {present[-1]}, the first at "
+            f"index {(y >= expected).argmax()}."
+        )
+    missing = np.setdiff1d(np.arange(expected), present)[0]
+    raise Refusal(
+        f"Expected every label from 0 to {max(expected - 1, int(present[-1]))} in y_train; "
+        f"received no image of class {missing}. Labels count the classes from 0 without a gap."
+    )

@@ -1,0 +1,1 @@
+"""What people read of a study: tables, figures and pages, rebuilt at any time without Keras."""

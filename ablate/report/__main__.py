@@ -1,0 +1,209 @@
+"""The command `python -m ablate.report`: a report from the store, or from a CSV file."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+
+from ablate.analysis.findings import Analysis
+from ablate.report.anywhere import MARGIN, Request, read_results
+from ablate.report.page import answer_lines, write_report
+from ablate.report.table import COMPLETE
+from ablate.store.folder import StudyFolder
+from ablate.study import Refusal, nearest
+
+USAGE = """\
+Reports of ablation studies, rebuilt at any time; nothing is trained.
+
+  python -m ablate.report study=NAME          a study that python -m ablate has run: runs/NAME/
+  python -m ablate.report runs=results.csv factors=[a,b] response=accuracy
+                                              results from anywhere, a row a run
+
+With runs=, as needed:
+  seed=seed              column of the run seed: runs that share it are compared in pairs
+  reference={a: present} reference level of a factor; else present, else the first in the file
+  direction=higher       or lower, whichever is better
+  margin=0.01            loss of the response that is too small to matter, in its unit
+  name=mine              names the report: reports/mine/; else named after the file
+"""
+STORED = ("study",)
+ANYWHERE = (
+    "runs",
+    "factors",
+    "response",
+    "seed",
+    "reference",
+    "direction",
+    "margin",
+    "name",
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write a report, print its first lines and where it lies.
+
+    Args:
+        arguments: Such as ``study=xyz``; those of the command line if None.
+
+    Raises:
+        SystemExit: Always: 0 if all runs are complete, 1 if some are not, 2 if refused.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or {"-h", "--help"} & set(given):
+        print(USAGE, end="")
+        raise SystemExit(0 if given else 2)
+    try:
+        values = parse(given)
+        code = _stored(values) if "study" in values else _anywhere(values, given)
+    except Refusal as error:
+        print(f"ablate: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+    raise SystemExit(code)
+
+
+def parse(arguments: Sequence[str]) -> dict[str, Any]:
+    """The arguments by key, read as Hydra reads overrides.
+
+    Raises:
+        Refusal: One is no key=value, unknown, given twice, or of the other kind of report.
+    """
+    parser = OverridesParser.create()
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        override = _override(parser, argument)
+        key = override.key_or_group
+        if key not in (*STORED, *ANYWHERE):
+            raise Refusal(f"Unknown argument {key!r}.{nearest(key, (*STORED, *ANYWHERE))}")
+        if key in values:
+            raise Refusal(f"Expected {key} once; received it twice.")
+        values[key] = override.value()
+    if "study" in values and len(values) > 1:
+        other = next(key for key in values if key != "study")
+        raise Refusal(f"Expected study=NAME alone; received {other} as well.")
+    for key in () if "study" in values else ("runs", "factors", "response"):
+        if key not in values:
+            raise Refusal(f"Expected {key}=..., or study=NAME alone; received {_said(values)}.")
+    return values
+
+
+def _override(parser: OverridesParser, argument: str) -> Override:
+    try:
+        override = parser.parse_override(argument)
+    except HydraException as error:
+        reason = " ".join(str(error).split("\n")[0].split())
+        raise Refusal(f"Expected key=value; received {argument!r} ({reason}).") from None
+    plain = override.type is OverrideType.CHANGE and override.package is None
+    if not plain or override.is_sweep_override():
+        raise Refusal(f"Expected key=value with one value; received {argument!r}.")
+    return override
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    return " and ".join(values) or "nothing"
+
+
+def _stored(values: Mapping[str, Any]) -> int:
+    name = _slug(_text(values, "study"), "study")
+    record = StudyFolder(Path("runs") / name).read_study()
+    folder = Path("reports") / name
+    analysis = write_report(
+        folder,
+        study=record.study,
+        runs=record.runs,
+        histories=record.histories,
+        provenance=record.provenance,
+        held_constant=record.held_constant,
+        chance=record.chance,
+    )
+    _show(analysis, folder)
+    return 0 if (record.runs["status"] == COMPLETE).all() else 1
+
+
+def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
+    request = _request(values)
+    study, runs = read_results(request)
+    folder = Path("reports") / request.name
+    analysis = write_report(
+        folder,
+        study=study,
+        runs=runs,
+        histories=None,
+        provenance={"runs": request.runs.name},
+        held_constant={},
+        commands=[shlex.join(["python", "-m", "ablate.report", *given])],
+    )
+    _show(analysis, folder)
+    return 0 if (runs["status"] == COMPLETE).all() else 1
+
+
+def _request(values: Mapping[str, Any]) -> Request:
+    factors = values["factors"]
+    names = factors if isinstance(factors, list) else [factors]
+    reference = values.get("reference", {})
+    if not isinstance(reference, dict):
+        raise Refusal(f"Expected reference={{factor: level}}; received {reference!r}.")
+    factors = tuple(_word(name, "factors") for name in names)
+    if not factors:
+        raise Refusal("Expected factors=[a,b], the columns to compare; received none.")
+    for name in reference:
+        if str(name) not in factors:
+            raise Refusal(f"No factor {name!r} for a reference level.{nearest(str(name), factors)}")
+    path = Path(_text(values, "runs"))
+    return Request(
+        runs=path,
+        factors=factors,
+        response=_text(values, "response"),
+        name=_slug(_text(values, "name") if "name" in values else path.stem, "name"),
+        seed=_text(values, "seed") if values.get("seed") is not None else "",
+        reference={str(name): level for name, level in reference.items()},
+        direction=_text(values, "direction") if "direction" in values else "higher",
+        margin=_margin(values.get("margin", MARGIN)),
+    )
+
+
+def _margin(value: object) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
+        raise Refusal(
+            f"Expected margin to be a number above 0, in the unit of the response; received "
+            f"{value!r}."
+        )
+    return float(value)
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    return _word(values[key], key)
+
+
+def _word(value: object, key: str) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value):
+        return str(value)
+    raise Refusal(f"Expected {key} to be a word; received {value!r}.")
+
+
+def _slug(name: str, key: str) -> str:
+    """A name that is safe as that of a folder."""
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII):
+        raise Refusal(
+            f"Expected {key} of letters, digits, '.', '_' and '-', since it names a folder; "
+            f"received {name!r}."
+        )
+    return name
+
+
+def _show(analysis: Analysis, folder: Path) -> None:
+    for line in answer_lines(analysis):
+        print(line)
+    print(f"Report: {folder / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

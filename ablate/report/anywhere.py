@@ -1,0 +1,248 @@
+"""Results from anywhere: a CSV file of some other program's runs, read as a study."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablate.design import Cell
+from ablate.report.table import COMPLETE
+from ablate.store.folder import COSTS
+from ablate.study import RESPONSES, Direction, Factor, Level, Refusal, Response, Study, nearest
+
+TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
+    "false": "absent",
+    "no": "absent",
+    "off": "absent",
+    "n": "absent",
+}
+OWN_COLUMNS = {"cell", "seed", "status", "error", "n", "n_planned", "mlflow_run_id", *COSTS} | {
+    "difference",
+    "difference_low",
+    "difference_high",
+}
+MARGIN = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to read from a CSV file.
+
+    Attributes:
+        runs: The file: a row a run.
+        factors: Columns that hold a level each.
+        response: Column that holds the number by which a run is judged.
+        name: Name of the study.
+        seed: Column of the run seed, by which runs are compared in pairs; none if empty.
+        reference: Reference level by factor, where it is not to be guessed.
+        direction: Whether ``higher`` or ``lower`` is better.
+        margin: Loss of the response that is too small to matter.
+    """
+
+    runs: Path
+    factors: tuple[str, ...]
+    response: str
+    name: str
+    seed: str = ""
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    direction: Direction = "higher"
+    margin: float = MARGIN
+
+
+def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
+    """The study that a CSV file holds, and its run table.
+
+    Levels are words as they stand in the file; true, yes and on count as ``present``, their
+    opposites as ``absent``. The reference level is the one asked for, else ``present``, else the
+    one seen first. Columns `status`, `error` and those of costs are taken over where there are
+    such; without `status` every row is a complete run.
+
+    Raises:
+        Refusal: The file does not hold what the request asks of it.
+    """
+    table = _table(request)
+    levels = {name: _words(table[name]) for name in request.factors}
+    status = table["status"].str.strip() if "status" in table else pd.Series(COMPLETE, table.index)
+    complete = status == COMPLETE
+    if not complete.any():
+        raise Refusal(
+            f"Expected one or more complete runs in {request.runs}; received {len(table)} rows, "
+            f"none with status {COMPLETE}."
+        )
+    values = _numbers(table, request.response, complete, request)
+    factors = tuple(_factor(name, levels[name], request) for name in request.factors)
+    runs = pd.DataFrame(levels)
+    cells = [
+        Cell(tuple(zip(runs.columns, row, strict=True))).slug
+        for row in runs.itertuples(index=False, name=None)
+    ]
+    runs.insert(0, "cell", cells)
+    runs["seed"] = _seeds(table, request)
+    runs["status"] = status
+    runs["error"] = table.get("error", "")
+    runs[request.response] = values
+    for name in set(COSTS) & set(table.columns) - {request.response}:
+        runs[name] = pd.to_numeric(table[name], errors="coerce").astype(float)
+    _refuse_duplicates(runs, request)
+    study = Study(
+        name=request.name,
+        factors=factors,
+        replicates=int(runs["cell"].value_counts().max()),
+        margin=request.margin,
+        responses=(_response(request, values),),
+        question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
+    )
+    return study, runs
+
+
+def _table(request: Request) -> pd.DataFrame:
+    """The file as words, with every column that the request names."""
+    try:
+        table = pd.read_csv(request.runs, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise Refusal(_missing_file(request.runs)) from None
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise Refusal(f"Cannot read {request.runs} as CSV: {error}.".replace("\n", " ")) from None
+    if table.empty:
+        raise Refusal(f"Expected a row a run in {request.runs}; received no row.")
+    for name, count in Counter(request.factors).items():
+        if count > 1:
+            raise Refusal(f"Expected every factor once; received {name!r} {count} times.")
+    wanted = (*request.factors, request.response, *((request.seed,) if request.seed else ()))
+    for name in wanted:
+        if name not in table.columns:
+            raise Refusal(
+                f"{request.runs} has no column {name!r}.{nearest(name, map(str, table.columns))}"
+            )
+    for name in request.factors:
+        if name in OWN_COLUMNS or name in (request.response, request.seed):
+            raise Refusal(
+                f"Expected a factor's column not to be called {name!r}, which reports use for "
+                f"something else; rename it in {request.runs}."
+            )
+    return table
+
+
+def _missing_file(path: Path) -> str:
+    folder = path.parent
+    beside = [file.name for file in folder.glob("*.csv")] if folder.is_dir() else []
+    return f"No file {path}." + (nearest(path.name, beside) if beside else "")
+
+
+def _words(column: pd.Series) -> pd.Series:
+    words = column.str.strip()
+    empty = words == ""
+    if empty.any():
+        raise Refusal(
+            f"Expected a level in every row of column {column.name!r}; row {_row(empty)} is empty."
+        )
+    known = {word: TRUTH.get(word.lower()) for word in words.unique()}
+    if set(known.values()) in ({"present", "absent"}, {"present"}, {"absent"}) and len(
+        set(known.values())
+    ) == len(known):
+        return words.map(known)
+    return words
+
+
+def _numbers(table: pd.DataFrame, name: str, complete: pd.Series, request: Request) -> pd.Series:
+    """A response as numbers: finite in every complete run, NaN in others."""
+    values = pd.to_numeric(table[name].str.strip(), errors="coerce").astype(float)
+    bad = complete & ~values.map(math.isfinite)
+    if bad.any():
+        row = bad.idxmax()
+        raise Refusal(
+            f"Expected a finite number in column {name!r} of every complete run; row "
+            f"{_row(bad)} of {request.runs} holds {table[name][row]!r}. A run that failed "
+            f"is left out, or has another status than {COMPLETE} in a column `status`."
+        )
+    return values.where(complete)
+
+
+def _row(found: pd.Series) -> int:
+    """The first row that is found, counted as a spreadsheet does: the heading is row 1."""
+    return int(found.to_numpy().argmax()) + 2
+
+
+def _factor(name: str, words: pd.Series, request: Request) -> Factor:
+    seen = list(dict.fromkeys(words))
+    if len(seen) < 2:
+        raise Refusal(
+            f"Factor {name!r} needs two or more distinct levels; {request.runs} holds only "
+            f"{seen[0]!r}."
+        )
+    reference = "present" if "present" in seen else seen[0]
+    if name in request.reference:
+        reference = _asked(name, request.reference[name], seen)
+    seen.sort(key=lambda word: word != reference)
+    return Factor(name, tuple(Level(word) for word in seen))
+
+
+def _asked(name: str, asked: Any, seen: Sequence[str]) -> str:
+    """The level that a request means, which may have been read as a number or truth value."""
+    text = str(asked).lower() if isinstance(asked, bool) else str(asked)
+    for word in (text, TRUTH.get(text.lower(), text)):
+        if word in seen:
+            return word
+    if isinstance(asked, int | float) and not isinstance(asked, bool):
+        equal = [word for word in seen if _as_number(word) == asked]
+        if len(equal) == 1:
+            return equal[0]
+    raise Refusal(f"Factor {name!r} has no level {text!r}.{nearest(text, seen)}")
+
+
+def _as_number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
+def _seeds(table: pd.DataFrame, request: Request) -> pd.Series:
+    if not request.seed:
+        return pd.Series(pd.NA, table.index, dtype="Int64")
+    words = table[request.seed].str.strip()
+    bad = ~words.str.fullmatch(r"\d{1,18}(\.0+)?")
+    if bad.any():
+        raise Refusal(
+            f"Expected a whole number of 0 or more in column {request.seed!r}; row {_row(bad)} of "
+            f"{request.runs} holds {words[bad.idxmax()]!r}."
+        )
+    return words.str.partition(".")[0].astype("int64").astype("Int64")
+
+
+def _refuse_duplicates(runs: pd.DataFrame, request: Request) -> None:
+    """With seeds, a run is one of a pair: never twice in a cell, never in one cell alone."""
+    if not request.seed:
+        return
+    twice = runs.duplicated(["cell", "seed"])
+    if twice.any():
+        first = runs[twice].iloc[0]
+        raise Refusal(
+            f"Expected one run a cell and seed; seed {first['seed']} of {first['cell']} stands in "
+            f"{request.runs} more than once (again in row {_row(twice)}). "
+            f"Leave out seed={request.seed} if these are replicates without pairs."
+        )
+    cells = runs.groupby("seed")["cell"].nunique()
+    alone = cells[cells == 1]
+    if runs["cell"].nunique() > 1 and len(alone):
+        seed = int(alone.index[0])
+        cell = runs.loc[runs["seed"] == seed, "cell"].iloc[0]
+        raise Refusal(
+            f"Expected every seed in two or more cells, to compare runs in pairs; seed {seed} "
+            f"appears in {cell} alone. Leave out seed={request.seed} if runs are not paired."
+        )
+
+
+def _response(request: Request, values: pd.Series) -> Response:
+    """The response; accuracies between 0 and 1 are shown in percent."""
+    known = RESPONSES.get(request.response)
+    inside = bool(values.dropna().between(0, 1).all())
+    accuracy = request.response.lower().endswith("accuracy") and inside
+    unit = known.unit if known and (known.unit != "fraction" or inside) else ""
+    return Response(request.response, request.direction, "fraction" if accuracy else unit)

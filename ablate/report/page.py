@@ -1,0 +1,277 @@
+"""The report of a study: the pages people read and the files programs read, in one folder."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from ablate import __version__
+from ablate.analysis.analyse import analyse
+from ablate.analysis.findings import Analysis, Caveat
+from ablate.report import record, table, wording
+from ablate.report.figure import Picture, pictures
+from ablate.report.table import COMPLETE
+from ablate.report.wording import NO_BREAK, one_line, sentence
+from ablate.study import Study
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+FIGURE_NAMES = ("grid", "effects", "learning_curves", "cost")
+MOST_UNFINISHED = 40
+
+LAST_LATIN = "\u024f"
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": "$-$",
+    "–": "--",
+    "—": "---",
+    "×": r"$\times$",
+    "✓": r"$\checkmark$",
+    "●": r"$\bullet$",
+    "○": r"$\circ$",
+    "†": r"\dag{}",
+    "…": r"\dots{}",
+    "±": r"$\pm$",
+    "’": "'",
+    NO_BREAK: "~",
+    "[": "{[}",
+    "]": "{]}",
+}
+
+
+def write_report(  # noqa: PLR0913 -- the contract between the rooms names each of these
+    folder: Path,
+    *,
+    study: Study,
+    runs: pd.DataFrame,
+    histories: pd.DataFrame | None,
+    provenance: Mapping[str, str],
+    held_constant: Mapping[str, str],
+    chance: float | None = None,
+    commands: Sequence[str] = (),
+) -> Analysis:
+    """Analyse a study and write all files of its report; equal input gives equal bytes.
+
+    Args:
+        folder: Where to write, such as `reports/<study>`; made if it is not there.
+        study: The study.
+        runs: A row a run, complete or not.
+        histories: A row an epoch; None where unknown.
+        provenance: Versions, commit, device and the like.
+        held_constant: What no cell changes, with its value.
+        chance: The first response of always guessing; None where unknown.
+        commands: How to make the report again; those of a study run by this program if empty.
+
+    Returns:
+        What the report says.
+    """
+    if (runs["status"] == COMPLETE).any():
+        analysis = analyse(
+            runs, study, histories=histories, held_constant=held_constant, chance=chance
+        )
+    else:
+        analysis = _without_results(study, runs)
+    drawn = pictures(analysis, runs=runs, histories=histories)
+    content = {
+        **_content(analysis, runs),
+        "pictures": {picture.name: picture for picture in drawn},
+        "provenance": {one_line(key): one_line(text) for key, text in provenance.items()},
+        "held_constant": {one_line(key): one_line(text) for key, text in held_constant.items()},
+        "commands": [one_line(command) for command in commands or _commands(study, provenance)],
+        "version": __version__,
+    }
+    _write_files(
+        folder,
+        {
+            "runs.csv": record.runs_csv(study, runs),
+            "cells.csv": record.cells_csv(analysis),
+            "effects.csv": record.effects_csv(analysis),
+            "report.json": record.report_json(
+                analysis,
+                runs=runs,
+                provenance=provenance,
+                held_constant=held_constant,
+                chance=chance,
+            ),
+            "report.md": _render("report.md", content),
+            "report.tex": _render("report.tex", content),
+            "index.html": _render("index.html", content),
+        },
+        drawn,
+    )
+    return analysis
+
+
+def answer_lines(analysis: Analysis) -> list[str]:
+    """The first lines of the report as plain text, for a terminal."""
+    simplest = [] if analysis.simplest is None else [sentence(analysis.simplest.sentence)]
+    return [*simplest, *(f"  {claim.sentence}" for claim in table.claims(analysis))]
+
+
+def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
+    """What the templates show of an analysis."""
+    study, scale = analysis.study, wording.scale_of(analysis.study)
+    caveats = [
+        Caveat(one_line(item.title), sentence(item.evidence), item.serious)
+        for item in analysis.caveats
+    ]
+    groups = table.unfinished(analysis, runs)
+    complete = int((runs["status"] == COMPLETE).sum())
+    return {
+        "study": study,
+        "title": one_line(study.name),
+        "label": re.sub(r"[^A-Za-z0-9]+", "-", study.name),
+        "question": one_line(study.question),
+        "scale": scale,
+        "margin": scale.size(study.margin),
+        "better": study.response.direction,
+        "complete": complete,
+        "total": len(runs),
+        "simplest": None if analysis.simplest is None else sentence(analysis.simplest.sentence),
+        "claims": table.claims(analysis),
+        "limits": table.limits(analysis),
+        "serious": [item for item in caveats if item.serious],
+        "caveats": [item for item in caveats if not item.serious],
+        "grid": table.grid(analysis),
+        "unfinished": groups[:MOST_UNFINISHED],
+        "unfinished_more": max(0, len(groups) - MOST_UNFINISHED),
+        "effects": table.effect_rows(analysis, interactions=False),
+        "interactions": table.effect_rows(analysis, interactions=True),
+        "attribution": table.ranked_parts(analysis),
+        "path": table.path_steps(analysis),
+        "methods": sorted({effect.method for effect in analysis.effects}),
+    }
+
+
+def _without_results(study: Study, runs: pd.DataFrame) -> Analysis:
+    """What there is to say of a study none of whose runs is complete."""
+    names = [factor.name for factor in study.factors]
+    cells = runs[["cell", *names]].drop_duplicates("cell").reset_index(drop=True)
+    planned = runs.groupby("cell", sort=False).size()
+    columns = [f"{item.name}_{end}" for item in study.responses for end in ("mean", "low", "high")]
+    columns += ["difference", "difference_low", "difference_high"]
+    columns += ["parameters", "macs", "train_seconds"]
+    cells = cells.assign(
+        n=0, n_planned=cells["cell"].map(planned), **dict.fromkeys(columns, math.nan)
+    )
+    caveat = Caveat(
+        "No complete run",
+        f"None of the {len(runs)} runs is complete, so nothing can be said of any part.",
+        serious=True,
+    )
+    return Analysis(study, cells, (), (), None, (caveat,), math.nan)
+
+
+def _commands(study: Study, provenance: Mapping[str, str]) -> list[str]:
+    name = shlex.quote(f"study={study.name}")
+    return [
+        provenance.get("command", f"python -m ablate --multirun {name}"),
+        f"python -m ablate.report {name}",
+    ]
+
+
+def _render(template: str, content: Mapping[str, Any]) -> str:
+    return _environment(template).get_template(template).render(content)
+
+
+def _environment(template: str) -> jinja2.Environment:
+    """Where templates are found; whatever a template inserts is escaped for its language."""
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    shared: dict[str, Any] = {
+        "loader": loader,
+        "undefined": jinja2.StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "keep_trailing_newline": True,
+    }
+    if template.endswith(".html"):
+        environment = jinja2.Environment(autoescape=True, **shared)
+        environment.filters["drawing"] = _drawing
+        return environment
+    if template.endswith(".tex"):
+        return jinja2.Environment(
+            finalize=latex,
+            variable_start_string="<<",
+            variable_end_string=">>",
+            block_start_string="<%",
+            block_end_string="%>",
+            comment_start_string="<#",
+            comment_end_string="#>",
+            **shared,
+        )
+    environment = jinja2.Environment(finalize=markdown, **shared)
+    environment.filters["code"] = _code
+    return environment
+
+
+def latex(value: object) -> str:
+    """Text for LaTeX in which no character of it is a command."""
+    if isinstance(value, Markup):
+        return str(value)
+    return "".join(_latex_letter(letter) for letter in one_line(value))
+
+
+def _latex_letter(letter: str) -> str:
+    # pdfTeX stops at a letter that its fonts lack, such as an emoji in the name of a level.
+    return _LATEX.get(letter) or (letter if letter <= LAST_LATIN else f"U+{ord(letter):04X}")
+
+
+def markdown(value: object) -> str:
+    """Text for Markdown in which no character of it is markup."""
+    if isinstance(value, Markup):
+        return str(value)
+    text = re.sub(r"([\\`*_{}\[\]#|~$!])", r"\\\1", one_line(value))
+    return (
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    )
+
+
+def _code(value: object) -> Markup:
+    """A command in Markdown, as a line of an indented block."""
+    return Markup("    " + one_line(value))
+
+
+def _drawing(picture: Picture) -> Markup:
+    """A figure that was drawn here, whose labels matplotlib has escaped."""
+    return Markup(picture.svg)
+
+
+def _write_files(folder: Path, texts: Mapping[str, str], drawn: Sequence[Picture]) -> None:
+    """Each file appears whole or not at all; the page, which shows them all, comes last."""
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    for picture in drawn:
+        prologue = '<?xml version="1.0" encoding="utf-8"?>\n'
+        _write(figures / f"{picture.name}.svg", (prologue + picture.svg).encode())
+        _write(figures / f"{picture.name}.png", picture.png)
+    for name in set(FIGURE_NAMES) - {picture.name for picture in drawn}:
+        for ending in ("svg", "png"):
+            (figures / f"{name}.{ending}").unlink(missing_ok=True)
+    for name, text in texts.items():
+        _write(folder / name, text.encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)

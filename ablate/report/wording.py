@@ -1,0 +1,164 @@
+"""How numbers and names are written for people; files for programs hold them unrounded."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ablate.study import Study
+
+MISSING = "—"
+MINUS = "−"
+NO_BREAK = "\u00a0"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How the numbers of one response are written.
+
+    Attributes:
+        title: The response in words, such as ``test accuracy``.
+        factor: What a stored number is multiplied with: 100 for fractions.
+        digits: Decimals shown.
+        unit: Written after a value, such as ``%``.
+        difference_unit: Written after a difference, such as ``points``.
+    """
+
+    title: str
+    factor: float
+    digits: int
+    unit: str
+    difference_unit: str
+
+    def number(self, value: float) -> str:
+        """A value without its unit."""
+        return decimal(value * self.factor, self.digits)
+
+    def value(self, value: float) -> str:
+        """A value with its unit."""
+        return _with_unit(self.number(value), self.unit)
+
+    def signed(self, difference: float) -> str:
+        """A difference with its sign and without its unit."""
+        return decimal(difference * self.factor, self.digits, sign=True)
+
+    def size(self, difference: float) -> str:
+        """The size of a difference with its unit."""
+        return _with_unit(self.number(difference), self.difference_unit)
+
+    def interval(self, low: float, high: float) -> str:
+        """Both ends of an interval of values."""
+        return _interval(self.number(low), self.number(high))
+
+    def signed_interval(self, low: float, high: float) -> str:
+        """Both ends of an interval of differences."""
+        return _interval(self.signed(low), self.signed(high))
+
+
+def scale_of(study: Study, index: int = 0) -> Scale:
+    """The scale of one of a study's responses; decimals enough to see a tenth of the margin."""
+    response = study.responses[index]
+    factor = 100.0 if response.unit == "fraction" else 1.0
+    unit, difference_unit = {
+        "fraction": ("%", "points"),
+        "seconds": ("s", "s"),
+    }.get(response.unit, (response.unit, response.unit))
+    digits = 2 if response.unit in ("fraction", "seconds") else 4
+    if index == 0:
+        digits = min(8, max(0, 2 - math.ceil(math.log10(study.margin * factor))))
+    return Scale(one_line(response.name.replace("_", " ")), factor, digits, unit, difference_unit)
+
+
+def decimal(value: float, digits: int, *, sign: bool = False) -> str:
+    """A number with fixed decimals, thousands set apart and a true minus; a dash for NaN."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:{'+' if sign else ''},.{digits}f}"
+    if not any(digit in text for digit in "123456789"):
+        # A zero that rounding left has no sign.
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def count(value: float) -> str:
+    """A whole number with its thousands set apart."""
+    return decimal(value, 0)
+
+
+def short_count(value: float) -> str:
+    """A large number to three digits with k, M, G or T."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if abs(value) < 1000:
+        return f"{value:.3g}"
+    power = min(4, int(math.log10(abs(value)) / 3))
+    if abs(value) / 1000**power >= 999.5 and power < 4:
+        power += 1
+    scaled = value / 1000**power
+    return f"{scaled:.{max(0, 2 - int(math.log10(abs(scaled))))}f} {'kMGT'[power - 1]}"
+
+
+def tick_count(value: float) -> str:
+    """A large round number beside an axis, such as ``2.5 M``."""
+    return (
+        re.sub(r"\.?0+(?= )", "", short_count(value))
+        if "." in short_count(value)
+        else short_count(value)
+    )
+
+
+def seconds(value: float) -> str:
+    """A duration in seconds to about three digits."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return decimal(value, 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0)
+
+
+def p_value(value: float) -> str:
+    """A p value; never rounded to 0."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def one_line(text: object, limit: int = 0) -> str:
+    """Text from outside without line breaks and control characters, cut at a limit if given.
+
+    Control characters are not allowed in XML, hence in no SVG, and direction marks could turn the
+    text around them.
+    """
+    plain = "".join(
+        letter if letter.isprintable() or letter == NO_BREAK else " " for letter in str(text)
+    )
+    line = re.sub(" +", " ", plain).strip()
+    return line if not limit or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def sentence(text: str) -> str:
+    """A sentence on one line, numbers not to be parted from their unit by a line break."""
+    return re.sub(r"(?<=\d) (?=(?:%|points?|s)(?!\w))", NO_BREAK, one_line(text))
+
+
+def describe(study: Study, levels: Mapping[str, str]) -> str:
+    """A cell by how it differs from the full model, such as ``no residual, norm=none``."""
+    moved = [
+        _moved(factor.name, str(levels[factor.name]))
+        for factor in study.factors
+        if levels[factor.name] != factor.reference.name
+    ]
+    return one_line(", ".join(moved)) or "full model"
+
+
+def _moved(factor: str, level: str) -> str:
+    words = {"absent": f"no {factor}", "present": f"with {factor}"}
+    return words.get(level, f"{factor}={level}")
+
+
+def _with_unit(number: str, unit: str) -> str:
+    return f"{number}{NO_BREAK}{unit}" if unit and number != MISSING else number
+
+
+def _interval(low: str, high: str) -> str:
+    return MISSING if MISSING in (low, high) else f"[{low}, {high}]"

@@ -1,0 +1,114 @@
+"""JAX: an epoch is one `lax.scan` over Keras' stateless training step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+EVALUATION_BATCH = 256
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+
+State = tuple[list[jax.Array], ...]
+Logs = dict[str, jax.Array]
+
+
+class JaxEngine:
+    """Keras' own `train_step` and `test_step` as pure functions of a state.
+
+    The state are lists of arrays in the order of `_variables`; it is read from the model before a
+    call and written back after it.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        parts: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        *,
+        batch: int,
+        scale: float,
+        jit: bool,
+    ) -> None:
+        """`jit` is for TensorFlow: JAX always compiles."""
+        self._model, self._scale, self._parts = model, scale, parts
+        self._train_images = tuple(jnp.asarray(array) for array in parts["train"])
+        self._order_shape = (len(parts["train"][0]) // batch, batch)
+        self._train: Any = jax.jit(self._epoch)
+        self._test = jax.jit(self._batch)
+
+    def prepare(self) -> None:
+        """Compile the epoch, and the evaluation of a validation batch of each size."""
+        x, y = self._train_images
+        # Keras makes the variables of a metric at its first update, which must not be a traced one.
+        units = self._model.compute_output_shape((1, *x.shape[1:]))
+        self._model.compute_metrics(None, y[:1], jnp.zeros(units))
+        order = jnp.zeros(self._order_shape, np.int32)
+        self._train = self._train.lower(self._state(4), x, y, order).compile()
+        for batch in {len(x): (x, y) for x, y in self._batches("validation")}.values():
+            self._test(self._state(3), *batch)
+
+    def train(self, order: np.ndarray) -> tuple[float, float]:
+        """A step for each row of image indices; mean loss and accuracy on the way."""
+        self._model.reset_metrics()
+        state, logs = self._train(self._state(4), *self._train_images, order)
+        self._keep(state)
+        return float(logs["loss"][-1]), float(logs["accuracy"][-1])
+
+    def evaluate(self, part: str) -> tuple[float, float]:
+        """Mean loss and accuracy in inference mode, every image once."""
+        self._model.reset_metrics()
+        state = self._state(3)
+        for x, y in self._batches(part):
+            state, logs = self._test(state, x, y)
+        return float(logs["loss"]), float(logs["accuracy"])
+
+    def _batches(self, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        x, y = self._parts[part]
+        for start in range(0, len(x), EVALUATION_BATCH):
+            yield x[start : start + EVALUATION_BATCH], y[start : start + EVALUATION_BATCH]
+
+    def _epoch(
+        self, state: State, x: jax.Array, y: jax.Array, order: jax.Array
+    ) -> tuple[State, Logs]:
+        def step(state: State, chosen: jax.Array) -> tuple[State, Logs]:
+            logs, state = self._model.train_step(state, (self._seen(x[chosen]), y[chosen]))
+            return state, logs
+
+        return jax.lax.scan(step, state, order)
+
+    def _batch(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, Logs]:
+        logs, state = self._model.test_step(state, (self._seen(x), y))
+        return state, logs
+
+    def _seen(self, x: jax.Array) -> jax.Array:
+        """What the network sees of stored images: floats in [0, 1]."""
+        return x.astype(jnp.float32) * self._scale
+
+    def _variables(self) -> tuple[list[keras.Variable], ...]:
+        model = self._model
+        return (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+
+    def _state(self, parts) -> State:
+        return tuple([variable.value for variable in group] for group in self._variables())
+
+    def _keep(self, state: State) -> None:
+        for group, values in zip(self._variables(), state, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.assign(value)
+
+
+ENGINE = JaxEngine

@@ -1,0 +1,56 @@
+"""What tests share: the command in a directory of its own, and a study small enough to train."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+TINY = ("model.filters=[4,4]", "recipe.epochs=1", "recipe.batch_size=256", "study.replicates=2")
+"""Overrides that make the default study train in seconds."""
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def ablate() -> Command:
+    """Runs `python -m MODULE ARGUMENTS` in a folder, as a user would, and returns what it said."""
+
+    def run(
+        folder: Path, *arguments: str, module: str = "ablate", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_study(ablate: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the default study has been run once, on a tiny scale. Read it only."""
+    folder = tmp_path_factory.mktemp("tiny")
+    done = ablate(folder, "--multirun", *TINY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def cifar_sample() -> Path:
+    """A small part of CIFAR-10 as a user's own `.npz` file, where this machine has it."""
+    path = SHARED / "cifar10-sample.npz"
+    if not path.is_file():
+        pytest.skip("the sample of CIFAR-10 beside the project is missing")
+    return path

@@ -1,0 +1,65 @@
+"""CIFAR-10: from an archive, or from Keras where there is a network."""
+
+import numpy as np
+import pytest
+
+from ablate.data import cifar10
+from ablate.study import Refusal
+
+
+def arrays(classes=10):
+    return {
+        "x_train": np.zeros((10 * classes, 32, 32, 3), np.uint8),
+        "y_train": np.tile(np.arange(classes, dtype=np.uint8), 10)[:, np.newaxis],
+        "x_test": np.ones((2 * classes, 32, 32, 3), np.uint8),
+        "y_test": np.tile(np.arange(classes, dtype=np.uint8), 2)[:, np.newaxis],
+    }
+
+
+def test_an_archive_of_it_gets_the_names_of_its_classes(tmp_path):
+    np.savez(tmp_path / "cifar10.npz", **arrays())
+    images = cifar10.load(path=str(tmp_path / "cifar10.npz"))
+
+    assert images.classes[0] == "airplane"
+    assert images.classes[9] == "truck"
+    assert [len(part.y) for part in images.parts.values()] == [80, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [(9, "0 to 9 .* no image of class 9"), (11, "within 0 to 9; received 10, .* index 10")],
+    ids=["nine_classes", "eleven_classes"],
+)
+def test_an_archive_with_other_classes_is_refused(tmp_path, classes, message):
+    np.savez(tmp_path / "cifar10.npz", **arrays(classes))
+
+    with pytest.raises(Refusal, match=message):
+        cifar10.load(path=str(tmp_path / "cifar10.npz"))
+
+
+@pytest.fixture
+def download(monkeypatch):
+    """Stands in for what needs a network: Keras' own download."""
+    from keras import datasets
+
+    def becomes(function):
+        monkeypatch.setattr(datasets.cifar10, "load_data", function)
+
+    return becomes
+
+
+def test_without_a_path_it_comes_from_keras(download):
+    own = arrays()
+    download(lambda: ((own["x_train"], own["y_train"]), (own["x_test"], own["y_test"])))
+
+    assert cifar10.load().shape == (32, 32, 3)
+
+
+def test_a_failed_download_is_one_line_that_names_the_way_round(download):
+    def fail():
+        raise Exception("URL fetch failure:\nno route to host")
+
+    download(fail)
+
+    with pytest.raises(Refusal, match=r"fetch failure: no route .* data\.path=FILE\.npz"):
+        cifar10.load()

@@ -1,0 +1,307 @@
+"""Archives: read safely, checked, and refused with one line that helps."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ablate.data import npz
+from ablate.study import Refusal
+
+
+def arrays(**changes):
+    """Two classes, ten images each to train and three each to test."""
+    generator = np.random.default_rng(0)
+    return {
+        "x_train": generator.integers(0, 256, (20, 4, 3, 3), np.uint8),
+        "y_train": np.tile([0, 1], 10),
+        "x_test": generator.integers(0, 256, (6, 4, 3, 3), np.uint8),
+        "y_test": np.tile([0, 1], 3),
+        **changes,
+    }
+
+
+def in_floats(**changes):
+    own = arrays()
+    scaled = {name: own[name] / 255 for name in ("x_train", "x_test")}
+    return {**own, **scaled, **changes}
+
+
+def spoilt(value, *indices):
+    x = in_floats()["x_train"]
+    x[list(indices), 0, 0, 0] = value
+    return x
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(content, name="images.npz"):
+        np.savez(tmp_path / name, **content)
+        return str(tmp_path / name)
+
+    return write
+
+
+def refusal(path):
+    with pytest.raises(Refusal) as caught:
+        npz.load(path=path)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_test_arrays_stay_the_test_part_and_a_fifth_of_the_others_validates(save):
+    own = arrays()
+    images = npz.load(path=save(own))
+
+    assert np.array_equal(images.test.x, own["x_test"])
+    assert np.array_equal(images.test.y, own["y_test"])
+    assert np.bincount(images.validation.y).tolist() == [2, 2]
+    assert np.bincount(images.train.y).tolist() == [8, 8]
+    assert images.classes == ("0", "1")
+    assert images.scale == 1 / 255
+
+
+def test_train_and_validation_together_are_the_training_arrays(save):
+    own = arrays()
+    images = npz.load(path=save(own))
+    found = np.concatenate([images.train.x, images.validation.x])
+
+    assert sorted(map(bytes, found)) == sorted(map(bytes, own["x_train"]))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"], ids=str)
+def test_floats_are_stored_as_float32_and_not_scaled(save, dtype):
+    own = in_floats()
+    for name in ("x_train", "x_test"):
+        own[name] = own[name].astype(dtype)
+    images = npz.load(path=save(own))
+
+    assert images.train.x.dtype == np.float32
+    assert images.scale == 1.0
+
+
+def test_images_without_channels_get_one(save):
+    own = arrays()
+    grey = {name: own[name][..., 0] for name in ("x_train", "x_test")}
+
+    assert npz.load(path=save({**own, **grey})).shape == (4, 3, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64], ids=lambda it: it.__name__)
+def test_labels_may_stand_in_a_column_of_any_whole_numbers(save, dtype):
+    own = arrays()
+    columns = {name: own[name].astype(dtype)[:, np.newaxis] for name in ("y_train", "y_test")}
+
+    assert (
+        npz.load(path=save({**own, **columns})).fingerprint
+        == npz.load(path=save(own, "plain.npz")).fingerprint
+    )
+
+
+def test_the_fingerprint_tells_images_apart_and_not_paths(save):
+    own = arrays()
+    path = save(own)
+    known = npz.load(path=path).fingerprint
+    pixel = own["x_train"].copy()
+    pixel[0, 0, 0, 0] ^= 1
+
+    assert npz.load(path=save(own, "elsewhere.npz")).fingerprint == known
+    assert npz.load(path=save({**own, "x_train": pixel}, "pixel.npz")).fingerprint != known
+    assert npz.load(path=path, split_seed=1).fingerprint != known
+
+
+def test_a_relative_path_starts_at_the_working_directory(save, monkeypatch):
+    path = Path(save(arrays()))
+    monkeypatch.chdir(path.parent)
+
+    assert npz.load(path=path.name).fingerprint == npz.load(path=str(path)).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            arrays(x_train=np.zeros((20, 4, 3, 3), int)), "x_train as uint8 .* int64", id="int64"
+        ),
+        pytest.param(
+            arrays(x_test=np.zeros((6, 4, 3, 3), "U1")), "x_test as uint8 .* <U1", id="text"
+        ),
+        pytest.param(
+            arrays(x_train=np.zeros((20, 36), "u1")), r"x_train of shape .*\(20, 36\)", id="flat"
+        ),
+        pytest.param(
+            arrays(x_train=np.zeros((0, 4, 3, 3), "u1")), "images in x_train", id="no_image"
+        ),
+        pytest.param(
+            arrays(x_test=np.zeros((6, 4, 0, 3), "u1")), "images in x_test", id="no_width"
+        ),
+        pytest.param(
+            in_floats(x_train=spoilt(np.nan, 7, 9)),
+            "finite values in x_train; 2 of 20 images .* first at index 7",
+            id="not_a_number",
+        ),
+        pytest.param(in_floats(x_train=spoilt(np.inf, 3)), "1 of 20 .* index 3", id="infinite"),
+        pytest.param(
+            in_floats(x_train=spoilt(255, 3)), "0 to 1 in x_train.* to 255", id="float_to_255"
+        ),
+        pytest.param(
+            in_floats(x_train=spoilt(-1, 3)), "0 to 1 in x_train; received -1", id="below_zero"
+        ),
+        pytest.param(
+            in_floats(x_test=arrays()["x_test"]), "x_train and x_test alike", id="two_dtypes"
+        ),
+        pytest.param(
+            arrays(x_test=np.zeros((6, 3, 4, 3), "u1")), "alike.*4, 3, 3.*3, 4, 3", id="shapes"
+        ),
+        pytest.param(
+            arrays(y_train=np.tile([0, 1], 9)), "20 in x_train and 18 in y_train", id="lengths"
+        ),
+        pytest.param(
+            arrays(y_test=np.tile([0, 1], 4)), "6 in x_test and 8 in y_test", id="test_lengths"
+        ),
+        pytest.param(
+            arrays(y_train=np.tile([0.0, 1.0], 10)), "whole numbers in y_train", id="float_label"
+        ),
+        pytest.param(
+            arrays(y_train=np.eye(2)[[0, 1] * 10].astype(int)), r"\(20, 2\)", id="one_hot"
+        ),
+        pytest.param(
+            arrays(y_train=np.array([0, 1] * 9 + [0, -1])), "received -1 .* index 19", id="negative"
+        ),
+        pytest.param(
+            arrays(y_train=np.tile([1, 2], 10)), "0 to 2 .* no image of class 0", id="from_one"
+        ),
+        pytest.param(
+            arrays(y_train=np.tile([0, 1, 3, 4], 5)), "0 to 4 .* no image of class 2", id="gap"
+        ),
+        pytest.param(
+            arrays(y_train=np.tile([0, 10**12], 10)), "no image of class 1", id="huge_label"
+        ),
+        pytest.param(
+            arrays(y_test=np.tile([0, 2], 3)), "y_test within .* 0 to 1; received 2", id="too_high"
+        ),
+        pytest.param(
+            arrays(y_train=np.zeros(20, int), y_test=np.zeros(6, int)), "two classes", id="one"
+        ),
+        pytest.param(
+            arrays(y_test=np.zeros(6, int)), "'1' has 8 in train, 2 in valid.* 0 in test", id="none"
+        ),
+        pytest.param(
+            arrays(y_train=np.array([0] * 18 + [1] * 2)),
+            "'1' has 2 in train, 0 in validation, 3 in test",
+            id="too_few_of_a_class",
+        ),
+    ],
+)
+def test_an_archive_is_refused_for(save, content, message):
+    with pytest.raises(Refusal, match=message):
+        npz.load(path=save(content))
+
+
+def test_a_missing_file_is_answered_with_the_nearest_one(save):
+    path = Path(save(arrays()))
+
+    assert f"Did you mean {path}?" in refusal(str(path.with_name("image.npz")))
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    assert f"no folder {tmp_path / 'no'}" in refusal(str(tmp_path / "no" / "images.npz"))
+
+
+def test_a_folder_is_answered_with_the_archive_in_it(save):
+    path = Path(save(arrays()))
+
+    assert f"Did you mean {path}?" in refusal(str(path.parent))
+
+
+def test_an_empty_folder_is_said_to_hold_no_archive(tmp_path):
+    assert f"{tmp_path} holds no .npz file" in refusal(str(tmp_path / "images.npz"))
+
+
+@pytest.mark.parametrize("path", [None, "", 3], ids=repr)
+def test_a_path_that_is_none_is_refused(path):
+    assert "Expected data.path" in refusal(path)
+
+
+def test_a_missing_array_is_answered_with_the_nearest_one(save):
+    own = arrays()
+    own["x_tests"] = own.pop("x_test")
+
+    assert "has no x_test. Did you mean 'x_tests'?" in refusal(save(own))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"not an archive", id="text"),
+        pytest.param(None, id="cut_short"),
+    ],
+)
+def test_what_is_no_archive_is_refused(save, content):
+    path = Path(save(arrays()))
+    path.write_bytes(path.read_bytes()[:-100] if content is None else content)
+
+    assert "Expected an archive that numpy.savez wrote" in refusal(str(path))
+
+
+def test_a_lone_array_is_no_archive(tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros(3))
+
+    assert "Expected an archive that numpy.savez wrote" in refusal(str(tmp_path / "images.npy"))
+
+
+def test_an_array_with_flipped_bytes_is_refused(save):
+    path = Path(save(arrays()))
+    content = bytearray(path.read_bytes())
+    content[300] ^= 255
+    path.write_bytes(content)
+
+    assert "Expected x_train" in refusal(str(path))
+
+
+def test_a_member_that_is_no_array_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "images.npz", "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", b"text")
+
+    assert "Expected x_train" in refusal(str(tmp_path / "images.npz"))
+
+
+class Trap:
+    """Unpickling it leaves a file behind."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def test_python_objects_are_refused_and_never_unpickled(save, tmp_path):
+    trap = np.array([Trap(tmp_path / "sprung")] * 20, dtype=object)
+
+    assert "received Python objects" in refusal(save(arrays(x_train=trap)))
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_pickle_is_refused_and_never_unpickled(tmp_path):
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([Trap(tmp_path / "sprung")], dtype=object), allow_pickle=True)
+    (tmp_path / "images.npz").write_bytes(buffer.getvalue())
+
+    assert "Expected an archive" in refusal(str(tmp_path / "images.npz"))
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_sample_of_cifar10_loads(cifar_sample):
+    images = npz.load(path=str(cifar_sample))
+
+    assert images.shape == (32, 32, 3)
+    assert len(images.classes) == 10
+    assert len(images.train.y) + len(images.validation.y) == 3805
+    assert len(images.test.y) == 761
+    assert np.allclose(np.bincount(images.validation.y) / 3805, 0.02, atol=0.002)

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from ablate.config import Variant
+from ablate.design import full_factorial
+from ablate.recipe import Recipe
+from ablate.result import Cost, Result, Status
+from ablate.store.folder import RunFolder, StudyFolder
+from ablate.store.plan import Plan, PlannedCell
+from ablate.study import Factor, Level, Refusal, Study
+
+IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
+          "chance": 0.5}  # fmt: skip
+
+
+def plan_of(replicates: int = 2, *, epochs: int = 1) -> Plan:
+    factor = Factor("residual", (Level("present"), Level("absent")))
+    cells = tuple(
+        PlannedCell(
+            cell,
+            Variant({"_target_": "a.b", "residual": cell["residual"]}, {}, Recipe(epochs=epochs)),
+            images="pixels",
+            parameters=10,
+            macs=20,
+        )
+        for cell in full_factorial([factor])
+    )
+    study = Study("mine", (factor,), replicates=replicates)
+    return Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"ablate": "0"})
+
+
+def finish(folder: StudyFolder, plan: Plan, *, accuracy: float = 0.5) -> None:
+    for planned, run in plan.runs():
+        place = folder.run(planned.cell.slug, run.seed)
+        place.start("attempt")
+        place.append({"event": "epoch", "epoch": 1, "loss": 1.0, "accuracy": 0.25,
+                      "val_loss": 1.0, "val_accuracy": 0.5, "seconds": 0.1})  # fmt: skip
+        place.commit(
+            Result(
+                planned.cell.slug,
+                run.seed,
+                plan.fingerprint(planned, run.seed),
+                Status.COMPLETE,
+                {"test_accuracy": accuracy},
+                Cost(10, 20, 0.1, 0.1, 1000),
+                {"device": "cpu"},
+            )
+        )
+
+
+def settled(folder: StudyFolder, plan: Plan) -> int:
+    return sum(folder.settled(plan, planned, run.seed) is not None for planned, run in plan.runs())
+
+
+def test_a_plan_reads_back_what_was_frozen(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    folder.write_plan(plan_of())
+    assert folder.read_plan() == plan_of()
+
+
+def test_a_study_reads_back_as_a_table_of_runs(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    plan = plan_of()
+    folder.adopt(plan)
+    finish(folder, plan)
+    record = folder.read_study()
+    assert record.runs["status"].tolist() == ["complete"] * 4
+    assert record.runs["residual"].tolist() == ["present", "present", "absent", "absent"]
+    assert record.runs["test_accuracy"].tolist() == [0.5] * 4
+    assert record.histories["val_accuracy"].tolist() == [0.5] * 4
+    assert record.held_constant["recipe.epochs"] == "1"
+    assert "model.residual" not in record.held_constant
+    assert record.chance == 0.5
+
+
+def test_more_replicates_leave_what_is_done_done(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    folder.adopt(plan_of(2))
+    finish(folder, plan_of(2))
+    folder.adopt(plan_of(3))
+    assert settled(folder, plan_of(3)) == 4
+    assert folder.read_study().runs["status"].tolist().count("missing") == 2
+
+
+def test_results_of_another_recipe_are_laid_aside_and_come_back(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    short, long = plan_of(epochs=1), plan_of(epochs=2)
+    folder.adopt(short)
+    finish(folder, short, accuracy=0.5)
+    assert settled(folder, long) == 0
+    folder.adopt(long)
+    finish(folder, long, accuracy=0.75)
+    assert settled(folder, short) == 4
+    folder.adopt(short)
+    assert folder.read_study().runs["test_accuracy"].tolist() == [0.5] * 4
+    folder.adopt(long)
+    assert folder.read_study().runs["test_accuracy"].tolist() == [0.75] * 4
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [(Status.DIVERGED, False), (Status.FAILED, True), (Status.CRASHED, True)],
+)
+def test_only_what_training_could_change_is_trained_again(
+    tmp_path: Path, status: Status, again: bool
+) -> None:
+    folder, plan = StudyFolder(tmp_path / "mine"), plan_of()
+    planned = plan.cells[0]
+    place = folder.run(planned.cell.slug, 0)
+    place.start("attempt")
+    identity = (planned.cell.slug, 0, plan.fingerprint(planned, 0))
+    place.commit(Result(*identity, status, error="why"))
+    assert (folder.settled(plan, planned, 0) is None) == again
+    folder.adopt(plan)
+    assert (place.result() is None) == again
+
+
+def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
+    place = RunFolder(tmp_path)
+    place.start("attempt")
+    with place.journal.open("a") as file:
+        file.write('{"event": "epo')
+    events, offset = place.events()
+    assert [event["event"] for event in events] == ["started"]
+    with place.journal.open("a") as file:
+        file.write('ch", "epoch": 1}\n')
+    events, _ = place.events(offset)
+    assert events == [{"event": "epoch", "epoch": 1}]
+
+
+def test_a_study_that_was_never_run_is_answered_with_those_that_were(tmp_path: Path) -> None:
+    StudyFolder(tmp_path / "mine").write_plan(plan_of())
+    with pytest.raises(Refusal, match="Did you mean 'mine'"):
+        StudyFolder(tmp_path / "mien").read_plan()
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"model": {"_target_": "a.b", "residual": "other"}}, False),
+        ({"recipe": Recipe(epochs=1, batch_size=8)}, False),
+        ({"data": {"_target_": "c.d", "path": "elsewhere"}}, True),
+        ({"allow": ("theirs",)}, True),
+    ],
+    ids=["model", "recipe", "where_images_lie", "what_is_allowed"],
+)
+def test_a_run_is_identified_by_what_can_change_its_result(change: dict, same: bool) -> None:
+    plan = plan_of()
+    planned = plan.cells[0]
+    other = dataclasses.replace(planned, variant=dataclasses.replace(planned.variant, **change))
+    assert (plan.fingerprint(planned, 0) == plan.fingerprint(other, 0)) == same
+    assert plan.fingerprint(planned, 0) != plan.fingerprint(planned, 1)
+
+
+def test_measures_are_kept_while_models_and_code_stay(tmp_path: Path) -> None:
+    folder, plan = StudyFolder(tmp_path / "mine"), plan_of(epochs=1)
+    folder.write_plan(plan)
+    known = folder.measures(plan_of(replicates=5, epochs=3))
+    assert list(known.values()) == [{"parameters": 10, "macs": 20}] * 2
+    assert folder.measures(dataclasses.replace(plan, code="other")) == {}

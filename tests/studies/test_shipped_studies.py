@@ -1,0 +1,48 @@
+"""Every shipped study runs end to end; here with tiny models, one epoch and one replicate."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import ROOT, TINY, Command
+
+STUDIES = sorted((ROOT / "experiments" / "study").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_a_shipped_study_reaches_its_report(ablate: Command, tmp_path: Path, file: Path) -> None:
+    arguments = [*TINY[:3], "study.replicates=1"]
+    answer = ablate(tmp_path, "--multirun", f"study={file.stem}", *arguments)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    report = tmp_path / "reports" / file.stem
+    cells = pd.read_csv(report / "cells.csv")
+    levels = [len(node["levels"]) for node in yaml.safe_load(file.read_text())["factors"].values()]
+    assert len(cells) == pd.Series(levels).prod()
+    assert (cells["n"] == 1).all()
+    assert cells["test_accuracy_mean"].notna().all()
+    assert (report / "index.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_a_study_file_opens_with_what_a_reader_needs(file: Path) -> None:
+    header = re.match(r"(#.*\n)+", file.read_text())
+    assert header is not None
+    command = "python -m ablate --multirun" + (f" study={file.stem}" if file.stem != "xyz" else "")
+    for words in (command, "Held constant:", "Cost:", "Answer:", "Source:"):
+        assert words in header[0]
+
+
+def test_real_colour_images_of_a_user(ablate: Command, tmp_path: Path, cifar_sample: Path) -> None:
+    arguments = ["data=npz", f"data.path={cifar_sample}", "model.filters=[4,4]"]
+    answer = ablate(
+        tmp_path, "--multirun", *arguments, "recipe.epochs=1", "study.replicates=1"
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    runs = pd.read_csv(tmp_path / "reports" / "xyz" / "runs.csv")
+    assert runs["status"].tolist() == ["complete"] * 8
+    assert runs["test_accuracy"].between(0, 1).all()
