@@ -2,170 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ablate.analysis.contrasts import Contrast, component_names
-from ablate.analysis.estimates import ALPHA, Estimates
+from ablate.analysis.effects import Evidence, estimate_contrasts
+from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import Component, Effect, Verdict
 from ablate.analysis.power import further_seeds
 from ablate.analysis.wording import amount, count, interval
 from ablate.study import Study
 
-Key = tuple[str, str]
-DECIDED_ON_AVERAGE = {
-    Verdict.NEEDED: "needed",
-    Verdict.NOT_NEEDED: "not needed",
-    Verdict.HARMFUL: "harmful",
-}
+Move = tuple[str, str]
 
 
-def components_of(
-    study: Study, contrasts: Sequence[Contrast], found: Estimates, effects: Sequence[Effect]
-) -> tuple[Component, ...]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A component before it is put into words."""
+
+    move: Move
+    full: Effect | None
+    average: Effect | None
+
+
+def components_of(study: Study, evidence: Evidence) -> tuple[Component, ...]:
     """A component for every factor, and for every further level of a factor with more than two."""
-    by_name: dict[Key, Effect] = {(effect.kind, effect.name): effect for effect in effects}
-    more = {
-        (contrast.kind, contrast.name): _seeds_to_decide(
-            study, found, place, sum(other.kind == contrast.kind for other in contrasts)
-        )
-        for place, contrast in enumerate(contrasts)
-        if contrast.kind != "interaction"
-    }
+    effects = {(effect.kind, effect.name): effect for effect in evidence.effects}
+    further = _seeds_to_decide(study, evidence)
     components = []
     for move, name in component_names(study).items():
-        full, average = by_name.get(("simple", name)), by_name.get(("main", name))
-        if full is None and average is None:
+        part = _Part(move, effects.get(("simple", name)), effects.get(("main", name)))
+        if part.full is None and part.average is None:
             continue
-        open_questions = [
-            more[effect.kind, name]
-            for effect in (full, average)
+        missing = [
+            further[effect.kind, name]
+            for effect in (part.full, part.average)
             if effect is not None and effect.verdict is Verdict.UNDECIDED
         ]
-        known = [number for number in open_questions if number is not None]
         components.append(
             Component(
                 name=name,
-                full=full,
-                average=average,
-                sentence=_sentence(study, move, full, average, _interactions(contrasts, effects)),
-                further_seeds=max(known) if known else None,
+                full=part.full,
+                average=part.average,
+                sentence=f"{_claims(study, part)} {_why_they_differ(study, part, evidence)}".strip(),
+                further_seeds=max((seeds for seeds in missing if seeds), default=None),
             )
         )
     return tuple(components)
 
 
-def _seeds_to_decide(study: Study, found: Estimates, place: int, components: int) -> int | None:
-    return further_seeds(
-        float(found.estimate[place]),
-        float(found.error[place]),
-        float(found.df[place]),
-        n=int(found.n[place]),
-        margin=study.margin,
-        components=components,
-    )
+def _seeds_to_decide(study: Study, evidence: Evidence) -> dict[tuple[str, str], int | None]:
+    kinds = [contrast.kind for contrast in evidence.contrasts]
+    found = evidence.found
+    return {
+        (contrast.kind, contrast.name): further_seeds(
+            float(found.estimate[place]),
+            float(found.error[place]),
+            float(found.df[place]),
+            n=int(found.n[place]),
+            margin=study.margin,
+            components=kinds.count(contrast.kind),
+        )
+        for place, contrast in enumerate(evidence.contrasts)
+        if contrast.kind != "interaction"
+    }
 
 
-def _interactions(
-    contrasts: Sequence[Contrast], effects: Sequence[Effect]
-) -> list[tuple[Contrast, Effect]]:
-    return [
-        (contrast, effect)
-        for contrast, effect in zip(contrasts, effects, strict=True)
-        if contrast.kind == "interaction" and len(contrast.moves) == 2
-    ]
+def _claims(study: Study, part: _Part) -> str:
+    claims = []
+    if part.full is not None:
+        claims.append(f"{_claim(study, part.full)} in the full model")
+    if part.average is not None and (part.full is None or len(study.factors) > 1):
+        claims.append(f"{_claim(study, part.average)} on average over the other factors")
+    return f"{_subject(study, part.move)} is {'; '.join(claims)}."
 
 
-def _sentence(
-    study: Study,
-    move: Key,
-    full: Effect | None,
-    average: Effect | None,
-    interactions: Sequence[tuple[Contrast, Effect]],
-) -> str:
-    subject, without = _subject(study, move)
-    same = full is not None and average is not None and len(study.factors) == 1
-    parts = []
-    if full is not None:
-        parts.append(f"{_claim(study, full)} in the full model ({_evidence(study, full)})")
-    if average is not None and not same:
-        where = "on average over the other factors"
-        parts.append(f"{_claim(study, average)} {where} ({_evidence(study, average)})")
-    sentence = f"{subject} is {', and '.join(parts)}; the effect is what {without} loses."
-    if full is not None and average is not None:
-        reason = _why_they_differ(study, move, full, average, interactions)
-        return f"{sentence} {reason}".rstrip()
-    return sentence
-
-
-def _subject(study: Study, move: Key) -> tuple[str, str]:
-    """The component and what takes it away, in words."""
+def _subject(study: Study, move: Move) -> str:
     factor, level = move
     reference = study.reference[factor]
     if (reference, level) == ("present", "absent"):
-        return factor, f"the model without {factor}"
-    return f"{factor}={reference} (against {level})", f"the model with {factor}={level}"
+        return factor
+    return f"{factor}={reference} (against {level})"
 
 
 def _claim(study: Study, effect: Effect) -> str:
-    if effect.verdict is Verdict.NOT_NEEDED:
-        return f"not needed at a margin of {amount(study, study.margin)}"
-    return str(effect.verdict)
-
-
-def _evidence(study: Study, effect: Effect) -> str:
-    if effect.estimate != effect.estimate:
-        return effect.method
-    shown = f"{amount(study, effect.estimate, signed=True)}"
-    limits = interval(study, effect.low, effect.high)
-    doubt = ""
+    margin = f" at a margin of {amount(study, study.margin)}"
+    words = f"{effect.verdict}{margin if effect.verdict is Verdict.NOT_NEEDED else ''}"
+    if math.isnan(effect.estimate):
+        return f"{words} ({effect.method})"
+    shown = f"{amount(study, effect.estimate, signed=True)}, "
+    shown += interval(study, effect.low, effect.high)
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
-        doubt = f", but p = {effect.p_adjusted:.2g} after Holm's correction is above {ALPHA}"
-    unit = "seed" if effect.method.startswith("paired") else "run"
-    return f"{shown}, {limits}, {count(effect.n, unit)}{doubt}"
+        p = f"{effect.p_adjusted:.2g}"
+        shown += f", but p = {p} after Holm's correction is above {ALPHA}"
+    return f"{words} ({shown}; {count(effect.n, 'block' if is_blocked(effect) else 'run')})"
 
 
-def _why_they_differ(
-    study: Study,
-    move: Key,
-    full: Effect,
-    average: Effect,
-    interactions: Sequence[tuple[Contrast, Effect]],
-) -> str:
-    """Names the interaction behind two decided verdicts that differ."""
-    decided = {full.verdict, average.verdict} <= set(DECIDED_ON_AVERAGE)
-    own = [pair for pair in interactions if move in pair[0].moves and pair[1].estimate is not None]
-    own = [pair for pair in own if pair[1].estimate == pair[1].estimate]
-    if not decided or full.verdict is average.verdict or not own:
+def is_blocked(effect: Effect) -> bool:
+    """Whether an effect rests on blocks."""
+    return effect.method.startswith("paired")
+
+
+def _why_they_differ(study: Study, part: _Part, evidence: Evidence) -> str:
+    """Names the interaction behind two decided verdicts that differ; empty if there is none."""
+    full, average = part.full, part.average
+    if full is None or average is None or full.verdict is average.verdict:
         return ""
-    # The full model differs from the average by the sum of its interactions: the one that pulls
-    # the most in that direction is the reason.
+    if Verdict.UNDECIDED in (full.verdict, average.verdict):
+        return ""
+    # The full model differs from the average by its interactions: the one that pulls the most in
+    # that direction is the reason.
     pull = 1.0 if full.estimate > average.estimate else -1.0
-    contrast, strongest = max(own, key=lambda pair: pull * pair[1].estimate)
-    if pull * strongest.estimate <= 0:
+    reasons = [
+        (contrast, effect)
+        for contrast, effect in zip(evidence.contrasts, evidence.effects, strict=True)
+        if len(contrast.moves) == 2 and part.move in contrast.moves and pull * effect.estimate > 0
+    ]
+    if not reasons:
         return ""
+    contrast, effect = max(reasons, key=lambda reason: pull * reason[1].estimate)
+    return _told(study, part.move, contrast, effect, evidence)
+
+
+def _told(study: Study, move: Move, contrast: Contrast, effect: Effect, evidence: Evidence) -> str:
+    """An interaction as the effect of one part at both levels of the other."""
     other, level = next(pair for pair in contrast.moves if pair != move)
-    at_reference = average.estimate + strongest.estimate
-    away = average.estimate - strongest.estimate
-    places = {at_reference: study.reference[other], away: level}
-    most, least = max(places, key=abs), min(places, key=abs)
-    how = "only" if abs(least) < study.margin <= abs(most) else "more"
-    sure = "" if strongest.p_adjusted <= ALPHA else ", itself not certain"
+    places = np.array([cell[other] for cell in evidence.measured.cells])
+    words = (study.reference[other], level)
+    # An interaction is half the difference of the effects at the two levels.
+    halves = [
+        replace(contrast, weights=np.where(places == word, sign * 2 * contrast.weights, 0.0))
+        for word, sign in zip(words, (1, -1), strict=True)
+    ]
+    sizes = estimate_contrasts(study, evidence.measured, halves).estimate
+    most, least = (0, 1) if abs(sizes[0]) > abs(sizes[1]) else (1, 0)
+    how = "only" if abs(sizes[least]) < study.margin <= abs(sizes[most]) else "more"
+    sure = "" if effect.p_adjusted <= ALPHA else ", itself not certain"
     return (
-        f"{move[0]} matters {how} where {_where(other, places[most])} "
-        f"({amount(study, most, signed=True)} against {amount(study, least, signed=True)}): "
-        f"interaction {strongest.name} {amount(study, strongest.estimate, signed=True)}{sure}."
+        f"{move[0]} matters {how} where {other} is {words[most]} "
+        f"({amount(study, float(sizes[most]), signed=True)}; where it is {words[least]}, "
+        f"{amount(study, float(sizes[least]), signed=True)}): interaction {effect.name} "
+        f"{amount(study, effect.estimate, signed=True)}{sure}."
     )
-
-
-def _where(factor: str, level: str) -> str:
-    return f"{factor} is {level}"
-
-
-def verdict_counts(components: Sequence[Component]) -> Mapping[Verdict, int]:
-    """How many components have each verdict in the full model, or else on average."""
-    counts = dict.fromkeys(Verdict, 0)
-    for component in components:
-        effect = component.full or component.average
-        if effect is not None and effect.verdict is not None:
-            counts[effect.verdict] += 1
-    return counts

@@ -101,7 +101,9 @@ def _averaged(
     weights = np.zeros(len(cells))
     for sign, mask in sides:
         weights[mask] = sign * scale / mask.sum()
-    return Contrast(_name(study, moves), "main" if len(moves) == 1 else "interaction", moves, weights)
+    return Contrast(
+        _name(study, moves), "main" if len(moves) == 1 else "interaction", moves, weights
+    )
 
 
 def _balanced(sides: Sequence[Mask], others: Sequence[npt.NDArray[np.str_]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +17,23 @@ from ablate.analysis.wording import enumeration
 from ablate.study import Study
 
 KINDS = ("simple", "main", "interaction")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Effects and what is behind them, in one order.
+
+    Attributes:
+        measured: The complete runs.
+        contrasts: The weights of each effect.
+        found: Their estimates.
+        effects: The effects with their verdicts.
+    """
+
+    measured: Measurements
+    contrasts: tuple[Contrast, ...]
+    found: Estimates
+    effects: tuple[Effect, ...]
 
 
 def turned(study: Study, responses: Array) -> Array:
@@ -36,10 +54,8 @@ def estimate_contrasts(
     )
 
 
-def effects_of(
-    study: Study, measured: Measurements, *, order: int = 2
-) -> tuple[tuple[Contrast, ...], Estimates, tuple[Effect, ...]]:
-    """The effects that the design can estimate, with the contrasts and estimates behind them.
+def effects_of(study: Study, measured: Measurements, *, order: int = 2) -> Evidence:
+    """The effects that the design can estimate: simple, main, interactions up to an order.
 
     An effect that the design could estimate, but for which a cell has no complete run, has NaN as
     its numbers and the reason as its method.
@@ -62,7 +78,7 @@ def effects_of(
         )
         for place, contrast in enumerate(contrasts)
     )
-    return contrasts, found, effects
+    return Evidence(measured, contrasts, found, effects)
 
 
 def _method(measured: Measurements, contrast: Contrast, found: Estimates, place: int) -> str:

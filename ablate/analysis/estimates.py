@@ -205,9 +205,7 @@ def _first_where(choice: npt.NDArray[np.bool_], first: Estimates, second: Estima
     )
 
 
-def _with_sign_flips(
-    found: Estimates, values: Array, families: npt.NDArray[np.int_]
-) -> Estimates:
+def _with_sign_flips(found: Estimates, values: Array, families: npt.NDArray[np.int_]) -> Estimates:
     if values.shape[-2] > FLIP_LIMIT:
         return found
     sizes = np.array([(families == family).sum() for family in families])
@@ -216,3 +214,16 @@ def _with_sign_flips(
         return found
     p = np.where(able, sign_flip_p(np.nan_to_num(values)), found.p)
     return replace(found, p=p, flipped=able)
+
+
+def mean_intervals(responses: Array) -> tuple[Array, Array, Array]:
+    """Means of the columns with their 95 % Student t intervals.
+
+    Args:
+        responses: Shape `(..., rows, cells)`, NaN where there is no run.
+
+    Returns:
+        Mean, lower and upper end, each of shape `(..., cells)`; NaN where there are too few runs.
+    """
+    found = _blocked(responses)
+    return found.estimate, found.low, found.high

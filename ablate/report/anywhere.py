@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.design import Cell
 from ablate.report.table import COMPLETE
 from ablate.store.folder import COSTS
@@ -75,7 +76,7 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
             f"Expected one or more complete runs in {request.runs}; received {len(table)} rows, "
             f"none with status {COMPLETE}."
         )
-    values = _numbers(table, request.response, complete, request)
+    values = _numbers(table, complete, request)
     factors = tuple(_factor(name, levels[name], request) for name in request.factors)
     runs = pd.DataFrame(levels)
     cells = [
@@ -87,9 +88,8 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
     runs["status"] = status
     runs["error"] = table.get("error", "")
     runs[request.response] = values
-    for name in set(COSTS) & set(table.columns) - {request.response}:
+    for name in [name for name in COSTS if name in table and name != request.response]:
         runs[name] = pd.to_numeric(table[name], errors="coerce").astype(float)
-    _refuse_duplicates(runs, request)
     study = Study(
         name=request.name,
         factors=factors,
@@ -98,6 +98,7 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
         responses=(_response(request, values),),
         question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
     )
+    refuse_lone_seeds(runs, study)
     return study, runs
 
 
@@ -150,8 +151,9 @@ def _words(column: pd.Series) -> pd.Series:
     return words
 
 
-def _numbers(table: pd.DataFrame, name: str, complete: pd.Series, request: Request) -> pd.Series:
-    """A response as numbers: finite in every complete run, NaN in others."""
+def _numbers(table: pd.DataFrame, complete: pd.Series, request: Request) -> pd.Series:
+    """The response as numbers: finite in every complete run, NaN in others."""
+    name = request.response
     values = pd.to_numeric(table[name].str.strip(), errors="coerce").astype(float)
     bad = complete & ~values.map(math.isfinite)
     if bad.any():
@@ -214,29 +216,6 @@ def _seeds(table: pd.DataFrame, request: Request) -> pd.Series:
             f"{request.runs} holds {words[bad.idxmax()]!r}."
         )
     return words.str.partition(".")[0].astype("int64").astype("Int64")
-
-
-def _refuse_duplicates(runs: pd.DataFrame, request: Request) -> None:
-    """With seeds, a run is one of a pair: never twice in a cell, never in one cell alone."""
-    if not request.seed:
-        return
-    twice = runs.duplicated(["cell", "seed"])
-    if twice.any():
-        first = runs[twice].iloc[0]
-        raise Refusal(
-            f"Expected one run a cell and seed; seed {first['seed']} of {first['cell']} stands in "
-            f"{request.runs} more than once (again in row {_row(twice)}). "
-            f"Leave out seed={request.seed} if these are replicates without pairs."
-        )
-    cells = runs.groupby("seed")["cell"].nunique()
-    alone = cells[cells == 1]
-    if runs["cell"].nunique() > 1 and len(alone):
-        seed = int(alone.index[0])
-        cell = runs.loc[runs["seed"] == seed, "cell"].iloc[0]
-        raise Refusal(
-            f"Expected every seed in two or more cells, to compare runs in pairs; seed {seed} "
-            f"appears in {cell} alone. Leave out seed={request.seed} if runs are not paired."
-        )
 
 
 def _response(request: Request, values: pd.Series) -> Response:

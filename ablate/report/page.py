@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,10 @@ def write_report(  # noqa: PLR0913 -- the contract between the rooms names each 
         What the report says.
     """
     if (runs["status"] == COMPLETE).any():
-        analysis = analyse(
+        found = analyse(
             runs, study, histories=histories, held_constant=held_constant, chance=chance
         )
+        analysis = _of_runs(found, runs)
     else:
         analysis = _without_results(study, runs)
     drawn = pictures(analysis, runs=runs, histories=histories)
@@ -147,6 +149,8 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
         "better": study.response.direction,
         "complete": complete,
         "total": len(runs),
+        "fewest": int(analysis.cells["n"].min()),
+        "most": int(analysis.cells["n"].max()),
         "simplest": None if analysis.simplest is None else sentence(analysis.simplest.sentence),
         "claims": table.claims(analysis),
         "limits": table.limits(analysis),
@@ -161,6 +165,24 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
         "path": table.path_steps(analysis),
         "methods": sorted({effect.method for effect in analysis.effects}),
     }
+
+
+def _of_runs(analysis: Analysis, runs: pd.DataFrame) -> Analysis:
+    """The analysis without the cells that were never to be run.
+
+    Results from anywhere need not fill the design; of a study that was planned here every cell has
+    its runs in the table, whatever became of them.
+    """
+    cells = analysis.cells
+    known = cells[cells["cell"].isin(set(runs["cell"]))].reset_index(drop=True)
+    if len(known) == len(cells):
+        return analysis
+    note = Caveat(
+        "Not all combinations",
+        f"{len(known)} of the {len(cells)} combinations of levels were run; the others are not "
+        f"in the grid.",
+    )
+    return replace(analysis, cells=known, caveats=(*analysis.caveats, note))
 
 
 def _without_results(study: Study, runs: pd.DataFrame) -> Analysis:

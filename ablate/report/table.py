@@ -286,7 +286,7 @@ def ranked_parts(analysis: Analysis) -> tuple[tuple[str, str, str, str], ...]:
     """Attribution: part, kind in words, estimate, interval."""
     scale = wording.scale_of(analysis.study)
     names = component_names(analysis.study)
-    kinds = {"value": "share of the part", "interaction": "shared by the pair"}
+    kinds = {"value": "share of the part", "interaction": "interaction of the pair"}
     return tuple(
         (
             effect_name(str(row["part"]), names),

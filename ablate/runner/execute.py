@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ablate.config import DeviceRequest
-from ablate.design import Run
 from ablate.device import Slot, share_out, visible_gpus
 from ablate.runner.pool import measure_cells
 from ablate.runner.processes import warm_up
@@ -39,7 +38,7 @@ def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
     return share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
 
 
-def measured(plan: Plan, folder: StudyFolder, slots: Sequence[Slot]) -> Plan:
+def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> Plan:
     """The plan with parameters and MACs of every cell, as an earlier plan of the folder knew them.
 
     Raises:
@@ -86,7 +85,6 @@ def execute(
     plan: Plan,
     folder: StudyFolder,
     *,
-    runs: Sequence[tuple[PlannedCell, Run]],
     train: Callable[[], None],
     console: Console,
     store_uri: str,
@@ -96,14 +94,16 @@ def execute(
     Args:
         plan: The frozen plan.
         folder: Its folder.
-        runs: The runs that MLflow should know; those that have not ended are shown as well.
         train: Trains the pending runs; returns when they have ended.
         console: Where progress is shown.
         store_uri: MLflow's tracking URI.
     """
     recording = Recording()
+    runs = list(plan.runs())
     pending = [
-        (planned, run) for planned, run in runs if folder.settled(plan, planned, run.seed) is None
+        (planned, run)
+        for planned, run in runs
+        if folder.settled(plan, planned, seed=run.seed) is None
     ]
 
     def record() -> Watch:

@@ -19,4 +19,6 @@ def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
     request = read_request(plain(config))
     folder = StudyFolder(Path("runs") / request.study.name)
     slots = slots_for(folder.read_plan(), request.device)
-    train_units(folder, [Unit.from_overrides(overrides) for overrides in job_overrides], slots)
+    train_units(
+        folder, [Unit.from_overrides(overrides) for overrides in job_overrides], slots=slots
+    )

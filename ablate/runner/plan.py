@@ -22,7 +22,7 @@ from ablate.variant import load_images
 Compose = Callable[[Sequence[str]], Variant]
 
 
-def composer(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> Compose:
+def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[str]) -> Compose:
     """A function from a cell's overrides to its variant, in the way Hydra composes a job.
 
     The overrides of the command line come first and those of the levels last: a study that switches
@@ -56,10 +56,10 @@ def make_plan(study: Study, compose: Compose) -> Plan:
             raise Refusal(f"Unknown response {response.name!r}.{nearest(response.name, RESPONSES)}")
     variants = {cell: compose(overrides_of(study, cell)) for cell in cells_of(study)}
     _refuse_twins(variants)
-    return plan_cells(study, variants)
+    return plan_cells(study, variants, seeds=tuple(range(study.replicates)))
 
 
-def plan_cells(study: Study, variants: Mapping[Cell, Variant]) -> Plan:
+def plan_cells(study: Study, variants: Mapping[Cell, Variant], *, seeds: tuple[int, ...]) -> Plan:
     """The plan for variants that are composed already; reads their images.
 
     Raises:
@@ -74,7 +74,7 @@ def plan_cells(study: Study, variants: Mapping[Cell, Variant]) -> Plan:
     return Plan(
         study=study,
         cells=tuple(
-            PlannedCell(cell, variant, images[digest(variant.data)].fingerprint)
+            PlannedCell(cell, variant, images[digest(variant.data)].fingerprint, seeds)
             for cell, variant in variants.items()
         ),
         images={found.fingerprint: _describe(found) for found in images.values()},

@@ -18,7 +18,7 @@ from ablate.store.plan import Plan, PlannedCell
 from ablate.study import Refusal
 
 
-def train_units(folder: StudyFolder, units: Sequence[Unit], slots: Sequence[Slot]) -> None:
+def train_units(folder: StudyFolder, units: Sequence[Unit], *, slots: Sequence[Slot]) -> None:
     """Train units in worker processes until all have ended, one way or another.
 
     A process that dies is recorded as a crashed run; the seeds it had left go to a fresh one.
@@ -36,7 +36,7 @@ def train_units(folder: StudyFolder, units: Sequence[Unit], slots: Sequence[Slot
                 process, unit, slot = active.pop(sentinel)  # type: ignore[call-overload]
                 process.join()
                 free.append(slot)
-                left = crashed(plan, folder, unit, process.exitcode or 0)
+                left = crashed(plan, folder, unit=unit, exit_code=process.exitcode or 0)
                 if left is not None:
                     waiting.appendleft(left)
     finally:
@@ -80,16 +80,16 @@ def measure_cells(cells: Sequence[PlannedCell], slots: Sequence[Slot]) -> dict[s
 def _train(folder: StudyFolder, unit: Unit, slot: Slot) -> None:
     from ablate.runner.worker import train  # in the worker, where Keras is already imported
 
-    train(folder, unit, slot)
+    train(folder, unit, slot=slot)
 
 
 def _measure(cells: list[PlannedCell], slot: Slot, answer: connection.Connection) -> None:
     from ablate.runner.worker import measure
 
-    measure(cells, slot, answer)
+    measure(cells, slot, answer=answer)
 
 
-def crashed(plan: Plan, folder: StudyFolder, unit: Unit, exit_code: int) -> Unit | None:
+def crashed(plan: Plan, folder: StudyFolder, *, unit: Unit, exit_code: int) -> Unit | None:
     """Record the run during which a worker process died, and return what the unit has left.
 
     Args:

@@ -17,13 +17,14 @@ from rich.text import Text
 
 from ablate.analysis.findings import Analysis
 from ablate.design import Run
+from ablate.report.page import answer_lines
 from ablate.result import Result, Status
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.study import RESPONSES
 
 
-def show_plan(console: Console, plan: Plan, folder: StudyFolder) -> None:
+def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
     """A row a cell: its levels, how many of its runs are done, and the size of its model."""
     study = plan.study
     table = Table(title=f"Study {escape(study.name)}", title_justify="left", show_lines=False)
@@ -34,18 +35,18 @@ def show_plan(console: Console, plan: Plan, folder: StudyFolder) -> None:
     done = 0
     for planned in plan.cells:
         settled = sum(
-            folder.settled(plan, planned, seed) is not None for seed in range(study.replicates)
+            folder.settled(plan, planned, seed=seed) is not None for seed in planned.seeds
         )
         done += settled
         reference = dict(planned.cell.levels) == study.reference
         table.add_row(
             *(escape(level) for _, level in planned.cell.levels),
-            f"{settled}/{study.replicates}",
+            f"{settled}/{len(planned.seeds)}",
             f"{planned.parameters:,}" if planned.parameters else "–",
             f"{planned.macs:,}" if planned.macs else "–",
             style="bold" if reference else "",
         )
-    total = len(plan.cells) * study.replicates
+    total = len(list(plan.runs()))
     console.print(table)
     console.print(
         f"{len(plan.cells)} cells ({study.design}), {study.replicates} replicates, "
@@ -154,7 +155,12 @@ def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -
 
 
 def show_end(
-    console: Console, analysis: Analysis | None, runs: pd.DataFrame, *, report: Path, store_uri: str
+    console: Console,
+    analysis: Analysis,
+    *,
+    runs: pd.DataFrame,
+    report: Path,
+    store_uri: str,
 ) -> None:
     """The answer, what is missing, where the report lies and how to look at the runs."""
     console.print()
@@ -162,11 +168,8 @@ def show_end(
     complete = int(counts.get(str(Status.COMPLETE), 0))
     others = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "complete")
     console.print(f"{complete} of {len(runs)} runs complete{f'; {others}' if others else ''}.")
-    if analysis is not None:
-        if analysis.simplest is not None:
-            console.print(Text(analysis.simplest.sentence, style="bold"), soft_wrap=True)
-        for component in analysis.components:
-            console.print(Text(f"  {component.sentence}"), soft_wrap=True)
+    for line in answer_lines(analysis):
+        console.print(Text(line), soft_wrap=True)
     console.print(Text(f"Report: {report / 'index.html'}"), soft_wrap=True)
     console.print(Text(f"Runs:   mlflow ui --backend-store-uri {store_uri}"), soft_wrap=True)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ablate.config import plain, read_request
-from ablate.design import Cell, Run
+from ablate.design import Cell
 from ablate.result import Status
 from ablate.runner.execute import execute, measured, slots_for
 from ablate.runner.plan import plan_cells
@@ -38,21 +38,20 @@ def run_one(config: DictConfig) -> int:
     folder = StudyFolder(Path("runs") / NAME)
 
     cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
-    plan = plan_cells(study, {cell: request.variant})
+    plan = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
     slots = slots_for(plan, request.device)[:1]
-    plan = measured(plan, folder, slots)
-    planned, run = plan.cells[0], Run(cell, request.seed)
+    plan = measured(plan, folder, slots=slots)
+    planned = plan.cells[0]
     folder.write_plan(plan)
     unit = Unit(cell.slug, (request.seed,))
 
     def train() -> None:
-        if folder.settled(plan, planned, request.seed) is None:
-            train_units(folder, [unit], slots)
+        if folder.settled(plan, planned, seed=request.seed) is None:
+            train_units(folder, [unit], slots=slots)
 
     recording = execute(
         plan,
         folder,
-        runs=[(planned, run)],
         train=train,
         console=console,
         store_uri=request.store_uri,

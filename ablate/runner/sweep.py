@@ -16,7 +16,7 @@ from rich.text import Text
 from ablate.config import plain, read_request
 from ablate.report.page import write_report
 from ablate.result import Status
-from ablate.runner.execute import execute, measured, slots_for
+from ablate.runner.execute import Recording, execute, measured, slots_for
 from ablate.runner.plan import composer, make_plan, overrides_of
 from ablate.runner.progress import show_end, show_plan
 from ablate.runner.unit import pending_units
@@ -27,7 +27,7 @@ INTERRUPTED = 130
 
 
 def sweep(
-    context: HydraContext, config: DictConfig, launcher: Launcher, *, arguments: Sequence[str]
+    context: HydraContext, config: DictConfig, *, launcher: Launcher, arguments: Sequence[str]
 ) -> int:
     """Plan a study, train what is missing of it, record it and write its report.
 
@@ -39,43 +39,43 @@ def sweep(
     """
     HydraConfig.instance().set_config(config)
     request = read_request(plain(config))
-    study = request.study
-    _refuse_overrides(arguments, study)
+    _refuse_overrides(arguments, request.study)
     console = Console(highlight=False)
-    folder = StudyFolder(Path("runs") / study.name)
-
-    plan = make_plan(study, composer(context.config_loader, config, arguments))
+    folder = StudyFolder(Path("runs") / request.study.name)
+    compose = composer(context.config_loader, config, arguments=arguments)
+    plan = make_plan(request.study, compose)
     slots = slots_for(plan, request.device)
-    plan = measured(plan, folder, slots)
-    show_plan(console, plan, folder)
+    plan = measured(plan, folder, slots=slots)
+    show_plan(console, plan, folder=folder)
     if request.plan_only:
         return 0
+
     folder.adopt(plan)
-    units = pending_units(plan, folder, len(slots))
+    jobs = [
+        [*arguments, *overrides_of(plan.study, plan.find(unit.cell).cell), unit.as_override()]
+        for unit in pending_units(plan, folder, workers=len(slots))
+    ]
     interrupted = False
 
     def train() -> None:
         nonlocal interrupted
-        jobs = [
-            [*arguments, *overrides_of(study, plan.find(unit.cell).cell), unit.as_override()]
-            for unit in units
-        ]
         try:
             if jobs:
                 launcher.launch(jobs, initial_job_idx=0)
         except KeyboardInterrupt:
             interrupted = True
 
-    recording = execute(
-        plan,
-        folder,
-        runs=list(plan.runs()),
-        train=train,
-        console=console,
-        store_uri=request.store_uri,
-    )
+    recording = execute(plan, folder, train=train, console=console, store_uri=request.store_uri)
+    complete = _report(folder, console, recording=recording, store_uri=request.store_uri)
+    if interrupted:
+        return INTERRUPTED
+    return 0 if complete else 1
+
+
+def _report(folder: StudyFolder, console: Console, *, recording: Recording, store_uri: str) -> bool:
+    """Write the report, end the recording, and say what came out; whether all is complete."""
     record = folder.read_study()
-    report = Path("reports") / study.name
+    report = Path("reports") / record.study.name
     analysis = write_report(
         report,
         study=record.study,
@@ -86,12 +86,10 @@ def sweep(
         chance=record.chance,
     )
     recording.finish(report)
-    show_end(console, analysis, record.runs, report=report, store_uri=request.store_uri)
+    show_end(console, analysis, runs=record.runs, report=report, store_uri=store_uri)
     if recording.fault:
         console.print(Text(f"Not recorded in MLflow: {recording.fault}", style="red"))
-    if interrupted:
-        return INTERRUPTED
-    return 0 if (record.runs["status"] == str(Status.COMPLETE)).all() else 1
+    return bool((record.runs["status"] == str(Status.COMPLETE)).all())
 
 
 def _refuse_overrides(arguments: Sequence[str], study: Study) -> None:

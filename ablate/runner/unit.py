@@ -42,7 +42,7 @@ class Unit:
         raise ValueError(f"Expected an override unit=...; received {list(overrides)}.")
 
 
-def pending_units(plan: Plan, folder: StudyFolder, workers: int) -> list[Unit]:
+def pending_units(plan: Plan, folder: StudyFolder, *, workers: int) -> list[Unit]:
     """What is left to train, the most work first.
 
     Seeds of a cell are kept together, since they share one compiled model; only when there are
@@ -52,9 +52,7 @@ def pending_units(plan: Plan, folder: StudyFolder, workers: int) -> list[Unit]:
     pending: list[tuple[int, Unit]] = []
     for planned in plan.cells:
         seeds = tuple(
-            seed
-            for seed in range(plan.study.replicates)
-            if folder.settled(plan, planned, seed) is None
+            seed for seed in planned.seeds if folder.settled(plan, planned, seed=seed) is None
         )
         if seeds:
             pending.append((planned.macs, Unit(planned.cell.slug, seeds)))

@@ -28,7 +28,7 @@ from ablate.training.trainer import Diverged, Epoch, Trainer
 from ablate.variant import build_model, load_images
 
 
-def measure(cells: list[PlannedCell], slot: Slot, answer: Connection) -> None:
+def measure(cells: list[PlannedCell], slot: Slot, *, answer: Connection) -> None:
     """Build the model of each cell and send back its parameters and MACs, or why it is refused."""
     occupy(slot, keras.backend.backend())
     # What a library prints while a model is built is not the answer.
@@ -54,7 +54,7 @@ def measure(cells: list[PlannedCell], slot: Slot, answer: Connection) -> None:
     answer.close()
 
 
-def train(folder: StudyFolder, unit: Unit, slot: Slot) -> None:
+def train(folder: StudyFolder, unit: Unit, *, slot: Slot) -> None:
     """Train the seeds of a unit in a process of its own; what they print goes to their logs."""
     _print_to(_log(folder.run(unit.cell, unit.seeds[0])))
     device = occupy(slot, keras.backend.backend())

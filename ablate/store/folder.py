@@ -160,7 +160,7 @@ class StudyFolder:
             if cell is not None
         }
 
-    def settled(self, plan: Plan, planned: PlannedCell, seed: int) -> Result | None:
+    def settled(self, plan: Plan, planned: PlannedCell, *, seed: int) -> Result | None:
         """The result of a planned run if it has one that training again would not change.
 
         A diverged run diverges again; a failed or crashed one is worth another attempt.

@@ -22,6 +22,7 @@ class PlannedCell:
         cell: The cell.
         variant: Its concrete model, data and recipe.
         images: Fingerprint of the images it is trained on.
+        seeds: The run seeds of its replicates.
         parameters: Number of weights of its model.
         macs: Multiply-accumulates of one forward pass over one image.
     """
@@ -29,6 +30,7 @@ class PlannedCell:
     cell: Cell
     variant: Variant
     images: str
+    seeds: tuple[int, ...]
     parameters: int = 0
     macs: int = 0
 
@@ -56,7 +58,7 @@ class Plan:
     def runs(self) -> Iterator[tuple[PlannedCell, Run]]:
         """Every run, cell by cell, seeds in order."""
         for planned in self.cells:
-            for seed in range(self.study.replicates):
+            for seed in planned.seeds:
                 yield planned, Run(planned.cell, seed)
 
     def find(self, slug: str) -> PlannedCell:
@@ -125,8 +127,7 @@ class Plan:
                     "parameters": planned.parameters,
                     "macs": planned.macs,
                     "fingerprints": {
-                        str(seed): self.fingerprint(planned, seed)
-                        for seed in range(self.study.replicates)
+                        str(seed): self.fingerprint(planned, seed) for seed in planned.seeds
                     },
                 }
                 for planned in self.cells
@@ -147,6 +148,7 @@ class Plan:
                     cell=Cell(tuple(item["levels"].items())),
                     variant=_variant(item["variant"]),
                     images=item["images"],
+                    seeds=tuple(int(seed) for seed in item["fingerprints"]),
                     parameters=item["parameters"],
                     macs=item["macs"],
                 )

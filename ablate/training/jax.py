@@ -52,21 +52,21 @@ class JaxEngine:
         units = self._model.compute_output_shape((1, *x.shape[1:]))
         self._model.compute_metrics(None, y[:1], jnp.zeros(units))
         order = jnp.zeros(self._order_shape, np.int32)
-        self._train = self._train.lower(self._state(4), x, y, order).compile()
+        self._train = self._train.lower(self._state(), x, y, order).compile()
         for batch in {len(x): (x, y) for x, y in self._batches("validation")}.values():
-            self._test(self._state(3), *batch)
+            self._test(self._state(), *batch)
 
     def train(self, order: np.ndarray) -> tuple[float, float]:
         """A step for each row of image indices; mean loss and accuracy on the way."""
         self._model.reset_metrics()
-        state, logs = self._train(self._state(4), *self._train_images, order)
+        state, logs = self._train(self._state(), *self._train_images, order)
         self._keep(state)
         return float(logs["loss"][-1]), float(logs["accuracy"][-1])
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Mean loss and accuracy in inference mode, every image once."""
         self._model.reset_metrics()
-        state = self._state(3)
+        state = self._state()
         for x, y in self._batches(part):
             state, logs = self._test(state, x, y)
         return float(logs["loss"]), float(logs["accuracy"])
@@ -86,8 +86,10 @@ class JaxEngine:
         return jax.lax.scan(step, state, order)
 
     def _batch(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, Logs]:
-        logs, state = self._model.test_step(state, (self._seen(x), y))
-        return state, logs
+        trainable, non_trainable, optimizer, metrics = state
+        part = trainable, non_trainable, metrics
+        logs, (_, _, metrics) = self._model.test_step(part, (self._seen(x), y))
+        return (trainable, non_trainable, optimizer, metrics), logs
 
     def _seen(self, x: jax.Array) -> jax.Array:
         """What the network sees of stored images: floats in [0, 1]."""
@@ -102,7 +104,7 @@ class JaxEngine:
             model.metrics_variables,
         )
 
-    def _state(self, parts) -> State:
+    def _state(self) -> State:
         return tuple([variable.value for variable in group] for group in self._variables())
 
     def _keep(self, state: State) -> None:

@@ -13,6 +13,18 @@ import tensorflow as tf
 from ablate.study import Refusal
 
 EVALUATION_BATCH = 256
+UNSEEDED = {
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "RandomGamma",
+    "RandomPoissonV2",
+    "RandomShuffle",
+    "RandomStandardNormal",
+    "RandomUniform",
+    "RandomUniformInt",
+    "TruncatedNormal",
+}
+"""Operations of `tf.random` that draw from a state which no one can set back."""
 
 
 class TensorFlowEngine:
@@ -105,17 +117,20 @@ class TensorFlowEngine:
         return results["loss"], results["accuracy"]
 
     def _refuse_hidden_state(self) -> None:
-        """Variables that no layer owns would carry over from one run to the next."""
+        """What no layer or optimizer owns cannot be reset, and would tie one run to the last."""
         model = self._model
-        known = {
-            id(variable.value)
-            for variable in (
-                *model.variables,
-                *model.optimizer.variables,
-                *model.metrics_variables,
+        owned = (*model.variables, *model.optimizer.variables, *model.metrics_variables)
+        known = {id(variable.value) for variable in (*owned, model.optimizer.change)}
+        function = self._train.get_concrete_function()
+        hidden = {item.name for item in function.variables if id(item) not in known}
+        for part in function.graph.as_graph_def().library.function:
+            hidden |= {node.op for node in part.node_def if node.op in UNSEEDED}
+        if hidden:
+            raise Refusal(
+                f"Expected a model whose layers own their variables, and a "
+                f"keras.random.SeedGenerator each for what they draw; received "
+                f"{', '.join(sorted(hidden))}."
             )
-        }
-        print(len(known), [v for v in self._train.get_concrete_function().variables])
 
 
 def _numbers(pair: tuple[tf.Tensor, tf.Tensor]) -> tuple[float, float]:
@@ -133,8 +148,8 @@ class _Flat(keras.optimizers.Optimizer):
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         self._sizes = [math.prod(variable.shape) for variable in variables]
-        self._change = keras.Variable(np.zeros(sum(self._sizes), np.float32), name="change")
-        super().build([self._change])
+        self.change = keras.Variable(np.zeros(sum(self._sizes), np.float32), name="change")
+        super().build([self.change])
 
     def apply(
         self,
@@ -143,9 +158,9 @@ class _Flat(keras.optimizers.Optimizer):
     ) -> None:
         weights = list(trainable_variables or ())
         flat = tf.concat([_as_vector(*pair) for pair in zip(grads, weights, strict=True)], 0)
-        self._change.assign(tf.zeros_like(flat))
-        super().apply([flat], [self._change])
-        parts = tf.split(self._change.value, self._sizes)
+        self.change.assign(tf.zeros_like(flat))
+        super().apply([flat], [self.change])
+        parts = tf.split(self.change.value, self._sizes)
         for weight, part in zip(weights, parts, strict=True):
             weight.assign_add(tf.cast(tf.reshape(part, weight.shape), weight.dtype))
             if weight.constraint is not None:

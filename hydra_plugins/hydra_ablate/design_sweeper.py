@@ -34,7 +34,7 @@ class DesignSweeper(Sweeper):
         # Every Hydra application in this environment imports this file; the work waits until here.
         from ablate.runner.sweep import sweep
 
-        code = sweep(self.hydra_context, self.config, self.launcher, arguments=arguments)
+        code = sweep(self.hydra_context, self.config, launcher=self.launcher, arguments=arguments)
         # Hydra drops what a sweep returns, and turns exceptions into its own messages.
         raise SystemExit(code)
 

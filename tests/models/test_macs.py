@@ -66,6 +66,11 @@ def test_the_books_network_does_what_is_counted_by_hand():
     }
 
 
+def test_mobilenet_does_the_569_million_that_its_authors_published():
+    """Source: Howard et al. 2017, https://arxiv.org/abs/1704.04861, table 4."""
+    assert round(count_macs(keras.applications.MobileNet(weights=None)) / 1e6) == 569
+
+
 def test_a_layer_called_twice_counts_twice_each_at_its_own_size():
     shared = layers.Conv2D(3, 3, padding="same", name="shared")
     images = layers.Input((8, 8, 3))

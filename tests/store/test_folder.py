@@ -24,6 +24,7 @@ def plan_of(replicates: int = 2, *, epochs: int = 1) -> Plan:
             cell,
             Variant({"_target_": "a.b", "residual": cell["residual"]}, {}, Recipe(epochs=epochs)),
             images="pixels",
+            seeds=tuple(range(replicates)),
             parameters=10,
             macs=20,
         )
@@ -53,7 +54,9 @@ def finish(folder: StudyFolder, plan: Plan, *, accuracy: float = 0.5) -> None:
 
 
 def settled(folder: StudyFolder, plan: Plan) -> int:
-    return sum(folder.settled(plan, planned, run.seed) is not None for planned, run in plan.runs())
+    return sum(
+        folder.settled(plan, planned, seed=run.seed) is not None for planned, run in plan.runs()
+    )
 
 
 def test_a_plan_reads_back_what_was_frozen(tmp_path: Path) -> None:
@@ -114,7 +117,7 @@ def test_only_what_training_could_change_is_trained_again(
     place.start("attempt")
     identity = (planned.cell.slug, 0, plan.fingerprint(planned, 0))
     place.commit(Result(*identity, status, error="why"))
-    assert (folder.settled(plan, planned, 0) is None) == again
+    assert (folder.settled(plan, planned, seed=0) is None) == again
     folder.adopt(plan)
     assert (place.result() is None) == again
 
