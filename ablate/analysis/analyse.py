@@ -53,8 +53,10 @@ def analyse(
         cells=cells,
         effects=evidence.effects,
         components=components_of(study, evidence),
-        simplest=simplest_model(study, measured, cells),
-        caveats=caveats_of(study, evidence, Background(histories, held_constant, chance)),
+        simplest=simplest_model(study, measured, cells=cells),
+        caveats=caveats_of(
+            study, evidence, background=Background(histories, held_constant, chance)
+        ),
         smallest_detectable=statistics.median(sizes.values()) if sizes else math.nan,
         attribution=attribution(study, measured),
         path=ablation_path(study, measured),

@@ -39,7 +39,7 @@ def attribution(study: Study, measured: Measurements) -> pd.DataFrame:
     sets = [(name,) for name in names] + list(itertools.combinations(names, 2))
     found = estimate(
         turned(study, measured.responses[study.response.name]),
-        np.array([shapley_weights(study, measured.cells, members) for members in sets]),
+        np.array([shapley_weights(study, measured.cells, members=members) for members in sets]),
         paired=measured.paired,
     )
     return pd.DataFrame(
@@ -54,7 +54,7 @@ def attribution(study: Study, measured: Measurements) -> pd.DataFrame:
     )
 
 
-def shapley_weights(study: Study, cells: Sequence[Cell], members: Sequence[str]) -> Array:
+def shapley_weights(study: Study, cells: Sequence[Cell], *, members: Sequence[str]) -> Array:
     """What each cell's mean counts in the Shapley value of one factor, or in the index of a pair.
 
     Args:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.cells import column_means
 from ablate.analysis.components import is_blocked
-from ablate.analysis.effects import Evidence, turned
-from ablate.analysis.estimates import ALPHA, mean_intervals, smallest_flip_p
+from ablate.analysis.effects import Evidence
+from ablate.analysis.estimates import mean_intervals, smallest_flip_p
 from ablate.analysis.findings import Caveat, Verdict
 from ablate.analysis.measurements import Array
 from ablate.analysis.power import detectable
@@ -40,7 +41,7 @@ class Background:
     chance: float | None = None
 
 
-def caveats_of(study: Study, evidence: Evidence, background: Background) -> tuple[Caveat, ...]:
+def caveats_of(study: Study, evidence: Evidence, *, background: Background) -> tuple[Caveat, ...]:
     """All caveats, the serious ones first."""
     found = [
         *_left_out(study, evidence),
@@ -69,8 +70,8 @@ def _left_out(study: Study, evidence: Evidence) -> Iterator[Caveat]:
     cells = _labels(study, evidence, sorted(set(left_out["place"])))
     yield Caveat(
         "Runs left out",
-        f"Only complete runs count: {count(len(left_out), 'run')} are not ({kinds}), in {cells}. If "
-        f"what stops a run goes with a bad result, those cells look better than they are.",
+        f"Only complete runs count: {count(len(left_out), 'run')} are not ({kinds}), in {cells}. "
+        f"If what stops a run goes with a bad result, those cells look better than they are.",
         serious=True,
     )
 
@@ -85,8 +86,8 @@ def _at_chance(study: Study, evidence: Evidence, chance: float | None) -> Iterat
     if lost.size == np.isfinite(means).sum():
         yield Caveat(
             "Best cell at chance level",
-            f"The best mean is {np.nanmax(means):.3g} and guessing gives {chance:.3g}: no model has "
-            f"learnt anything, so that differences between them say nothing.",
+            f"The best mean is {np.nanmax(means):.3g} and guessing gives {chance:.3g}: no model "
+            f"has learnt anything, so that differences between them say nothing.",
             serious=True,
         )
         return
@@ -102,7 +103,7 @@ def _stale_statistics(study: Study, evidence: Evidence) -> Iterator[Caveat]:
     names = ("train_accuracy", "train_accuracy_inference")
     if not set(names) <= set(evidence.measured.complete.columns):
         return
-    training, inference = (_column_means(evidence, name) for name in names)
+    training, inference = (column_means(evidence.measured, name) for name in names)
     gaps = training - inference
     stale = np.flatnonzero(gaps > STALE)
     if stale.size:
@@ -290,10 +291,3 @@ def _labels(study: Study, evidence: Evidence, places: object) -> str:
 
 def _means(evidence: Evidence, response: str) -> Array:
     return mean_intervals(evidence.measured.responses[response])[0]
-
-
-def _column_means(evidence: Evidence, column: str) -> Array:
-    complete = evidence.measured.complete
-    numbers = pd.to_numeric(complete[column], errors="coerce")
-    means = numbers.groupby(complete["place"]).mean().reindex(range(len(evidence.measured.cells)))
-    return means.to_numpy(dtype=np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.estimates import Estimates, estimate, mean_intervals
-from ablate.analysis.measurements import Measurements
+from ablate.analysis.measurements import Array, Measurements
 from ablate.study import Study
 
 COSTS = ("parameters", "macs", "train_seconds")
@@ -32,7 +32,7 @@ def differences(study: Study, measured: Measurements) -> Estimates | None:
 
 def cell_table(study: Study, measured: Measurements) -> pd.DataFrame:
     """A row a cell, as `Analysis.cells` says."""
-    cells, places = measured.cells, range(len(measured.cells))
+    cells = measured.cells
     columns: dict[str, object] = {"cell": [cell.slug for cell in cells]}
     columns |= {factor.name: [cell[factor.name] for cell in cells] for factor in study.factors}
     columns |= {"n": measured.counts, "n_planned": study.replicates}
@@ -52,18 +52,15 @@ def cell_table(study: Study, measured: Measurements) -> pd.DataFrame:
         if reference is not None:
             values[reference] = np.nan
         columns[name] = values
-    for name in COSTS:
-        known = (
-            pd.to_numeric(measured.complete.get(name), errors="coerce")
-            if name in measured.complete
-            else None
-        )
-        columns[name] = (
-            np.nan
-            if known is None
-            else known.groupby(measured.complete["place"])
-            .mean()
-            .reindex(places)
-            .to_numpy(dtype=float)
-        )
+    columns |= {name: column_means(measured, name) for name in COSTS}
     return pd.DataFrame(columns)
+
+
+def column_means(measured: Measurements, column: str) -> Array:
+    """Mean of a column over the complete runs of each cell; NaN where it is unknown."""
+    means = np.full(len(measured.cells), np.nan)
+    if column in measured.complete:
+        numbers = pd.to_numeric(measured.complete[column], errors="coerce")
+        known = numbers.groupby(measured.complete["place"]).mean()
+        means[known.index] = known.to_numpy(dtype=np.float64)
+    return means

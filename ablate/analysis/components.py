@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +36,7 @@ def components_of(study: Study, evidence: Evidence) -> tuple[Component, ...]:
         part = _Part(move, effects.get(("simple", name)), effects.get(("main", name)))
         if part.full is None and part.average is None:
             continue
+        reason = _why_they_differ(study, part, evidence)
         missing = [
             further[effect.kind, name]
             for effect in (part.full, part.average)
@@ -47,7 +47,7 @@ def components_of(study: Study, evidence: Evidence) -> tuple[Component, ...]:
                 name=name,
                 full=part.full,
                 average=part.average,
-                sentence=f"{_claims(study, part)} {_why_they_differ(study, part, evidence)}".strip(),
+                sentence=f"{_claims(study, part)} {reason}".strip(),
                 further_seeds=max((seeds for seeds in missing if seeds), default=None),
             )
         )
@@ -74,9 +74,9 @@ def _seeds_to_decide(study: Study, evidence: Evidence) -> dict[tuple[str, str], 
 def _claims(study: Study, part: _Part) -> str:
     claims = []
     if part.full is not None:
-        claims.append(f"{_claim(study, part.full)} in the full model")
+        claims.append(_claim(study, part.full, "in the full model"))
     if part.average is not None and (part.full is None or len(study.factors) > 1):
-        claims.append(f"{_claim(study, part.average)} on average over the other factors")
+        claims.append(_claim(study, part.average, "on average over the other factors"))
     return f"{_subject(study, part.move)} is {'; '.join(claims)}."
 
 
@@ -88,9 +88,9 @@ def _subject(study: Study, move: Move) -> str:
     return f"{factor}={reference} (against {level})"
 
 
-def _claim(study: Study, effect: Effect) -> str:
+def _claim(study: Study, effect: Effect, where: str) -> str:
     margin = f" at a margin of {amount(study, study.margin)}"
-    words = f"{effect.verdict}{margin if effect.verdict is Verdict.NOT_NEEDED else ''}"
+    words = f"{effect.verdict} {where}{margin if effect.verdict is Verdict.NOT_NEEDED else ''}"
     if math.isnan(effect.estimate):
         return f"{words} ({effect.method})"
     shown = f"{amount(study, effect.estimate, signed=True)}, "
@@ -137,7 +137,7 @@ def _told(study: Study, move: Move, contrast: Contrast, effect: Effect, evidence
         replace(contrast, weights=np.where(places == word, sign * 2 * contrast.weights, 0.0))
         for word, sign in zip(words, (1, -1), strict=True)
     ]
-    sizes = estimate_contrasts(study, evidence.measured, halves).estimate
+    sizes = estimate_contrasts(study, evidence.measured, contrasts=halves).estimate
     most, least = (0, 1) if abs(sizes[0]) > abs(sizes[1]) else (1, 0)
     how = "only" if abs(sizes[least]) < study.margin <= abs(sizes[most]) else "more"
     sure = "" if effect.p_adjusted <= ALPHA else ", itself not certain"

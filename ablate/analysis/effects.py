@@ -42,7 +42,7 @@ def turned(study: Study, responses: Array) -> Array:
 
 
 def estimate_contrasts(
-    study: Study, measured: Measurements, contrasts: Sequence[Contrast]
+    study: Study, measured: Measurements, *, contrasts: Sequence[Contrast]
 ) -> Estimates:
     """Estimates of contrasts of the first response, Holm's families being the kinds."""
     responses = turned(study, measured.responses[study.response.name])
@@ -61,7 +61,7 @@ def effects_of(study: Study, measured: Measurements, *, order: int = 2) -> Evide
     its numbers and the reason as its method.
     """
     contrasts = contrasts_of(study, measured.cells, order=order)
-    found = estimate_contrasts(study, measured, contrasts)
+    found = estimate_contrasts(study, measured, contrasts=contrasts)
     verdicts = judge(found, study.margin)
     effects = tuple(
         Effect(

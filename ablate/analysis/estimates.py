@@ -86,7 +86,7 @@ def estimate(
 
 
 def holm(p: Array, families: npt.NDArray[np.int_]) -> Array:
-    """Holm's adjusted p values within families along the last axis; NaN stays and counts nothing."""
+    """Holm's adjusted p values within families on the last axis; NaN stays and counts nothing."""
     adjusted = np.full(p.shape, np.nan)
     for family in np.unique(families):
         members = np.flatnonzero(families == family)

@@ -14,6 +14,7 @@ from ablate.result import Status
 from ablate.study import Refusal, Study, nearest
 
 Array = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def measure(runs: pd.DataFrame, study: Study) -> Measurements:
         seen = ", ".join(f"{count} {status}" for status, count in counts.items())
         raise Refusal(f"Expected one or more complete runs; received {seen or 'no run at all'}.")
     paired = bool(complete["seed"].notna().all())
-    rows = _blocks(complete) if paired else complete.groupby("place").cumcount().to_numpy()
+    rows = _blocks(complete) if paired else _replicates(complete)
     responses = {
         response.name: _grid(complete, response.name, rows=rows, cells=cells)
         for response in study.responses
@@ -151,14 +152,17 @@ def _refuse_duplicates(placed: pd.DataFrame, cells: Sequence[Cell]) -> None:
         )
 
 
-def _blocks(complete: pd.DataFrame) -> npt.NDArray[np.int_]:
+def _blocks(complete: pd.DataFrame) -> Places:
     # Sorted, so that neither a result nor its rounding depends on the order of the rows.
-    return np.unique(complete["seed"].to_numpy(dtype=np.int64), return_inverse=True)[1]
+    seeds = complete["seed"].to_numpy(dtype=np.int64)
+    return np.asarray(np.searchsorted(np.unique(seeds), seeds), dtype=np.intp)
 
 
-def _grid(
-    complete: pd.DataFrame, response: str, *, rows: npt.NDArray[np.int_], cells: Sequence[Cell]
-) -> Array:
+def _replicates(complete: pd.DataFrame) -> Places:
+    return complete.groupby("place").cumcount().to_numpy(dtype=np.intp)
+
+
+def _grid(complete: pd.DataFrame, response: str, *, rows: Places, cells: Sequence[Cell]) -> Array:
     values = pd.to_numeric(complete[response], errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:

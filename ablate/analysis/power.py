@@ -39,7 +39,7 @@ def detectable(error: float, df: float, *, components: int = 1) -> float:
     return error * _detectable_errors(round(df, 6), components)
 
 
-def further_seeds(  # noqa: PLR0913 -- an estimate is these four numbers
+def further_seeds(
     estimate: float, error: float, df: float, *, n: int, margin: float, components: int
 ) -> int | None:
     """Seeds beyond n that would likely (in 4 of 5 studies) decide a verdict.

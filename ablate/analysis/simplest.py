@@ -22,7 +22,7 @@ NOTHING = frozenset({"absent", "none"})
 """Level names that say that a part is not there."""
 
 
-def simplest_model(study: Study, measured: Measurements, cells: pd.DataFrame) -> Simplest | None:
+def simplest_model(study: Study, measured: Measurements, *, cells: pd.DataFrame) -> Simplest | None:
     """The cell with the fewest parts, then MACs, that was shown to be no worse by the margin.
 
     Every simpler cell is tested against the full model for a loss as large as the margin, one-sided
@@ -47,8 +47,8 @@ def simplest_model(study: Study, measured: Measurements, cells: pd.DataFrame) ->
     simpler = [place for place, size in enumerate(sizes) if size < sizes[reference]]
     losses, p = shown_losses(
         turned(study, measured.responses[study.response.name]),
-        reference,
-        np.array(simpler, dtype=np.int_),
+        reference=reference,
+        others=np.array(simpler, dtype=np.int_),
         margin=study.margin,
         paired=measured.paired,
     )
@@ -64,9 +64,9 @@ def simplest_model(study: Study, measured: Measurements, cells: pd.DataFrame) ->
 
 def shown_losses(
     responses: Array,
+    *,
     reference: int,
     others: npt.NDArray[np.int_],
-    *,
     margin: float,
     paired: bool,
 ) -> tuple[Estimates, Array]:

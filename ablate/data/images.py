@@ -50,6 +50,8 @@ class Images:
         test: What is reported, and nothing else.
         classes: Name of each class, in the order of the labels.
         scale: Factor from a stored value to what the network sees, which lies in [0, 1].
+        excluded: What the source holds besides and the study leaves out: a name and the reason
+            each. No part of the fingerprint, as no run depends on it.
     """
 
     train: Split
@@ -57,6 +59,7 @@ class Images:
     test: Split
     classes: tuple[str, ...]
     scale: float
+    excluded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:

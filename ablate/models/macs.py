@@ -82,7 +82,8 @@ def _held(layer: keras.Layer) -> Counter[str]:
     counts: Counter[str] = Counter()
     for child in layer._layers:
         shape = (child.get_build_config() or {}).get("input_shape")
-        counts[child.name] += _macs(child, [keras.KerasTensor(shape)] if shape else [])
+        inputs = [keras.KerasTensor(shape)] if shape else []
+        counts[child.name] += _macs(child, inputs) if child.built else 0
     return counts
 
 

@@ -11,7 +11,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import pandas as pd
@@ -22,7 +22,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ablate.analysis.findings import Analysis, Effect
 from ablate.report import wording
 from ablate.report.table import (
+    BEST,
     COMPLETE,
+    FULL,
     Grid,
     GridRow,
     best_cells,
@@ -30,6 +32,7 @@ from ablate.report.table import (
     effect_name,
     grid,
     reference_cell,
+    value_range,
 )
 from ablate.report.wording import Scale, one_line
 
@@ -173,7 +176,7 @@ def _grid_ticks(
 ) -> None:
     start, end = (value * scale.factor for value in table.span)
     axes.plot([dots[0], sum(dots)], [bottom, bottom], color="#444444", lw=0.8)
-    for value in MaxNLocator(4).tick_values(start, end):
+    for value in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(start, end):
         if start <= value <= end:
             x = dots[0] + dots[1] * (0.05 + 0.9 * (value - start) / (end - start))
             axes.plot([x, x], [bottom, bottom + 0.12], color="#444444", lw=0.8)
@@ -190,7 +193,7 @@ def _grid_line(
     dots: tuple[float, float],
 ) -> None:
     left, span = dots
-    reference, best = "full model" in row.tags, "best mean" in row.tags
+    reference, best = FULL in row.tags, BEST in row.tags
     weight = "bold" if reference or best else "normal"
     if place % 2:
         axes.axhspan(place - 0.5, place + 0.5, color="#F4F4F4", lw=0, zorder=0)
@@ -215,7 +218,8 @@ def _grid_line(
                 axes.plot([end], [place], arrow, color=colour, ms=5.5, zorder=2)
         face = colour if reference or best else "white"
         shape = "D" if best else "o"
-        axes.plot([mean], [place], shape, ms=6, mec=colour, mfc=face, mew=1.5, zorder=3)
+        if row.whisker.inside:
+            axes.plot([mean], [place], shape, ms=6, mec=colour, mfc=face, mew=1.5, zorder=3)
     edge = left + span
     axes.text(edge + 0.75, place, row.mean, ha="right", va="center", fontweight=weight)
     axes.text(edge + 1.55, place, row.difference, ha="right", va="center")
@@ -419,7 +423,7 @@ def _curves_in_words(
     return f"Learning curves; {name.replace('_', ' ')} at the last epoch: {'; '.join(said)}{more}."
 
 
-def _two_lines(label: str, width: int = 26) -> str:
+def _two_lines(label: str, width: int = 28) -> str:
     """A panel's title in at most two lines."""
     if len(label) <= width:
         return label
@@ -451,12 +455,14 @@ def _cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
     unit = f", {scale.unit}" if scale.unit else ""
     panels[0].set_ylabel(f"{one_line(scale.title, 40)}{unit}")
     handles, words = panels[0].get_legend_handles_labels()
-    figure.legend(handles, words, loc="outside upper left", ncols=4, frameon=False)
+    figure.legend(handles, words, loc="outside upper left", ncols=5, frameon=False)
     # Places of the numbers depend on where the points have come to lie.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes, (key, _) in zip(panels, costs, strict=True):
-        _number_points(axes, _cost_points(analysis, runs, key))
+        inside = _cost_limits(analysis)
+        points = _cost_points(analysis, runs, key)
+        _number_points(axes, [point.moved_inside(*inside) for point in points])
     return _finish(
         figure,
         name="cost",
@@ -484,6 +490,23 @@ class _Point:
     y: float
     y_low: float
     y_high: float
+    away: str = ""
+
+    def moved_inside(self, start: float, end: float) -> _Point:
+        """The point, or, where it lies outside the limits, an arrow head at their edge."""
+        if start <= self.y <= end:
+            return self
+        edge, away = (start, "v") if self.y < start else (end, "^")
+        near = edge + (0.025 if away == "v" else -0.025) * (end - start)
+        return replace(self, y=near, y_low=near, y_high=near, away=away)
+
+
+def _cost_limits(analysis: Analysis) -> tuple[float, float]:
+    """Limits of the response, in the unit shown."""
+    factor = wording.scale_of(analysis.study).factor
+    start, end = (factor * value for value in value_range(analysis))
+    pad = 0.08 * (end - start)
+    return start - pad, end + pad
 
 
 def _cost_points(analysis: Analysis, runs: pd.DataFrame, key: str) -> list[_Point]:
@@ -512,18 +535,27 @@ def _cost_points(analysis: Analysis, runs: pd.DataFrame, key: str) -> list[_Poin
 
 
 def _cost_panel(axes: Axes, analysis: Analysis, points: Sequence[_Point], *, wide: bool) -> None:
+    limits = _cost_limits(analysis)
+    points = [point.moved_inside(*limits) for point in points]
     best, reference = best_cells(analysis), reference_cell(analysis)
+    higher = analysis.study.response.direction == "higher"
+    worse = "v" if higher else "^"
     for point in points:
         axes.plot([point.x] * 2, [point.y_low, point.y_high], color=GREY, lw=1, zorder=1)
         axes.plot([point.x_low, point.x_high], [point.y] * 2, color=GREY, lw=1, zorder=1)
-    kinds: tuple[tuple[str, Callable[[str], bool], dict[str, object]], ...] = (
-        ("full model", lambda cell: cell == reference, {"marker": "s", "mfc": BLUE, "mec": BLUE}),
-        ("best mean", lambda cell: cell in best, {"marker": "D", "mfc": ORANGE, "mec": VERMILLION}),
+    kinds: tuple[tuple[str, Callable[[_Point], bool], dict[str, object]], ...] = (
+        (FULL, lambda point: point.cell == reference, {"marker": "s", "mfc": BLUE, "mec": BLUE}),
+        (BEST, lambda point: point.cell in best, {"marker": "D", "mfc": ORANGE, "mec": VERMILLION}),
+        (
+            "worse than shown",
+            lambda point: point.away == worse,
+            {"marker": worse, "mfc": BLACK, "mec": BLACK},
+        ),
         ("other cells", lambda _: True, {"marker": "o", "mfc": "white", "mec": BLACK}),
     )
     left = list(points)
     for word, belongs, look in kinds:
-        mine = [point for point in left if belongs(point.cell)]
+        mine = [point for point in left if belongs(point)]
         left = [point for point in left if point not in mine]
         if mine:
             axes.plot(
@@ -536,7 +568,7 @@ def _cost_panel(axes: Axes, analysis: Analysis, points: Sequence[_Point], *, wid
                 label=word,
                 **look,
             )
-    _front(axes, points, better=1 if analysis.study.response.direction == "higher" else -1)
+    _front(axes, points, better=1 if higher else -1)
     values = [point.x for point in points]
     if min(values) > 0 and max(values) / min(values) > 5:
         axes.set_xscale("log")
@@ -549,24 +581,15 @@ def _cost_panel(axes: Axes, analysis: Analysis, points: Sequence[_Point], *, wid
     shown = wording.tick_count if wide else lambda value: f"{value:.4g}"
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value)))
     axes.margins(x=0.1)
-    axes.set_ylim(*_cost_limits(points))
+    axes.set_ylim(*limits)
     axes.grid(color="#E2E2E2", lw=0.6, zorder=0)
-
-
-def _cost_limits(points: Sequence[_Point]) -> tuple[float, float]:
-    """Limits by the means, not by the widest interval."""
-    means = [point.y for point in points]
-    spread = max(means) - min(means) or 1.0
-    low = max(min(means) - spread / 2, min(point.y_low for point in points))
-    high = min(max(means) + spread / 2, max(point.y_high for point in points))
-    pad = 0.06 * (high - low) or 0.5
-    return low - pad, high + pad
 
 
 def _front(axes: Axes, points: Sequence[_Point], *, better: int) -> None:
     """The line of those cells than which none is both cheaper and better."""
     front: list[_Point] = []
-    for point in sorted(points, key=lambda point: (point.x, -better * point.y)):
+    shown = [point for point in points if not point.away]
+    for point in sorted(shown, key=lambda point: (point.x, -better * point.y)):
         if not front or better * point.y > better * front[-1].y:
             front.append(point)
     axes.step(

@@ -17,6 +17,7 @@ NAME_LIMIT = 48
 LABEL_LIMIT = 120
 REASON_LIMIT = 300
 COMPLETE = "complete"
+FULL, BEST, SIMPLEST = "full model", "best mean", "simplest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Whisker:
         high: Position of the upper end, cut at 100.
         low_cut: Whether the lower end was cut.
         high_cut: Whether the upper end was cut.
+        inside: Whether the mean itself is inside the picture.
     """
 
     mean: float
@@ -52,6 +54,7 @@ class Whisker:
     high: float
     low_cut: bool
     high_cut: bool
+    inside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,11 @@ class GridRow:
     macs: str
     seconds: str
     tags: tuple[str, ...]
+
+    @property
+    def simplest(self) -> bool:
+        """Whether this is the simplest model that does the job, and not the full one."""
+        return SIMPLEST in self.tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +145,11 @@ class EffectRow:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A component at the top of the report: the verdict and the sentence that states it."""
+    """A component at the top of the report: its verdicts and the sentence that states them."""
 
     name: str
-    verdict: Verdict | None
-    reading: str
+    full: Verdict | None
+    average: Verdict | None
     sentence: str
 
 
@@ -179,6 +187,30 @@ def records(frame: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of a frame as dicts; pandas' missing values as NaN."""
     plain = frame.astype(object).where(frame.notna(), math.nan)
     return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def value_range(analysis: Analysis) -> tuple[float, float]:
+    """The range of the first response worth drawing.
+
+    One cell that never learnt, or that swings wildly over its seeds, must not squeeze all others
+    into a dot: means further out than three times the middle half of all, and intervals further
+    out than half the range of the means, are left to an arrow. The full model is always inside.
+    """
+    name, margin = analysis.study.response.name, analysis.study.margin
+    cells = analysis.cells.set_index("cell")[[f"{name}_{end}" for end in ("mean", "low", "high")]]
+    cells = cells.astype(float).set_axis(["mean", "low", "high"], axis=1).dropna(subset="mean")
+    if cells.empty:
+        return 0.0, 1.0
+    first, third = cells["mean"].quantile(0.25), cells["mean"].quantile(0.75)
+    reach = 3 * max(third - first, margin)
+    inside = cells["mean"].between(first - reach, third + reach)
+    cells = cells[inside | (cells.index == reference_cell(analysis))]
+    least, most = float(cells["mean"].min()), float(cells["mean"].max())
+    spread = max(most - least, 4 * margin)
+    low = float(cells["low"].fillna(cells["mean"]).min())
+    high = float(cells["high"].fillna(cells["mean"]).max())
+    start, end = max(least - spread / 2, low), min(most + spread / 2, high)
+    return (start, end) if start < end else (start - margin, end + margin)
 
 
 def grid(analysis: Analysis) -> Grid:
@@ -223,8 +255,8 @@ def claims(analysis: Analysis) -> tuple[Claim, ...]:
     return tuple(
         Claim(
             name=effect_name(component.name, names),
-            verdict=effect.verdict if (effect := component.full or component.average) else None,
-            reading=READINGS[effect.kind] if effect else "",
+            full=component.full.verdict if component.full else None,
+            average=component.average.verdict if component.average else None,
             sentence=wording.sentence(component.sentence),
         )
         for component in analysis.components
@@ -322,8 +354,9 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
     smallest = analysis.smallest_detectable
     if math.isfinite(smallest):
         said.append(
-            f"An effect in the full model smaller than {scale.size(smallest)} would more often "
-            f"than one time in five have gone unnoticed, at this spread and number of seeds."
+            f"For a typical part, an effect in the full model smaller than "
+            f"{scale.size(smallest)} would have gone unnoticed more than one time in five, at this "
+            f"spread and number of seeds."
         )
     names = component_names(analysis.study)
     for component in analysis.components:
@@ -346,17 +379,8 @@ class _Axis:
 
     @staticmethod
     def around(analysis: Analysis) -> _Axis:
-        name = analysis.study.response.name
-        means = analysis.cells[f"{name}_mean"].astype(float).dropna()
-        if means.empty:
-            return _Axis(0.0, 1.0)
-        low = analysis.cells[f"{name}_low"].astype(float)
-        high = analysis.cells[f"{name}_high"].astype(float)
-        spread = max(float(means.max() - means.min()), 4 * analysis.study.margin)
-        # One cell that swings wildly over its seeds must not squeeze all others into a dot.
-        start = max(float(means.min()) - spread / 2, _least(low, float(means.min())))
-        end = min(float(means.max()) + spread / 2, -_least(-high, -float(means.max())))
-        pad = (end - start) * 0.04 or analysis.study.margin
+        start, end = value_range(analysis)
+        pad = (end - start) * 0.04
         return _Axis(start - pad, end + pad)
 
     def place(self, value: float) -> float:
@@ -374,11 +398,8 @@ class _Axis:
             self.place(ends[1]),
             low_cut=ends[0] < self.start,
             high_cut=ends[1] > self.end,
+            inside=self.start <= mean <= self.end,
         )
-
-
-def _least(values: pd.Series, fallback: float) -> float:
-    return min(fallback, float(values.min())) if values.notna().any() else fallback
 
 
 def _tags(analysis: Analysis) -> dict[str, tuple[str, ...]]:
@@ -388,9 +409,9 @@ def _tags(analysis: Analysis) -> dict[str, tuple[str, ...]]:
         str(cell): tuple(
             tag
             for tag, holds in (
-                ("full model", cell == reference),
-                ("best mean", cell in best),
-                ("simplest", cell == simplest and cell != reference),
+                (FULL, cell == reference),
+                (BEST, cell in best),
+                (SIMPLEST, cell == simplest and cell != reference),
             )
             if holds
         )

@@ -128,6 +128,13 @@ def test_a_layer_that_holds_layers_counts_what_they_do():
     assert macs_by_layer(model)["own"] == OWN
 
 
+@pytest.mark.filterwarnings("ignore:.*does not have a `build:UserWarning")  # Keras sees it too
+def test_a_layer_held_but_never_called_counts_nothing():
+    own = Twofold(name="own")
+    own.unused = layers.Conv2D(4, 3)
+    assert count_macs(model_of(own, 8, 8, 3)) == OWN
+
+
 def test_a_subclassed_model_counts_what_its_layers_do():
     class Own(keras.Model):
         def __init__(self):

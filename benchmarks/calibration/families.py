@@ -1,0 +1,123 @@
+"""Simulated studies with planted truth: thousands at once, as arrays that the analysis reads."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ablate.analysis.contrasts import Contrast, contrasts_of
+from ablate.design import cells_of
+from ablate.study import Factor, Level, Study
+
+Array = npt.NDArray[np.float64]
+WILDEST = 20.0
+"""Spread of the bare model over that of the full one in families of unequal spread."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the runs of simulated studies vary.
+
+    Attributes:
+        tails: ``normal``, or ``t3``: Student's t with three degrees of freedom, scaled to the same
+            variance.
+        spread: ``equal``, or ``x20``: from 1 in the full model to 20 in the bare one.
+        pairing: ``none``; ``seed``: runs of a seed share a part (correlation 0.6); ``level``: runs
+            of a seed share a part for each level of each factor, as models do that share layers.
+        interactions: Whether parts act together.
+        n: Seeds.
+    """
+
+    tails: str
+    spread: str
+    pairing: str
+    interactions: bool
+    n: int
+
+    @property
+    def name(self) -> str:
+        together = "interactions" if self.interactions else "no interactions"
+        return f"{self.tails}, spread {self.spread}, pairing {self.pairing}, {together}"
+
+
+def families(ns: tuple[int, ...]) -> Iterator[Family]:
+    """All of them."""
+    for n, tails, spread, pairing, together in itertools.product(
+        ns, ("normal", "t3"), ("equal", "x20"), ("none", "seed", "level"), (False, True)
+    ):
+        yield Family(tails, spread, pairing, together, n)
+
+
+def two_level_study(parts: int, *, margin: float = 1.0) -> Study:
+    """A full factorial of parts that are present or absent."""
+    levels = (Level("present"), Level("absent"))
+    names = ["residual", "norm", "separable", "placebo"]
+    factors = tuple(Factor(name, levels) for name in names[:parts])
+    return Study("planted", factors, margin=margin)
+
+
+def contrasts(study: Study) -> tuple[Contrast, ...]:
+    """The contrasts that the analysis makes of it."""
+    return contrasts_of(study, cells_of(study))
+
+
+def presence(study: Study) -> Array:
+    """Shape `(cells, factors)`: 1 where a part is present, else 0."""
+    cells = cells_of(study)
+    names = list(study.reference)
+    return np.array([[cell[name] == "present" for name in names] for cell in cells], dtype=float)
+
+
+def means(study: Study, effects: Array, interactions: Array | None = None) -> Array:
+    """Cell means of studies with planted effects.
+
+    Args:
+        study: The study.
+        effects: What each part adds, shape `(studies, factors)`.
+        interactions: What the presence of both parts of a pair adds beyond, so that half of it is
+            the interaction effect; shape `(studies, pairs)`.
+    """
+    there = presence(study)
+    result = effects @ there.T
+    if interactions is not None:
+        pairs = itertools.combinations(range(there.shape[1]), 2)
+        # Centred, so that they leave the average effects as they are.
+        together = np.array([(there[:, a] - 0.5) * (there[:, b] - 0.5) for a, b in pairs])
+        result = result + interactions @ together * 1.0
+    return result
+
+
+def noise(family: Family, study: Study, rng: np.random.Generator, *, studies: int) -> Array:
+    """What the seeds add, shape `(studies, seeds, cells)`; spread 1 in the full model."""
+    there = presence(study)
+    cells, factors = there.shape
+
+    def draw(*shape: int) -> Array:
+        if family.tails == "normal":
+            return rng.standard_normal(shape)
+        return rng.standard_t(3, shape) / np.sqrt(3)
+
+    own = draw(studies, family.n, cells)
+    if family.pairing == "seed":
+        own = np.sqrt(0.4) * own + np.sqrt(0.6) * draw(studies, family.n, 1)
+    elif family.pairing == "level":
+        levels = draw(studies, family.n, factors, 2)
+        shared = sum(
+            levels[:, :, place, there[:, place].astype(int)] for place in range(factors)
+        )
+        own = np.sqrt(0.4) * own + np.sqrt(0.6 / factors) * shared
+    return own * spreads(family, study)
+
+
+def spreads(family: Family, study: Study) -> Array:
+    """Standard deviation of each cell, shape `(cells,)`."""
+    there = presence(study)
+    if family.spread == "equal":
+        return np.ones(len(there))
+    # The fewer parts, the wilder.
+    order = np.argsort(np.argsort(-there.sum(axis=1), kind="stable"), kind="stable")
+    return np.geomspace(1.0, WILDEST, len(there))[order]

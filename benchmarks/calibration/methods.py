@@ -1,0 +1,127 @@
+"""Rival ways to an interval: what the one in use was chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from ablate.analysis.estimates import estimate
+
+Array = npt.NDArray[np.float64]
+Ends = tuple[Array, Array]
+RESAMPLES = 999
+
+
+def blocks(responses: Array, weights: Array) -> Ends:
+    """In use where runs have seeds: the contrast within each block, Student's t."""
+    found = estimate(responses, weights, paired=True)
+    return found.low, found.high
+
+
+def welch(responses: Array, weights: Array) -> Ends:
+    """In use where runs have no seeds: each cell's own variance, blocks ignored."""
+    found = estimate(responses, weights, paired=False)
+    return found.low, found.high
+
+
+def anova(responses: Array, weights: Array) -> Ends:
+    """One residual variance for all after cells and blocks, as in the textbook's ANOVA."""
+    n, cells = responses.shape[-2:]
+    residuals = _residuals(responses)
+    df = (n - 1) * (cells - 1)
+    variance = (residuals**2).sum(axis=(-2, -1))[..., None] / df
+    error = np.sqrt(variance * (weights**2).sum(axis=-1) / n)
+    return _ends(responses, weights, error, np.full(1, float(df)))
+
+
+def welch_after_blocks(responses: Array, weights: Array) -> Ends:
+    """Each cell's own variance after an additive effect of the seed is taken out."""
+    n, cells = responses.shape[-2:]
+    squares = (_residuals(responses) ** 2).sum(axis=-2) / (n - 1)
+    # Expected squares are s_c (1 - 2/k) + mean(s) / k; solved for s_c, not below 0.
+    mean = squares.mean(axis=-1, keepdims=True) * cells / (cells - 1)
+    variances = np.maximum((squares - mean / cells) / (1 - 2 / cells), 0.0)
+    return _satterthwaite(responses, weights, variances, 0.0)
+
+
+def welch_correlated(responses: Array, weights: Array) -> Ends:
+    """Each cell's own variance, and one correlation that all pairs of cells share."""
+    n, cells = responses.shape[-2:]
+    centred = responses - responses.mean(axis=-2, keepdims=True)
+    variances = (centred**2).sum(axis=-2) / (n - 1)
+    scaled = centred / np.sqrt(variances)[..., None, :]
+    total = (scaled.sum(axis=-1) ** 2).sum(axis=-1) / (n - 1)
+    correlation = np.clip((total - cells) / (cells * (cells - 1)), 0.0, 1.0)
+    return _satterthwaite(responses, weights, variances, correlation[..., None])
+
+
+def percentile_bootstrap(responses: Array, weights: Array) -> Ends:
+    """Blocks drawn with replacement, percentiles of the means."""
+    means = _resampled(responses @ weights.T)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return low, high
+
+
+def bca_bootstrap(responses: Array, weights: Array) -> Ends:
+    """Blocks drawn with replacement, bias-corrected and accelerated (Efron 1987)."""
+    values = responses @ weights.T
+    means = np.sort(_resampled(values), axis=0)
+    bias = stats.norm.ppf(
+        np.clip((means < values.mean(axis=-2)).mean(axis=0), 1 / RESAMPLES, 1 - 1 / RESAMPLES)
+    )
+    deviations = values.mean(axis=-2, keepdims=True) - values
+    cubes, squares = (deviations**3).sum(axis=-2), (deviations**2).sum(axis=-2)
+    acceleration = -cubes / (6 * squares**1.5)
+    ends = []
+    for z in stats.norm.ppf([0.025, 0.975]):
+        shifted = bias + (bias + z) / (1 - acceleration * (bias + z))
+        place = np.clip(stats.norm.cdf(shifted) * RESAMPLES, 0, RESAMPLES - 1).astype(int)
+        ends.append(np.take_along_axis(means, place[None], axis=0)[0])
+    return ends[0], ends[1]
+
+
+METHODS: dict[str, Callable[[Array, Array], Ends]] = {
+    "within blocks, t": blocks,
+    "Welch-Satterthwaite, blocks ignored": welch,
+    "ANOVA, one variance": anova,
+    "Welch after additive blocks": welch_after_blocks,
+    "Welch, one correlation": welch_correlated,
+    "bootstrap of blocks, percentile": percentile_bootstrap,
+    "bootstrap of blocks, BCa": bca_bootstrap,
+}
+
+
+def _residuals(responses: Array) -> Array:
+    return (
+        responses
+        - responses.mean(axis=-2, keepdims=True)
+        - responses.mean(axis=-1, keepdims=True)
+        + responses.mean(axis=(-2, -1), keepdims=True)
+    )
+
+
+def _satterthwaite(
+    responses: Array, weights: Array, variances: Array, correlation: Array | float
+) -> Ends:
+    n = responses.shape[-2]
+    apart = variances @ (weights**2).T
+    together = (np.sqrt(variances) @ weights.T) ** 2
+    variance = (1 - correlation) * apart + correlation * together
+    df = apart**2 / (variances**2 @ (weights**4).T / (n - 1))
+    return _ends(responses, weights, np.sqrt(np.maximum(variance, 0) / n), df)
+
+
+def _ends(responses: Array, weights: Array, error: Array, df: Array) -> Ends:
+    mean = responses.mean(axis=-2) @ weights.T
+    reach = stats.t.ppf(0.975, df) * error
+    return mean - reach, mean + reach
+
+
+def _resampled(values: Array) -> Array:
+    n = values.shape[-2]
+    rng = np.random.default_rng(n)
+    draws = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+    return np.einsum("bn,...nc->b...c", draws, values, optimize=True)

@@ -1,0 +1,416 @@
+"""Folders of photographs: read alike everywhere, and every bad file found by name."""
+
+import os
+import shutil
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ablate.data import image_folder
+from ablate.study import Refusal
+from tests.conftest import SHARED
+
+
+def picture(seed=0, mode="RGB", size=(40, 30)):
+    """A picture with coarse random patches, as a photograph has."""
+    patches = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    return Image.fromarray(patches).resize(size).convert(mode)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of five sound photographs each, of two sizes."""
+    root = tmp_path / "pets"
+    for label, name in enumerate(("cat", "dog")):
+        (root / name).mkdir(parents=True)
+        for number in range(5):
+            size = (40, 30) if number % 2 else (24, 50)
+            picture(10 * label + number, size=size).save(root / name / f"{number}.jpg")
+    return root
+
+
+def load(folder, **options):
+    return image_folder.load(**{"path": str(folder), "image_size": [8, 6], **options})
+
+
+def refusal(folder, **options):
+    with pytest.raises(Refusal) as caught:
+        load(folder, **options)
+    message = str(caught.value)
+    assert message.isprintable(), "one line, and nothing that steers a terminal"
+    return message
+
+
+def cut(file, image, share, **options):
+    image.save(file, **options)
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
+
+
+def bomb(file):
+    picture().save(file)
+    with file.open("r+b") as stream:
+        stream.seek(18)
+        stream.write(struct.pack("<ii", 60_000, 60_000))
+
+
+def deep_png(file):
+    """Colour of 16 bits a channel, which Pillow reads as 8 bits and cannot write."""
+    rows = b"".join(b"\0" + bytes(range(24)) for _ in range(4))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    content = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+
+def transparent(file):
+    image = picture(mode="RGBA")
+    image.putpixel((3, 3), (0, 0, 0, 254))
+    image.save(file)
+
+
+def link_out(file):
+    outside = file.parents[2] / "outside.jpg"
+    picture().save(outside)
+    file.symlink_to(outside)
+
+
+def animated(file):
+    picture().save(file, save_all=True, append_images=[picture(1)])
+
+
+BAD = [
+    ("a.jpg", lambda file: file.touch(), "empty"),
+    ("a.jpg", lambda file: cut(file, picture(), 0.7), "truncated"),
+    ("a.jpg", lambda file: cut(file, picture(), 0.99), "truncated"),
+    ("a.jpg", lambda file: cut(file, picture(), 0.02), "no image, or cut short in its header"),
+    ("a.png", lambda file: cut(file, picture(), 0.5), "truncated"),
+    ("a.bmp", lambda file: cut(file, picture(), 0.5), "truncated"),
+    ("a.webp", lambda file: cut(file, picture(), 0.5), "no image, or cut short in its header"),
+    ("a.jpg", lambda file: picture().save(file, "GIF"), "a GIF named .jpg"),
+    ("a.JPG", lambda file: picture().save(file, "BMP"), "a BMP named .JPG"),
+    ("a.jpeg", lambda file: picture().save(file, "PNG"), "a PNG named .jpeg"),
+    ("a.jpg", lambda file: picture().save(file, "TIFF"), "a TIFF named .jpg"),
+    ("a.png", lambda file: file.write_text("hello"), "no image, or cut short in its header"),
+    ("a.txt", lambda file: file.write_text("hello"), "its name ends in none of .bmp, .jpeg, "),
+    ("a.gif", lambda file: picture().save(file), "its name ends in none of .bmp, .jpeg, "),
+    ("._a.jpg", lambda file: picture().save(file), "what macOS leaves beside a file"),
+    ("a.jpg", lambda file: picture(mode="CMYK").save(file), "CMYK colours"),
+    ("a.png", lambda file: picture(mode="I;16").save(file), "16 bit"),
+    ("a.png", deep_png, "16 bit"),
+    ("a.png", lambda file: picture(mode="P").save(file), "a palette"),
+    ("a.png", lambda file: picture(mode="1").save(file), "1 bit"),
+    ("a.png", transparent, "transparent pixels"),
+    ("a.png", lambda file: picture().save(file, transparency=(0, 0, 0)), "transparent pixels"),
+    ("a.png", animated, "animated"),
+    ("a.webp", animated, "animated"),
+    ("a.bmp", bomb, "more than 89478485 pixels"),
+    ("a.jpg", link_out, "a link that leads out of the folder"),
+    ("a.jpg", lambda file: file.symlink_to("nowhere.jpg"), "no file that can be read"),
+    ("a.jpg", lambda file: file.symlink_to("a.jpg"), "no file that can be read"),
+    ("a.jpg", lambda file: os.mkfifo(file), "no file that can be read"),
+    ("a.jpg", lambda file: file.mkdir(), "a folder within a class"),
+]
+IDS = [
+    "empty", "cut_jpeg", "slightly_cut_jpeg", "cut_header", "cut_png", "cut_bmp", "cut_webp",
+    "gif_as_jpg", "bmp_as_jpg", "png_as_jpeg", "tiff_as_jpg", "text_as_png", "text", "gif",
+    "apple_double", "cmyk", "grey_of_16_bit", "colour_of_16_bit", "palette", "one_bit", "alpha",
+    "transparent_colour", "animated_png", "animated_webp", "bomb", "link_out", "link_to_nothing",
+    "link_to_itself", "pipe", "folder",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "write", "reason"), BAD, ids=IDS)
+def test_a_bad_file_is_refused_by_name_or_skipped_and_listed(folder, name, write, reason):
+    sound = load(folder)
+    write(folder / "cat" / name)
+
+    message = refusal(folder)
+    assert f"; 1 bad: cat/{name}: {reason}" in message
+    assert "data.on_bad=skip" in message
+    images = load(folder, on_bad="skip")
+    assert len(images.excluded) == 1
+    assert images.excluded[0].startswith(f"cat/{name}: {reason}")
+    assert images.fingerprint == sound.fingerprint
+
+
+@pytest.mark.parametrize("cut_at", np.linspace(0.05, 0.97, 12).round(2).tolist())
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "webp"])
+def test_a_file_cut_anywhere_is_found(folder, ending, cut_at):
+    cut(folder / "dog" / f"x.{ending}", picture(3), cut_at)
+
+    assert "; 1 bad: dog/x." in refusal(folder)
+
+
+@pytest.mark.parametrize("progressive", [False, True], ids=["baseline", "progressive"])
+def test_no_cut_of_a_jpeg_is_read_as_an_image(folder, progressive):
+    for share in np.linspace(0.1, 0.98, 30):
+        file = folder / "cat" / f"x{share:.3f}.jpg"
+        cut(file, picture(size=(90, 80)), share, progressive=progressive)
+
+    assert len(load(folder, on_bad="skip").excluded) == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("a.jpg", "L", {}),
+        ("a.png", "L", {}),
+        ("a.PNG", "RGBA", {}),
+        ("a.png", "LA", {}),
+        ("a.bmp", "RGB", {}),
+        ("a.webp", "RGB", {"lossless": True}),
+        ("a.jpeg", "RGB", {"progressive": True}),
+        ("a.jpg", "RGB", {"format": "MPO", "save_all": True, "append_images": [picture(1)]}),
+        ("a b.jpg", "RGB", {}),
+        ("🐈.jpg", "RGB", {}),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else value,
+)
+def test_a_sound_file_is_an_image(folder, name, mode, options):
+    picture(99, mode).save(folder / "cat" / name, **options)
+    images = load(folder)
+
+    assert sum(len(part.y) for part in images.parts.values()) == 11
+    assert images.excluded == ()
+
+
+def every(images):
+    """Each image with its label as bytes, whatever part it is in."""
+    return [
+        (int(label), image.tobytes())
+        for part in images.parts.values()
+        for image, label in zip(part.x, part.y, strict=True)
+    ]
+
+
+def test_images_are_resized_to_height_and_width_in_parts_by_class(folder):
+    images = load(folder)
+
+    assert images.shape == (8, 6, 3)
+    assert images.train.x.dtype == np.uint8
+    assert images.scale == 1 / 255
+    assert images.classes == ("cat", "dog")
+    assert [np.bincount(part.y).tolist() for part in images.parts.values()] == [
+        [3, 3],
+        [1, 1],
+        [1, 1],
+    ]
+
+
+def test_each_file_becomes_one_image_of_its_class(folder):
+    expected = [
+        (label, np.asarray(Image.open(file).resize((6, 8), Image.Resampling.BILINEAR)).tobytes())
+        for label, name in enumerate(("cat", "dog"))
+        for file in sorted((folder / name).iterdir())
+    ]
+
+    assert sorted(every(load(folder))) == sorted(expected)
+
+
+def test_grey_is_repeated_into_three_channels(folder):
+    for name in ("cat", "dog"):
+        for file in (folder / name).iterdir():
+            Image.open(file).convert("L").save(file)
+    x = load(folder).train.x
+
+    assert (x == x[..., :1]).all()
+
+
+def test_a_photograph_is_turned_upright(folder):
+    lying, exif = picture(7, size=(16, 12)), Image.Exif()
+    exif[0x0112] = 6
+    lying.save(folder / "cat" / "5.png", exif=exif)
+    upright = lying.transpose(Image.Transpose.ROTATE_270)
+    expected = np.asarray(upright.resize((6, 8), Image.Resampling.BILINEAR)).tobytes()
+
+    assert (0, expected) in every(load(folder))
+
+
+def test_the_same_files_are_the_same_images_wherever_they_lie(folder, tmp_path):
+    copy = tmp_path / "elsewhere"
+    copy.mkdir()
+    for name in ("dog", "cat"):
+        (copy / name).mkdir()
+        for file in sorted((folder / name).iterdir(), reverse=True):
+            shutil.copy(file, copy / name)
+
+    assert load(copy).fingerprint == load(folder).fingerprint
+    assert load(copy, split_seed=1).fingerprint != load(folder).fingerprint
+
+
+def test_the_same_files_are_left_out_at_every_size(folder):
+    (folder / "dog" / "5.jpg").touch()
+    small, large = (load(folder, on_bad="skip", image_size=[side, side]) for side in (4, 32))
+
+    assert small.excluded == large.excluded
+    assert small.train.y.tolist() == large.train.y.tolist()
+
+
+def test_hidden_files_and_litter_are_passed_over(folder):
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", ".hidden.jpg"):
+        (folder / "cat" / name).write_text("litter")
+    (folder / "README.txt").write_text("hello")
+    (folder / ".git").mkdir()
+    (folder / "__MACOSX").mkdir()
+
+    assert load(folder).classes == ("cat", "dog")
+
+
+def test_an_image_in_no_class_folder_is_bad(folder):
+    picture().save(folder / "stray.jpg")
+
+    assert "1 bad: stray.jpg: an image in no class folder." in refusal(folder)
+
+
+def test_a_link_within_the_folder_is_followed(folder):
+    (folder / "dog" / "5.jpg").symlink_to("4.jpg")
+
+    assert sum(len(part.y) for part in load(folder).parts.values()) == 11
+
+
+def test_a_class_folder_outside_is_not_read(folder, tmp_path):
+    shutil.copytree(folder / "dog", tmp_path / "wolf")
+    (folder / "wolf").symlink_to(tmp_path / "wolf")
+
+    assert load(folder, on_bad="skip").classes == ("cat", "dog")
+    assert "wolf/0.jpg: a link that leads out of the folder" in refusal(folder)
+
+
+@pytest.mark.parametrize("broken", [0, 3], ids=["empty_folder", "only_bad_files"])
+def test_a_class_without_a_sound_image_is_bad_and_may_be_skipped(folder, broken):
+    (folder / "bird").mkdir()
+    for number in range(broken):
+        (folder / "bird" / f"{number}.jpg").touch()
+
+    assert f"{broken + 1} bad: bird: no sound image" in refusal(folder)
+    images = load(folder, on_bad="skip")
+    assert images.classes == ("cat", "dog")
+    assert images.excluded[0] == "bird: no sound image"
+
+
+def test_many_bad_files_are_counted_and_the_first_named(folder):
+    for number in range(8):
+        (folder / "dog" / f"bad{number}.jpg").touch()
+    message = refusal(folder)
+
+    assert "; 8 bad: dog/bad0.jpg: empty; dog/bad1.jpg: empty; " in message
+    assert "dog/bad4.jpg: empty; and 3 more." in message
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a b\n.jpg", r"dog/a b\n.jpg: empty"),
+        ("\x1b[31m.jpg", r"dog/\x1b[31m.jpg: empty"),
+        ("\u202egpj.jpg", r"dog/\u202egpj.jpg: empty"),
+        (os.fsdecode(b"\xff.jpg"), r"dog/\udcff.jpg: empty"),
+        ("🐕 é.jpg", "dog/🐕 é.jpg: empty"),
+        ("<script>.jpg", "dog/<script>.jpg: empty"),
+    ],
+    ids=["newline", "escape", "right_to_left", "no_utf8", "emoji", "script"],
+)
+def test_odd_names_are_shown_on_one_line(folder, name, shown):
+    (folder / "dog" / name).touch()
+
+    assert shown in refusal(folder)
+    assert load(folder, on_bad="skip").excluded == (shown,)
+
+
+def test_odd_names_of_classes_and_sound_files_are_harmless(folder):
+    shutil.move(folder / "dog", folder / "dog\n🐕")
+    shutil.move(folder / "cat" / "0.jpg", folder / "cat" / "0\n.jpg")
+
+    assert load(folder).classes == ("cat", r"dog\n🐕")
+
+
+@pytest.mark.parametrize(
+    "image_size",
+    [None, 64, "64", [64], [64, 64, 3], [0, 64], [64, -1], [64.0, 64], [True, 64], ["64", 64]],
+    ids=str,
+)
+def test_an_image_size_is_refused(folder, image_size):
+    assert "such as [64,64]; received" in refusal(folder, image_size=image_size)
+
+
+@pytest.mark.parametrize("side", [10**6, 10**200], ids=["large", "beyond_floats"])
+def test_images_that_do_not_fit_into_memory_are_refused(folder, side):
+    assert "Give a smaller data.image_size." in refusal(folder, image_size=[side, side])
+
+
+def test_an_unknown_policy_is_refused_with_the_nearest(folder):
+    assert "Did you mean 'skip'? Known: fail, skip." in refusal(folder, on_bad="skp")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("pest", "there is none. Did you mean {tmp}/pets?"),
+        ("none/pets", "there is none."),
+        ("a" * 300, "there is none."),
+        ("a\nb\0c", r"Expected the folder {tmp}/a\nb\x00c; there is none."),
+        ("images.npz", "is a file. For an archive, give data=npz."),
+        ("pets/cat", "its folders: none. Did you mean data.path={tmp}/pets?"),
+        (".", "its folders: pets. Did you mean data.path={tmp}/pets?"),
+    ],
+    ids=["near", "no_parent", "too_long", "odd", "archive", "a_class", "one_up"],
+)
+def test_a_path_that_is_no_folder_of_classes_is_refused(folder, tmp_path, path, message):
+    (tmp_path / "images.npz").touch()
+
+    assert message.format(tmp=tmp_path) in refusal(tmp_path / path)
+
+
+@pytest.mark.parametrize("path", [None, "", 7], ids=str)
+def test_a_path_that_is_no_text_is_refused(path):
+    with pytest.raises(Refusal, match="the path of a folder; received"):
+        image_folder.load(path=path, image_size=[8, 8])
+
+
+def test_a_folder_of_parts_is_refused_with_one_of_them(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "both" / "train")
+    shutil.copytree(folder, tmp_path / "both" / "val")
+
+    assert "its folders: train, val. Did you mean data.path=" in refusal(tmp_path / "both")
+
+
+@pytest.mark.parametrize(("count", "loads"), [(3, False), (4, True)], ids=["three", "four"])
+def test_a_class_needs_an_image_for_each_part(folder, count, loads):
+    for number in range(count, 5):
+        (folder / "dog" / f"{number}.jpg").unlink()
+    if loads:
+        assert load(folder).classes == ("cat", "dog")
+    else:
+        assert "4 sound images or more each" in refusal(folder)
+        assert "received 5 of cat, 3 of dog." in refusal(folder)
+
+
+def test_one_class_left_after_skipping_is_refused(folder):
+    for file in (folder / "dog").iterdir():
+        file.write_bytes(b"")
+
+    assert "Expected two classes or more" in refusal(folder, on_bad="skip")
+
+
+def test_real_photographs_of_cats_and_dogs_load_whole():
+    path = SHARED / "cats-vs-dogs"
+    if not path.is_dir():
+        pytest.skip("the photographs of cats and dogs beside the project are missing")
+    images = load(path, image_size=[32, 32])
+
+    assert images.classes == ("cat", "dog")
+    assert images.excluded == ()
+    assert [np.bincount(part.y).tolist() for part in images.parts.values()] == [
+        [180, 180],
+        [60, 60],
+        [60, 60],
+    ]
+    assert 80 < images.train.x.mean() < 160

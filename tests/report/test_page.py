@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ablate.analysis.findings import Analysis
+from ablate.report.page import answer_lines, latex, markdown, write_report
+from ablate.study import Study
+
+from .conftest import HELD_CONSTANT, PROVENANCE, histories_of, runs_of
+
+Report = Callable[[Study], tuple[Path, Analysis]]
+FILES = [
+    "index.html", "report.md", "report.tex", "runs.csv", "cells.csv", "effects.csv", "report.json",
+]  # fmt: skip
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+STUDIES = ["xyz", "chapter", "hostile"]
+
+
+class Page(HTMLParser):
+    """Keeps the tags and the text of a page, and checks that tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "svg"} & set(self.open):
+            self.words.append(data)
+
+
+@pytest.fixture
+def study(request: pytest.FixtureRequest) -> Study:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Study)
+    return found
+
+
+def page(report: Report, study: Study) -> tuple[str, Page]:
+    text = (report(study)[0] / "index.html").read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def test_a_report_has_all_files_of_the_contract(report: Report, xyz: Study) -> None:
+    folder, _ = report(xyz)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "figures"])
+    names = {path.name for path in (folder / "figures").iterdir()}
+    assert names == {
+        f"{name}.{ending}"
+        for name in ("grid", "effects", "learning_curves", "cost")
+        for ending in ("svg", "png")
+    }
+
+
+@pytest.mark.parametrize("study", STUDIES, indirect=True)
+def test_the_page_needs_no_script_and_no_network(report: Report, study: Study) -> None:
+    text, found = page(report, study)
+    tags = {tag for tag, _ in found.tags}
+    assert not tags & {"script", "img", "iframe", "object", "embed", "base", "form"}
+    policy = [a["content"] for tag, a in found.tags if a.get("http-equiv")]
+    assert policy == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    ]
+    files = {*FILES, "data:,"}
+    for tag, attributes in found.tags:
+        assert not [name for name in attributes if name.startswith("on")], tag
+        for name in ("src", "href", "xlink:href", "action"):
+            target = attributes.get(name) or "#"
+            assert target.startswith("#") or target in files, (tag, target)
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+@pytest.mark.parametrize("study", STUDIES, indirect=True)
+def test_identifiers_in_a_page_are_unique(report: Report, study: Study) -> None:
+    _, found = page(report, study)
+    names = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(names) == len(set(names))
+
+
+def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
+    text, found = page(report, xyz)
+    _, analysis = report(xyz)
+    words = re.sub(r"\s+", " ", " ".join(found.words))
+    assert analysis.simplest is not None
+    places = [
+        words.index(piece)
+        for piece in (
+            "Which?",
+            re.sub(r"\s+", " ", analysis.simplest.sentence),
+            *(re.sub(r"\s+", " ", component.sentence) for component in analysis.components),
+            "The grid",
+            "What each part is worth",
+            "Learning curves",
+            "Caveats",
+            "Where it comes from",
+        )
+    ]
+    assert places == sorted(places)
+    for item in analysis.caveats:
+        inside = text.index(item.title) < text.index('id="grid"')
+        assert inside == item.serious
+
+
+def test_the_page_gives_provenance_and_commands(report: Report, xyz: Study) -> None:
+    text, _ = page(report, xyz)
+    for said in (*PROVENANCE.values(), *HELD_CONSTANT, "python -m ablate --multirun study=xyz",
+                 "python -m ablate.report study=xyz"):  # fmt: skip
+        assert said in text
+
+
+def test_a_lost_run_is_shown_with_its_reason(report: Report, xyz: Study) -> None:
+    text, _ = page(report, xyz)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; loss was nan | in epoch 3" in text
+    assert "diverged" in text
+    assert 'id="unfinished"' in text
+
+
+def test_hostile_words_are_shown_as_words(report: Report, hostile: Study) -> None:
+    text, found = page(report, hostile)
+    assert "<script" not in text
+    assert "</style></svg>" not in text
+    assert not [tag for tag, _ in found.tags if tag == "b" and "onload" in dict(_)]
+    assert "<script>alert(1)</script>" in " ".join(found.words)
+    assert "\x00" not in text
+    assert "\u202e" not in text
+
+
+@pytest.mark.parametrize("study", STUDIES, indirect=True)
+def test_latex_is_balanced_and_its_rows_are_equally_wide(report: Report, study: Study) -> None:
+    text = (report(study)[0] / "report.tex").read_text(encoding="utf-8")
+    bare = re.sub(r"\\[{}\\&%#_$]", "", text)
+    bare = "\n".join(line for line in bare.splitlines() if not line.startswith("%"))
+    depth = 0
+    for letter in bare:
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        assert depth >= 0
+    assert depth == 0
+    assert bare.count("$") % 2 == 0
+    assert "%" not in bare
+    assert "#" not in bare
+    assert all(letter <= "\u024f" for letter in text)
+    for begin, end in (("table", "table"), ("tabular", "tabular")):
+        assert text.count(f"\\begin{{{begin}}}") == text.count(f"\\end{{{end}}}") == 2
+    for body in re.findall(r"\\begin\{tabular\}(.*?)\\end\{tabular\}", text, flags=re.DOTALL):
+        columns = re.match(r"\{([lcr]+)\}", body)
+        assert columns is not None
+        lines = [line for line in body.splitlines() if line.endswith(r" \\")]
+        assert len(lines) > 2
+        for line in lines:
+            assert len(re.findall(r"(?<!\\)&", line)) == len(columns[1]) - 1
+
+
+@pytest.mark.parametrize("study", STUDIES, indirect=True)
+def test_markdown_tables_are_equally_wide(report: Report, study: Study) -> None:
+    text = (report(study)[0] / "report.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    assert len(tables) >= 4
+    for table in tables:
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1
+        assert re.match(r"\|[-:|]+\|$", table.splitlines()[1])
+    assert "<script" not in text
+    assert "](javascript" not in text
+    assert "\n\n\n" not in text.replace("\n\n\n", "\n\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a_b", r"a\_b"),
+        ("50 %", r"50 \%"),
+        ("R&D #1", r"R\&D \#1"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("a~b^c", r"a\textasciitilde{}b\textasciicircum{}c"),
+        ("−0.1", "$-$0.1"),
+        ("[x]", "{[}x{]}"),
+        ("😀", "U+1F600"),
+        ("é", "é"),
+    ],
+)
+def test_latex_takes_no_letter_for_a_command(text: str, expected: str) -> None:
+    assert latex(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a|b", r"a\|b"),
+        ("a_b*c", r"a\_b\*c"),
+        ("<b>", "&lt;b&gt;"),
+        ("![x](y)", r"\!\[x\](y)"),
+        ("`x`", r"\`x\`"),
+        ("@you", "&#64;you"),
+        ("two\nlines", "two lines"),
+    ],
+)
+def test_markdown_takes_no_letter_for_markup(text: str, expected: str) -> None:
+    assert markdown(text) == expected
+
+
+def written(folder: Path, study: Study) -> dict[str, bytes]:
+    runs = runs_of(study)
+    write_report(
+        folder,
+        study=study,
+        runs=runs,
+        histories=histories_of(runs),
+        provenance=PROVENANCE,
+        held_constant=HELD_CONSTANT,
+        chance=0.1,
+    )
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_equal_input_gives_equal_bytes(tmp_path: Path, xyz: Study) -> None:
+    assert written(tmp_path / "one", xyz) == written(tmp_path / "two", xyz)
+
+
+def test_a_figure_that_is_no_longer_drawn_goes_and_strangers_stay(
+    tmp_path: Path, xyz: Study
+) -> None:
+    written(tmp_path, xyz)
+    (tmp_path / "notes.txt").write_text("mine")
+    runs = runs_of(xyz)
+    write_report(tmp_path, study=xyz, runs=runs, histories=None, provenance={}, held_constant={})
+    assert not (tmp_path / "figures" / "learning_curves.svg").exists()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_study_without_a_complete_run_still_gets_its_report(tmp_path: Path, xyz: Study) -> None:
+    runs = runs_of(xyz).drop(columns=["test_accuracy", "val_loss"])
+    runs["status"], runs["error"] = "failed", "no memory"
+    analysis = write_report(
+        tmp_path, study=xyz, runs=runs, histories=None, provenance={}, held_constant={}
+    )
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert Page(text)
+    assert "No complete run" in text
+    assert "no memory" in text
+    assert analysis.simplest is None
+    assert answer_lines(analysis) == []
+
+
+def test_words_and_tables_agree(report: Report, xyz: Study) -> None:
+    folder, analysis = report(xyz)
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    for component in analysis.components:
+        assert component.full is not None
+        assert component.average is not None
+        row = (
+            f"| {component.name} | **{component.full.verdict}** | **{component.average.verdict}** |"
+        )
+        assert row in text
