@@ -26,7 +26,7 @@ def in_one_line(error: Exception) -> str:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         return f"Unknown {group} {name!r}.{nearest(name, error.options)}"
     unknown = re.search(r"Could not override '([^']+)'", str(error))
-    if unknown and "is not in struct" in str(error):
+    if unknown:
         return f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}"
     message = re.split(r"\nConfig search path|\s*See https?://", str(error))[0]
     return " ".join(message.split())

@@ -160,6 +160,9 @@ class Study:
         margin: The loss of the first response that is too small to matter, in its unit.
         responses: What runs are judged by; verdicts are given on the first.
         question: The question in words, shown at the top of the report.
+        resolution: Of a fractional factorial: 3, 4 or 5.
+        cells: Listed by hand, each as pairs of factor and level; factors left out of a cell stay at
+            their reference.
     """
 
     name: str
@@ -169,6 +172,8 @@ class Study:
     margin: float = 0.01
     responses: tuple[Response, ...] = (RESPONSES["test_accuracy"],)
     question: str = ""
+    resolution: int | None = None
+    cells: tuple[tuple[tuple[str, str], ...], ...] = ()
 
     def __post_init__(self) -> None:
         names = [factor.name for factor in self.factors]
@@ -195,6 +200,12 @@ class Study:
                 f"Expected study.margin to be a number above 0, in the unit of "
                 f"{self.responses[0].name}; received {self.margin!r}."
             )
+        if self.resolution is not None and (
+            not _is_whole(self.resolution) or self.resolution not in (3, 4, 5)
+        ):
+            raise Refusal(
+                f"Expected study.resolution to be 3, 4 or 5; received {self.resolution!r}."
+            )
 
     @property
     def response(self) -> Response:
@@ -219,6 +230,7 @@ class Study:
             for factor in self.factors
         }
         own["responses"] = [asdict(response) for response in self.responses]
+        own["cells"] = [dict(cell) for cell in self.cells] or None
         return own
 
 
@@ -240,12 +252,15 @@ def study_from_mapping(mapping: Mapping[str, Any]) -> Study:
             raise Refusal(f"Expected study.{key}; received nothing.")
     plain = {
         key: mapping[key]
-        for key in ("name", "design", "replicates", "margin", "question")
+        for key in ("name", "design", "replicates", "margin", "question", "resolution")
         if mapping.get(key) is not None
     }
     responses = mapping.get("responses")
     if responses is not None:
         plain["responses"] = tuple(_response(item) for item in _sequence(responses, "responses"))
+    cells = mapping.get("cells")
+    if cells is not None:
+        plain["cells"] = tuple(_cell(item) for item in _sequence(cells, "study.cells"))
     return Study(factors=_factors(mapping["factors"]), **plain)
 
 
@@ -274,6 +289,15 @@ def _level(node: Any, path: str) -> Level:
         )
     overrides = _sequence(node.get("overrides") or (), f"{path}, overrides")
     return Level(node.get("name"), tuple(str(override) for override in overrides))  # type: ignore[arg-type]
+
+
+def _cell(node: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(node, Mapping):
+        raise Refusal(
+            f"Expected each of study.cells as {{factor: level}}, or {{}} for the full model; "
+            f"received {node!r}."
+        )
+    return tuple((str(factor), str(level)) for factor, level in node.items())
 
 
 def _response(node: Any) -> Response:

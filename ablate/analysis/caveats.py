@@ -11,7 +11,7 @@ import pandas as pd
 
 from ablate.analysis.cells import column_means
 from ablate.analysis.components import is_blocked
-from ablate.analysis.effects import Evidence
+from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals, smallest_flip_p
 from ablate.analysis.findings import Caveat, Verdict
 from ablate.analysis.measurements import Array
@@ -244,13 +244,15 @@ def _underpowered(study: Study, evidence: Evidence) -> Iterator[Caveat]:
 
 def detectable_effects(evidence: Evidence) -> dict[str, float]:
     """Smallest simple effect of each component found with 80 % power, where it is known."""
+    found, families = evidence.found, families_of(evidence.contrasts)
     simple = [
         place for place, contrast in enumerate(evidence.contrasts) if contrast.kind == "simple"
     ]
-    found = evidence.found
     sizes = {
         evidence.contrasts[place].name: detectable(
-            float(found.error[place]), float(found.df[place]), components=len(simple)
+            float(found.error[place]),
+            float(found.df[place]),
+            tests=int((families == families[place]).sum()),
         )
         for place in simple
         if found.error[place] > 0

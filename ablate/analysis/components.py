@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ablate.analysis.contrasts import Contrast, component_names
-from ablate.analysis.effects import Evidence, estimate_contrasts
+from ablate.analysis.effects import Evidence, estimate_contrasts, families_of
 from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import Component, Effect, Verdict
 from ablate.analysis.power import further_seeds
@@ -55,16 +55,16 @@ def components_of(study: Study, evidence: Evidence) -> tuple[Component, ...]:
 
 
 def _seeds_to_decide(study: Study, evidence: Evidence) -> dict[tuple[str, str], int | None]:
-    kinds = [contrast.kind for contrast in evidence.contrasts]
+    families = families_of(evidence.contrasts)
     found = evidence.found
     return {
         (contrast.kind, contrast.name): further_seeds(
             float(found.estimate[place]),
             float(found.error[place]),
-            float(found.df[place]),
+            df=float(found.df[place]),
             n=int(found.n[place]),
             margin=study.margin,
-            components=kinds.count(contrast.kind),
+            tests=int((families == families[place]).sum()),
         )
         for place, contrast in enumerate(evidence.contrasts)
         if contrast.kind != "interaction"
@@ -94,7 +94,7 @@ def _claim(study: Study, effect: Effect, where: str) -> str:
     if math.isnan(effect.estimate):
         return f"{words} ({effect.method})"
     shown = f"{amount(study, effect.estimate, signed=True)}, "
-    shown += interval(study, effect.low, effect.high)
+    shown += interval(study, (effect.low, effect.high))
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
         p = f"{effect.p_adjusted:.2g}"
         shown += f", but p = {p} after Holm's correction is above {ALPHA}"

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ablate.analysis.contrasts import Contrast, contrasts_of
-from ablate.analysis.estimates import ALPHA, FLIP_LIMIT, Estimates, estimate, smallest_flip_p
+from ablate.analysis.estimates import FLIP_LIMIT, Estimates, estimate, smallest_flip_p
 from ablate.analysis.findings import Effect
 from ablate.analysis.measurements import Array, Measurements
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.analysis.wording import enumeration
 from ablate.study import Study
-
-KINDS = ("simple", "main", "interaction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +40,27 @@ def turned(study: Study, responses: Array) -> Array:
     return responses if study.response.direction == "higher" else -responses
 
 
+def families_of(contrasts: Sequence[Contrast]) -> npt.NDArray[np.int_]:
+    """Family of each contrast for Holm's correction: components are one, interactions another.
+
+    Simple and main effects are one family, since both give verdicts on the same components. Of a
+    single factor they are the same number, and not corrected for each other.
+    """
+    single = len({contrast.moves for contrast in contrasts}) == 1
+    kinds = {"simple": 0, "main": 2 if single else 0, "interaction": 1}
+    return np.array([kinds[contrast.kind] for contrast in contrasts], dtype=np.int_)
+
+
 def estimate_contrasts(
     study: Study, measured: Measurements, *, contrasts: Sequence[Contrast]
 ) -> Estimates:
-    """Estimates of contrasts of the first response, Holm's families being the kinds."""
+    """Estimates of contrasts of the first response."""
     responses = turned(study, measured.responses[study.response.name])
     return estimate(
         responses,
         np.array([contrast.weights for contrast in contrasts]).reshape(-1, len(measured.cells)),
         paired=measured.paired,
-        families=np.array([KINDS.index(contrast.kind) for contrast in contrasts], dtype=np.int_),
+        families=families_of(contrasts),
     )
 
 
@@ -105,5 +115,4 @@ def _method(measured: Measurements, contrast: Contrast, found: Estimates, place:
     if found.error[place] == 0:
         return f"{interval}; no spread at all, p: exact sign-flip"
     smallest = float(smallest_flip_p(n))
-    tail = "" if smallest <= ALPHA else f", since a sign-flip p is {smallest:.3g} at least"
-    return f"{interval}; p: t{tail}"
+    return f"{interval}; p: t, since no sign-flip p is below {smallest:.2g}"

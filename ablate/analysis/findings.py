@@ -38,7 +38,8 @@ class Effect:
         low: Lower end of the interval.
         high: Upper end of the interval.
         p: Two-sided p value; NaN where it cannot be had.
-        p_adjusted: The p value after Holm's correction over the components of the same kind.
+        p_adjusted: The p value after Holm's correction over all simple and main effects, or over
+            all interactions.
         n: Number of independent observations the interval rests on (blocks, or runs a side).
         verdict: Of simple and main effects; None for interactions.
         method: How interval and p were computed, in a few words.

@@ -155,11 +155,11 @@ def _refuse_duplicates(placed: pd.DataFrame, cells: Sequence[Cell]) -> None:
 def _blocks(complete: pd.DataFrame) -> Places:
     # Sorted, so that neither a result nor its rounding depends on the order of the rows.
     seeds = complete["seed"].to_numpy(dtype=np.int64)
-    return np.asarray(np.searchsorted(np.unique(seeds), seeds), dtype=np.intp)
+    return np.searchsorted(np.unique(seeds), seeds).astype(np.intp)
 
 
 def _replicates(complete: pd.DataFrame) -> Places:
-    return complete.groupby("place").cumcount().to_numpy(dtype=np.intp)
+    return np.asarray(complete.groupby("place").cumcount(), dtype=np.intp)
 
 
 def _grid(complete: pd.DataFrame, response: str, *, rows: Places, cells: Sequence[Cell]) -> Array:

@@ -14,14 +14,15 @@ POWER = 0.8
 MOST_SEEDS = 10_000
 
 
-def smallest_detectable(spread: float, n: int, *, components: int = 1) -> float:
+def smallest_detectable(spread: float, n: int, *, tests: int = 1) -> float:
     """Smallest simple effect that n seeds a cell detect with 80 % power.
 
     Args:
         spread: Standard deviation of the response over the seeds of one cell.
         n: Seeds a cell.
-        components: How many components are tested; the first one that Holm's correction lets pass
-            has to pass at 5 % divided by this.
+        tests: How many effects of components are tested together, such as twice the number of
+            parts of a factorial; Holm's correction asks of the first that it passes at 5 % divided
+            by this.
 
     Returns:
         The effect in the unit of the response, NaN for fewer than two seeds. The seeds of two
@@ -29,18 +30,18 @@ def smallest_detectable(spread: float, n: int, *, components: int = 1) -> float:
     """
     if n < 2:
         return math.nan
-    return detectable(spread * math.sqrt(2 / n), n - 1, components=components)
+    return detectable(spread * math.sqrt(2 / n), n - 1, tests=tests)
 
 
-def detectable(error: float, df: float, *, components: int = 1) -> float:
+def detectable(error: float, df: float, *, tests: int = 1) -> float:
     """Smallest effect detected with 80 % power at a standard error with `df` degrees of freedom."""
     if not (math.isfinite(error) and df > 0):
         return math.nan
-    return error * _detectable_errors(round(df, 6), components)
+    return error * _detectable_errors(round(df, 6), tests)
 
 
 def further_seeds(
-    estimate: float, error: float, df: float, *, n: int, margin: float, components: int
+    estimate: float, error: float, *, df: float, n: int, margin: float, tests: int
 ) -> int | None:
     """Seeds beyond n that would likely (in 4 of 5 studies) decide a verdict.
 
@@ -56,19 +57,19 @@ def further_seeds(
     errors = error * np.sqrt(n / total)
     dfs = df * (total - 1) / (n - 1) if error > 0 else total - 1
     reserve = stats.t.ppf(POWER, dfs)
-    away_from_none = (stats.t.isf(ALPHA / 2 / components, dfs) + reserve) * errors <= abs(estimate)
+    away_from_none = (stats.t.isf(ALPHA / 2 / tests, dfs) + reserve) * errors <= abs(estimate)
     if error == 0:
         # Without a spread only the signs are tested.
-        away_from_none &= smallest_flip_p(total) <= ALPHA / components
+        away_from_none &= smallest_flip_p(total) <= ALPHA / tests
     below_margin = (stats.t.isf(ALPHA / 2, dfs) + reserve) * errors <= margin - estimate
     enough = np.flatnonzero(away_from_none | below_margin)
     return int(total[enough[0]]) - n if enough.size else None
 
 
 @functools.lru_cache(maxsize=256)
-def _detectable_errors(df: float, components: int) -> float:
+def _detectable_errors(df: float, tests: int) -> float:
     """The effect as a multiple of its standard error."""
-    critical = stats.t.isf(ALPHA / 2 / components, df)
+    critical = stats.t.isf(ALPHA / 2 / tests, df)
     # Averaging over the spread's distribution: SciPy's noncentral t fails for one df.
     share = (np.arange(4000) + 0.5) / 4000
     spreads = np.sqrt(stats.chi2.ppf(share, df) / df)

@@ -1,7 +1,8 @@
 """What the evidence says of components, at a margin.
 
 The rule, in this order, for an effect (the loss of response without the component) with a 95 %
-interval from `low` to `high` and a p value of no effect, adjusted by Holm over the components:
+interval from `low` to `high` and a p value of no effect, adjusted by Holm over all components, in
+the full model and on average together:
 
 * harmful: `high` is below 0 and the adjusted p value is at most 0.05;
 * not needed: `high` is below the margin;
@@ -9,9 +10,10 @@ interval from `low` to `high` and a p value of no effect, adjusted by Holm over 
 * undecided: else.
 
 The interval is the one that is shown, so that tables and words agree; the adjusted p value, which
-is shown beside it, keeps the chance that any component of a study is called needed or harmful
-wrongly at 5 % for each of the two questions (in the full model, on average), however many
-components there are. *Not needed* is a one-sided test of a loss as large as the margin, at 2.5 %.
+is shown beside it, keeps the chance that a study calls anything needed or harmful wrongly at 5 %,
+however many components there are. *Not needed* is a one-sided test, at 2.5 % for each component, of
+a loss as large as the margin. An effect that is surely above 0 but surely below the margin is not
+needed: that is what the margin is for.
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ def amount(study: Study, value: float, *, signed: bool = False) -> str:
     return f"{_number(study, value * factor, signed=signed)}{unit}"
 
 
-def interval(study: Study, low: float, high: float) -> str:
+def interval(study: Study, ends: tuple[float, float]) -> str:
     """A 95 % interval of a difference of the first response."""
     factor, _ = _unit(study)
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if not all(math.isfinite(end) for end in ends):
         return "no interval"
-    ends = (_number(study, end * factor, signed=True) for end in (low, high))
-    return f"95 % interval {' to '.join(ends)}"
+    shown = (_number(study, end * factor, signed=True) for end in ends)
+    return f"95 % interval {' to '.join(shown)}"
 
 
 def difference_in_words(study: Study, levels: Mapping[str, str]) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ablate.analysis.measurements import refuse_lone_seeds
-from ablate.design import Cell
+from ablate.design import Cell, cells_of
 from ablate.report.table import COMPLETE
 from ablate.store.folder import COSTS
 from ablate.study import RESPONSES, Direction, Factor, Level, Refusal, Response, Study, nearest
@@ -80,10 +80,10 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
     factors = tuple(_factor(name, levels[name], request) for name in request.factors)
     runs = pd.DataFrame(levels)
     cells = [
-        Cell(tuple(zip(runs.columns, row, strict=True))).slug
+        Cell(tuple(zip(runs.columns, row, strict=True)))
         for row in runs.itertuples(index=False, name=None)
     ]
-    runs.insert(0, "cell", cells)
+    runs.insert(0, "cell", [cell.slug for cell in cells])
     runs["seed"] = _seeds(table, request)
     runs["status"] = status
     runs["error"] = table.get("error", "")
@@ -98,8 +98,22 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
         responses=(_response(request, values),),
         question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
     )
+    study = replace(study, **_design(study, cells))
     refuse_lone_seeds(runs, study)
     return study, runs
+
+
+def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
+    """What the file holds as a design: a full factorial, else its cells as they are listed.
+
+    A list must hold the full model; without it the design stays the full factorial, whose other
+    cells are missing.
+    """
+    found = list(dict.fromkeys(cells))
+    reference = Cell(tuple(study.reference.items()))
+    if reference not in found or set(cells_of(study)) == set(found):
+        return {}
+    return {"design": "cells", "cells": tuple(cell.levels for cell in found)}
 
 
 def _table(request: Request) -> pd.DataFrame:

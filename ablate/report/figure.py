@@ -655,7 +655,9 @@ def _as_element(drawing: str, name: str) -> str:
     """The drawing without XML's prologue, its identifiers unique among several in one page."""
 
     def rename(tag: re.Match[str]) -> str:
-        return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag[0])
+        named = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag[0])
+        # Verdana is as wide as DejaVu Sans, which few readers have.
+        return named.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
 
     # Between tags stand labels, which are the user's own words.
     return re.sub(r"<[^>]*>", rename, drawing[drawing.index("<svg") :])

@@ -1,4 +1,4 @@
-"""JAX: an epoch is one `lax.scan` over Keras' stateless training step."""
+"""JAX: Keras' stateless training step, an epoch of them in one `lax.scan`."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ class JaxEngine:
         jit: bool,
     ) -> None:
         """`jit` is for TensorFlow: JAX always compiles."""
-        self._model, self._scale, self._parts = model, scale, parts
+        self._model, self._parts, self._batch, self._scale = model, parts, batch, scale
         self._train_images = tuple(jnp.asarray(array) for array in parts["train"])
-        self._order_shape = (len(parts["train"][0]) // batch, batch)
-        self._train: Any = jax.jit(self._epoch)
-        self._test = jax.jit(self._batch)
+        # XLA runs a convolution inside a loop ten times slower on a CPU, and starting a step from
+        # Python costs next to nothing there.
+        self._by_step = jax.default_backend() == "cpu"
+        self._train: Any = jax.jit(self._step if self._by_step else self._epoch)
+        self._test = jax.jit(self._test_step)
 
     def prepare(self) -> None:
         """Compile the epoch, and the evaluation of a validation batch of each size."""
@@ -51,7 +53,8 @@ class JaxEngine:
         # Keras makes the variables of a metric at its first update, which must not be a traced one.
         units = self._model.compute_output_shape((1, *x.shape[1:]))
         self._model.compute_metrics(None, y[:1], jnp.zeros(units))
-        order = jnp.zeros(self._order_shape, np.int32)
+        order = jnp.zeros((len(x) // self._batch, self._batch), jnp.int32)
+        order = order[0] if self._by_step else order
         self._train = self._train.lower(self._state(), x, y, order).compile()
         for batch in {len(x): (x, y) for x, y in self._batches("validation")}.values():
             self._test(self._state(), *batch)
@@ -59,9 +62,11 @@ class JaxEngine:
     def train(self, order: np.ndarray) -> tuple[float, float]:
         """A step for each row of image indices; mean loss and accuracy on the way."""
         self._model.reset_metrics()
-        state, logs = self._train(self._state(), *self._train_images, order)
+        state = self._state()
+        for chosen in order if self._by_step else [order]:
+            state, logs = self._train(state, *self._train_images, chosen)
         self._keep(state)
-        return float(logs["loss"][-1]), float(logs["accuracy"][-1])
+        return float(logs["loss"]), float(logs["accuracy"])
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Mean loss and accuracy in inference mode, every image once."""
@@ -79,13 +84,18 @@ class JaxEngine:
     def _epoch(
         self, state: State, x: jax.Array, y: jax.Array, order: jax.Array
     ) -> tuple[State, Logs]:
-        def step(state: State, chosen: jax.Array) -> tuple[State, Logs]:
-            logs, state = self._model.train_step(state, (self._seen(x[chosen]), y[chosen]))
-            return state, logs
+        state, logs = jax.lax.scan(
+            lambda state, chosen: self._step(state, x, y, chosen), state, order
+        )
+        return state, {name: values[-1] for name, values in logs.items()}
 
-        return jax.lax.scan(step, state, order)
+    def _step(
+        self, state: State, x: jax.Array, y: jax.Array, chosen: jax.Array
+    ) -> tuple[State, Logs]:
+        logs, state = self._model.train_step(state, (self._seen(x[chosen]), y[chosen]))
+        return state, logs
 
-    def _batch(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, Logs]:
+    def _test_step(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, Logs]:
         trainable, non_trainable, optimizer, metrics = state
         part = trainable, non_trainable, metrics
         logs, (_, _, metrics) = self._model.test_step(part, (self._seen(x), y))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+
 class Diverged(Exception):
     """Training came to a loss that is not finite.
 
@@ -94,7 +95,9 @@ class Trainer:
         backend = _backend()
         units = _output_units(model, images)
         _compile(model, backend.OPTIMIZERS[recipe.optimizer](recipe.learning_rate), units)
-        self._optimizer_start = [np.array(value) for value in model.optimizer.variables]
+        self._optimizer_start = [
+            np.asarray(variable).copy() for variable in model.optimizer.variables
+        ]
         parts = {name: (part.x, _targets(part.y, units)) for name, part in images.parts.items()}
         self._engine: Engine = backend.ENGINE(
             model, parts, batch=self._batch, scale=images.scale, jit=recipe.jit

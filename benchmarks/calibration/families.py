@@ -87,7 +87,7 @@ def means(study: Study, effects: Array, interactions: Array | None = None) -> Ar
         pairs = itertools.combinations(range(there.shape[1]), 2)
         # Centred, so that they leave the average effects as they are.
         together = np.array([(there[:, a] - 0.5) * (there[:, b] - 0.5) for a, b in pairs])
-        result = result + interactions @ together * 1.0
+        result = result + interactions @ together
     return result
 
 
@@ -106,9 +106,7 @@ def noise(family: Family, study: Study, rng: np.random.Generator, *, studies: in
         own = np.sqrt(0.4) * own + np.sqrt(0.6) * draw(studies, family.n, 1)
     elif family.pairing == "level":
         levels = draw(studies, family.n, factors, 2)
-        shared = sum(
-            levels[:, :, place, there[:, place].astype(int)] for place in range(factors)
-        )
+        shared = sum(levels[:, :, place, there[:, place].astype(int)] for place in range(factors))
         own = np.sqrt(0.4) * own + np.sqrt(0.6 / factors) * shared
     return own * spreads(family, study)
 

@@ -43,7 +43,7 @@ def welch_after_blocks(responses: Array, weights: Array) -> Ends:
     squares = (_residuals(responses) ** 2).sum(axis=-2) / (n - 1)
     # Expected squares are s_c (1 - 2/k) + mean(s) / k; solved for s_c, not below 0.
     mean = squares.mean(axis=-1, keepdims=True) * cells / (cells - 1)
-    variances = np.maximum((squares - mean / cells) / (1 - 2 / cells), 0.0)
+    variances = np.maximum((squares - mean / cells) / (1 - 2 / cells), 1e-12)
     return _satterthwaite(responses, weights, variances, 0.0)
 
 

@@ -7,12 +7,11 @@ from xml.etree import ElementTree
 
 import matplotlib
 import pytest
+from simulated import histories_of, runs_of
 
 from ablate.analysis.analyse import analyse
 from ablate.report.figure import Picture, pictures
 from ablate.study import Study
-
-from .conftest import histories_of, runs_of
 
 ALL = ["grid", "effects", "learning_curves", "cost"]
 
@@ -25,7 +24,7 @@ def drawn(study: Study) -> tuple[Picture, ...]:
 @pytest.mark.parametrize("name", ["xyz", "chapter", "hostile"])
 def test_every_figure_is_drawn_as_clean_xml(name: str, request: pytest.FixtureRequest) -> None:
     found = drawn(request.getfixturevalue(name))
-    expected = [figure for figure in ALL]
+    expected = list(ALL)
     assert [picture.name for picture in found] == expected
     for picture in found:
         tree = ElementTree.fromstring(picture.svg)
@@ -39,7 +38,9 @@ def test_every_figure_is_drawn_as_clean_xml(name: str, request: pytest.FixtureRe
 def test_no_letter_is_smaller_than_nine_points(xyz: Study) -> None:
     for picture in drawn(xyz):
         # In matplotlib's SVG a unit is a point.
-        sizes = [float(size) for size in re.findall(r"font: (?:\w+ )?([\d.]+)px", picture.svg)]
+        sizes = [
+            float(size) for size in re.findall(r"font(?:-size)?: (?:\w+ )?([\d.]+)px", picture.svg)
+        ]
         assert sizes
         assert min(sizes) >= 9
 

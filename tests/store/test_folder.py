@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ablate.config import Variant
-from ablate.design import full_factorial
+from ablate.design import cells_of
 from ablate.recipe import Recipe
 from ablate.result import Cost, Result, Status
 from ablate.store.folder import RunFolder, StudyFolder
@@ -19,6 +19,7 @@ IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2
 
 def plan_of(replicates: int = 2, *, epochs: int = 1) -> Plan:
     factor = Factor("residual", (Level("present"), Level("absent")))
+    study = Study("mine", (factor,), replicates=replicates)
     cells = tuple(
         PlannedCell(
             cell,
@@ -28,9 +29,8 @@ def plan_of(replicates: int = 2, *, epochs: int = 1) -> Plan:
             parameters=10,
             macs=20,
         )
-        for cell in full_factorial([factor])
+        for cell in cells_of(study)
     )
-    study = Study("mine", (factor,), replicates=replicates)
     return Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"ablate": "0"})
 
 

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from simulated import runs_of
+
+from ablate.config import Variant
+from ablate.design import cells_of
+from ablate.recipe import Recipe
+from ablate.report import record
+from ablate.report.__main__ import main
+from ablate.result import Cost, Result, Status
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan, PlannedCell
+from ablate.study import Study
+
+IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
+          "chance": 0.5}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def ended(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ending:
+        main(list(arguments))
+    code = ending.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def store(study: Study, *, diverged: bool = False) -> None:
+    """Leave a study in `runs/` as if it had been trained."""
+    cells = tuple(
+        PlannedCell(cell, Variant({"_target_": "a.b"}, {}, Recipe(epochs=1)), "pixels", 10, 20)
+        for cell in cells_of(study)
+    )
+    plan = Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"python": "3.11"})
+    folder = StudyFolder(Path("runs") / study.name)
+    folder.adopt(plan)
+    for place, (planned, run) in enumerate(plan.runs()):
+        lost = diverged and place == 0
+        run_folder = folder.run(planned.cell.slug, run.seed)
+        run_folder.start("attempt")
+        run_folder.append({"event": "epoch", "epoch": 1, "loss": 1.0, "accuracy": 0.25,
+                           "val_loss": 1.0, "val_accuracy": 0.5, "seconds": 0.1})  # fmt: skip
+        run_folder.commit(
+            Result(
+                planned.cell.slug,
+                run.seed,
+                plan.fingerprint(planned, run.seed),
+                Status.DIVERGED if lost else Status.COMPLETE,
+                {} if lost else {"test_accuracy": 0.9 + 0.001 * (place % 7)},
+                None if lost else Cost(10, 20, 0.1, 0.1, 1000),
+                error="loss was nan" if lost else "",
+            )
+        )
+
+
+@pytest.fixture
+def results(xyz: Study) -> list[str]:
+    """Arguments for a CSV file in the working directory."""
+    runs = runs_of(xyz, failing=False)
+    Path("results.csv").write_text(record.runs_csv(xyz, runs), encoding="utf-8")
+    return ["runs=results.csv", "factors=[residual,norm,separable]", "response=test_accuracy"]
+
+
+@pytest.mark.parametrize(("diverged", "code"), [(False, 0), (True, 1)])
+def test_a_stored_study_is_reported_again(
+    xyz: Study, capsys: pytest.CaptureFixture[str], diverged: bool, code: int
+) -> None:
+    store(xyz, diverged=diverged)
+    assert ended("study=xyz") == code
+    page = Path("reports/xyz/index.html")
+    assert "learning_curves" in page.read_text(encoding="utf-8")
+    assert capsys.readouterr().out.endswith(f"Report: {page}\n")
+
+
+def test_results_from_anywhere_are_reported(
+    results: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(*results, "seed=seed", "margin=0.005", "name=mine") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "norm is needed" in "".join(lines)
+    assert lines[-1] == "Report: reports/mine/index.html"
+    text = Path("reports/mine/index.html").read_text(encoding="utf-8")
+    assert "runs=results.csv" in text
+    assert "0.50\u00a0points" in text
+
+
+def test_a_report_is_named_after_its_file_where_no_name_is_given(results: list[str]) -> None:
+    assert ended(*results) == 0
+    assert Path("reports/results/index.html").is_file()
+
+
+def test_our_own_runs_csv_gives_the_same_effects(xyz: Study) -> None:
+    store(xyz)
+    assert ended("study=xyz") == 0
+    own = Path("reports/xyz")
+    assert (
+        ended(
+            f"runs={own / 'runs.csv'}",
+            "factors=[residual,norm,separable]",
+            "response=test_accuracy",
+            "seed=seed",
+            "name=again",
+        )
+        == 0
+    )
+    again = Path("reports/again")
+    assert (again / "effects.csv").read_bytes() == (own / "effects.csv").read_bytes()
+    assert (again / "cells.csv").read_bytes() == (own / "cells.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"response": "response=test_acuracy"}, "Did you mean 'test_accuracy'?"),
+        ({"runs": "runs=nothing.csv"}, "No file nothing.csv."),
+        ({"x": "respons=a"}, "Did you mean 'response'?"),
+        ({"x": "margin=0"}, "Expected margin to be a number above 0"),
+        ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
+        ({"x": "margin=nan"}, "Expected margin to be a number above 0"),
+        ({"x": "margin=tiny"}, "Expected margin to be a number above 0"),
+        ({"x": "direction=up"}, "Expected direction higher or lower"),
+        ({"x": "reference={nrm: absent}"}, "Did you mean 'norm'?"),
+        ({"x": "reference={norm: abset}"}, "Did you mean 'absent'?"),
+        ({"x": "reference=absent"}, "Expected reference={factor: level}"),
+        ({"x": "name=../mine"}, "Expected name of letters"),
+        ({"x": "name=/etc/mine"}, "Expected name of letters"),
+        ({"x": "name=.."}, "Expected name of letters"),
+        ({"x": "name="}, "Expected name to be a word"),
+        ({"x": "study=xyz"}, "Expected study=NAME alone"),
+        ({"x": "+seed=seed"}, "Expected key=value with one value"),
+        ({"x": "seed=a,b"}, "Expected key=value with one value"),
+        ({"x": "seed"}, "Expected key=value"),
+        ({"x": "runs=other.csv"}, "Expected runs once"),
+        ({"factors": "factors=[]"}, "received none"),
+        ({"factors": "name=mine"}, "Expected factors=..."),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line_with_code_2(
+    results: list[str],
+    changes: dict[str, str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = {argument.partition("=")[0]: argument for argument in results} | changes
+    assert ended(*given.values()) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert shown.err.startswith("ablate: ")
+    assert expected in shown.err
+    assert not Path("reports").exists()
+
+
+@pytest.mark.parametrize("name", ["nothing", "../xyz", "..", "a/b"])
+def test_a_study_that_is_not_there_is_refused(
+    xyz: Study, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(xyz)
+    assert ended(f"study={name}") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 2), (("--help",), 0), (("-h",), 0)])
+def test_usage_is_shown(
+    arguments: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(*arguments) == code
+    assert "python -m ablate.report study=NAME" in capsys.readouterr().out
+
+
+def test_a_report_loads_no_deep_learning_library(results: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from ablate.report.__main__ import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as ending:\n    assert ending.code == 0\n"
+        "sys.exit(' '.join({'tensorflow', 'keras', 'jax', 'torch', 'mlflow'} & set(sys.modules)))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *results],
+        capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert ran.stderr == ""
+    assert ran.returncode == 0
