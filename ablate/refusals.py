@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
@@ -16,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.config import KEYS, shipped
 from ablate.study import Refusal, nearest
 
-REFUSALS = (Refusal, HydraException, OmegaConfBaseException)
+REFUSALS = (Refusal, HydraException, OmegaConfBaseException, yaml.YAMLError)
 """What is the user's mistake and not a defect of the program."""
 
 

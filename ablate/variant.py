@@ -31,8 +31,13 @@ def load_images(variant: Variant) -> Images:
     return images
 
 
-def build_model(variant: Variant, images: Images) -> keras.Model:
-    """The model of a variant, for images of that shape and number of classes; imports Keras.
+def build_model(variant: Variant, shape: tuple[int, int, int], *, classes: int) -> keras.Model:
+    """The model of a variant; imports Keras.
+
+    Args:
+        variant: The variant.
+        shape: Height, width and channels of an image.
+        classes: Number of classes.
 
     Raises:
         Refusal: The `model` node does not fit its builder.
@@ -40,7 +45,7 @@ def build_model(variant: Variant, images: Images) -> keras.Model:
     function, options = _call(variant.model, "model", variant.allow)
     import keras  # here, so that the parent process can use this module without it
 
-    model = function(images.shape, len(images.classes), **options)
+    model = function(shape, classes, **options)
     if not isinstance(model, keras.Model):
         raise Refusal(
             f"Expected {variant.model['_target_']} to return a keras.Model; received "

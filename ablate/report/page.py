@@ -19,7 +19,8 @@ from ablate import __version__
 from ablate.analysis.analyse import analyse
 from ablate.analysis.findings import Analysis, Caveat
 from ablate.report import record, table, wording
-from ablate.report.figure import Picture, pictures
+from ablate.report.drawing import Picture
+from ablate.report.figure import pictures
 from ablate.report.table import COMPLETE
 from ablate.report.wording import NO_BREAK, one_line, sentence
 from ablate.study import Study

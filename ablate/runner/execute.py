@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ablate.config import DeviceRequest
+from ablate.data.images import Images
 from ablate.device import Slot, share_out, visible_gpus
 from ablate.runner.pool import measure_cells
 from ablate.runner.processes import warm_up
 from ablate.runner.progress import Progressing
 from ablate.runner.watch import Watch, Watching
 from ablate.store.folder import StudyFolder
-from ablate.store.plan import Plan, PlannedCell
+from ablate.store.images import discard, freeze
+from ablate.store.plan import Plan
 
 if TYPE_CHECKING:
     from ablate.store.mlflow import Recorder
@@ -48,7 +50,7 @@ def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> Plan:
     unknown = [planned for planned in plan.cells if not planned.parameters]
     if unknown:
         start_server(plan, folder)
-        plan = plan.with_measures(measure_cells(unknown, slots))
+        plan = plan.with_measures(measure_cells(unknown, slots, images=plan.images))
     return plan
 
 
@@ -57,7 +59,7 @@ def start_server(plan: Plan, folder: StudyFolder) -> None:
     os.environ["KERAS_BACKEND"] = plan.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder.path.mkdir(parents=True, exist_ok=True)
-    warm_up(sorted({_own_module(planned) for planned in plan.cells}), folder.path / "server.log")
+    warm_up(folder.path / "server.log")
 
 
 @dataclass
@@ -85,6 +87,7 @@ def execute(
     plan: Plan,
     folder: StudyFolder,
     *,
+    images: Mapping[str, Images],
     train: Callable[[], None],
     console: Console,
     store_uri: str,
@@ -94,6 +97,7 @@ def execute(
     Args:
         plan: The frozen plan.
         folder: Its folder.
+        images: The images of the plan, by fingerprint.
         train: Trains the pending runs; returns when they have ended.
         console: Where progress is shown.
         store_uri: MLflow's tracking URI.
@@ -117,19 +121,18 @@ def execute(
     shower = Watching(
         lambda: Watch(folder, plan, follower=progress, runs=pending), seconds=LOOK_SECONDS
     )
+    if pending:
+        for item in images.values():
+            freeze(folder.images, item)
     with recorder, progress if pending else contextlib.nullcontext(), shower:
         train()
+    if all(folder.settled(plan, planned, seed=run.seed) for planned, run in runs):
+        discard(folder.images)
     if shower.fault is not None:
         raise shower.fault
     if recorder.fault is not None:
         recording.fault = _first_line(recorder.fault)
     return recording
-
-
-def _own_module(planned: PlannedCell) -> str:
-    """The module of the cell's images if it is this program's; a user's may not bear a fork."""
-    target = str(planned.variant.data["_target_"]).rpartition(".")[0]
-    return target if target.startswith("ablate.") else "ablate.variant"
 
 
 def _first_line(error: Exception) -> str:

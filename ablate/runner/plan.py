@@ -45,8 +45,8 @@ def overrides_of(study: Study, cell: Cell) -> list[str]:
     ]
 
 
-def make_plan(study: Study, compose: Compose) -> Plan:
-    """The plan of a study, its models not yet measured.
+def make_plan(study: Study, compose: Compose) -> tuple[Plan, dict[str, Images]]:
+    """The plan of a study, its models not yet measured, and its images by fingerprint.
 
     Raises:
         Refusal: Anything in the study, a variant or the images is not what it should be.
@@ -59,29 +59,33 @@ def make_plan(study: Study, compose: Compose) -> Plan:
     return plan_cells(study, variants, seeds=tuple(range(study.replicates)))
 
 
-def plan_cells(study: Study, variants: Mapping[Cell, Variant], *, seeds: tuple[int, ...]) -> Plan:
-    """The plan for variants that are composed already; reads their images.
+def plan_cells(
+    study: Study, variants: Mapping[Cell, Variant], *, seeds: tuple[int, ...]
+) -> tuple[Plan, dict[str, Images]]:
+    """The plan for variants that are composed already, and their images by fingerprint.
 
     Raises:
         Refusal: The images of a variant are not sound, or there is nothing to train with.
     """
-    images: dict[str, Images] = {}
+    loaded: dict[str, Images] = {}
     for variant in variants.values():
         key = digest(variant.data)
-        if key not in images:
-            images[key] = load_images(variant)
+        if key not in loaded:
+            loaded[key] = load_images(variant)
+    images = {item.fingerprint: item for item in loaded.values()}
     backend_name = backend()
-    return Plan(
+    plan = Plan(
         study=study,
         cells=tuple(
-            PlannedCell(cell, variant, images[digest(variant.data)].fingerprint, seeds)
+            PlannedCell(cell, variant, loaded[digest(variant.data)].fingerprint, seeds)
             for cell, variant in variants.items()
         ),
-        images={found.fingerprint: _describe(found) for found in images.values()},
+        images={fingerprint: _describe(item) for fingerprint, item in images.items()},
         code=code_hash(variants.values(), backend_name),
         backend=backend_name,
         provenance=provenance(backend_name),
     )
+    return plan, images
 
 
 def _describe(images: Images) -> dict[str, Any]:
@@ -93,6 +97,7 @@ def _describe(images: Images) -> dict[str, Any]:
         "train": len(images.train.y),
         "validation": len(images.validation.y),
         "test": len(images.test.y),
+        "excluded": list(images.excluded),
         "chance": float(counts.max() / counts.sum()),
     }
 

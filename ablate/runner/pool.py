@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -45,7 +45,9 @@ def train_units(folder: StudyFolder, units: Sequence[Unit], *, slots: Sequence[S
             process.join()
 
 
-def measure_cells(cells: Sequence[PlannedCell], slots: Sequence[Slot]) -> dict[str, dict[str, int]]:
+def measure_cells(
+    cells: Sequence[PlannedCell], slots: Sequence[Slot], *, images: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, int]]:
     """Parameters and MACs of every cell's model, each built once in a worker process.
 
     Raises:
@@ -56,7 +58,7 @@ def measure_cells(cells: Sequence[PlannedCell], slots: Sequence[Slot]) -> dict[s
     for share, slot in zip(shares, slots, strict=True):
         if share:
             receiver, sender = CONTEXT.Pipe(duplex=False)
-            asked.append((share, receiver, spawn(_measure, share, slot, sender)))
+            asked.append((share, receiver, spawn(_measure, share, slot, dict(images), sender)))
             sender.close()
     answers: dict[str, dict[str, Any]] = {}
     for share, receiver, process in asked:
@@ -83,10 +85,12 @@ def _train(folder: StudyFolder, unit: Unit, slot: Slot) -> None:
     train(folder, unit, slot=slot)
 
 
-def _measure(cells: list[PlannedCell], slot: Slot, answer: connection.Connection) -> None:
+def _measure(
+    cells: list[PlannedCell], slot: Slot, images: dict[str, Any], answer: connection.Connection
+) -> None:
     from ablate.runner.worker import measure
 
-    measure(cells, slot, answer=answer)
+    measure(cells, slot, images=images, answer=answer)
 
 
 def crashed(plan: Plan, folder: StudyFolder, *, unit: Unit, exit_code: int) -> Unit | None:

@@ -22,30 +22,32 @@ from typing import Any
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
-def warm_up(modules: list[str], log: Path) -> None:
+def warm_up(log: Path) -> None:
     """Start the server now, so that it imports while this process does something else.
 
     Args:
-        modules: What it imports besides the worker; they must bear a fork.
         log: Takes what libraries print on being imported, which no setting silences altogether.
     """
-    CONTEXT.set_forkserver_preload(["ablate.runner.worker", *modules])
+    CONTEXT.set_forkserver_preload(["ablate.runner.worker"])
     with printing_to(log):
         forkserver.ensure_running()
 
 
 @contextlib.contextmanager
 def printing_to(log: Path) -> Iterator[None]:
-    """Send what this process, and those it starts, write to standard error to a file."""
+    """Send what this process, and those it starts, print to a file."""
+    sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
     with log.open("a", encoding="utf-8") as file:
-        os.dup2(file.fileno(), 2)
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for descriptor, before in zip((1, 2), kept, strict=True):
+            os.dup2(before, descriptor)
+            os.close(before)
 
 
 def spawn(target: Callable[..., None], *arguments: Any) -> BaseProcess:

@@ -38,7 +38,7 @@ def run_one(config: DictConfig) -> int:
     folder = StudyFolder(Path("runs") / NAME)
 
     cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
-    plan = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
+    plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
     slots = slots_for(plan, request.device)[:1]
     plan = measured(plan, folder, slots=slots)
     planned = plan.cells[0]
@@ -52,6 +52,7 @@ def run_one(config: DictConfig) -> int:
     recording = execute(
         plan,
         folder,
+        images=images,
         train=train,
         console=console,
         store_uri=request.store_uri,

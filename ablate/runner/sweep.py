@@ -43,7 +43,7 @@ def sweep(
     console = Console(highlight=False)
     folder = StudyFolder(Path("runs") / request.study.name)
     compose = composer(context.config_loader, config, arguments=arguments)
-    plan = make_plan(request.study, compose)
+    plan, images = make_plan(request.study, compose)
     slots = slots_for(plan, request.device)
     plan = measured(plan, folder, slots=slots)
     show_plan(console, plan, folder=folder)
@@ -65,7 +65,9 @@ def sweep(
         except KeyboardInterrupt:
             interrupted = True
 
-    recording = execute(plan, folder, train=train, console=console, store_uri=request.store_uri)
+    recording = execute(
+        plan, folder, images=images, train=train, console=console, store_uri=request.store_uri
+    )
     complete = _report(folder, console, recording=recording, store_uri=request.store_uri)
     if interrupted:
         return INTERRUPTED

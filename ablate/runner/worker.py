@@ -8,37 +8,35 @@ import resource
 import statistics
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import keras
 
-from ablate.data.images import Images
 from ablate.device import Slot, occupy
 from ablate.models.macs import count_macs
 from ablate.result import Cost, Result, Status
 from ablate.runner.unit import Unit
 from ablate.store.folder import RunFolder, StudyFolder
+from ablate.store.images import thaw
 from ablate.store.plan import PlannedCell
 from ablate.study import Refusal
 from ablate.training.trainer import Diverged, Epoch, Trainer
-from ablate.variant import build_model, load_images
+from ablate.variant import build_model
+
+Described = Mapping[str, Mapping[str, Any]]  # what a plan says of images, by fingerprint
 
 
-def measure(cells: list[PlannedCell], slot: Slot, *, answer: Connection) -> None:
+def measure(cells: list[PlannedCell], slot: Slot, *, images: Described, answer: Connection) -> None:
     """Build the model of each cell and send back its parameters and MACs, or why it is refused."""
     occupy(slot, keras.backend.backend())
-    # What a library prints while a model is built is not the answer.
-    _print_to(Path(os.devnull))
-    images: dict[str, Images] = {}
     for planned in cells:
         try:
-            if planned.images not in images:
-                images[planned.images] = load_images(planned.variant)
-            model = build_model(planned.variant, images[planned.images])
+            model = _model(planned, images[planned.images])
             answer.send_bytes(
                 json.dumps(
                     {
@@ -90,7 +88,9 @@ def train_unit(
         identity = (unit.cell, seed, plan.fingerprint(planned, seed))
         try:
             if trainer is None:
-                trainer = _trainer(planned)
+                images = thaw(folder.images, planned.images)
+                model = _model(planned, plan.images[planned.images])
+                trainer = Trainer(model, images, planned.variant.recipe)
             epochs = _train_seed(trainer, seed, run)
             cost = _cost(planned, epochs)
             result = Result(*identity, Status.COMPLETE, trainer.final(), cost, provenance)
@@ -105,11 +105,14 @@ def train_unit(
         run.commit(result)
 
 
-def _trainer(planned: PlannedCell) -> Trainer:
-    images = load_images(planned.variant)
-    if images.fingerprint != planned.images:
-        raise Refusal("The images are no longer those of the plan; run the command again.")
-    return Trainer(build_model(planned.variant, images), images, planned.variant.recipe)
+def _model(planned: PlannedCell, described: Mapping[str, Any]) -> keras.Model:
+    # Keras numbers layers without a name in the order of their making; a model's layers must be
+    # called the same whatever this process built before it.
+    keras.utils.clear_session()
+    height, width, channels = described["shape"]
+    return build_model(
+        planned.variant, (height, width, channels), classes=len(described["classes"])
+    )
 
 
 def _train_seed(trainer: Trainer, seed: int, run: RunFolder) -> list[Epoch]:

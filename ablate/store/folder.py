@@ -122,6 +122,11 @@ class StudyFolder:
         """The folder of one run."""
         return RunFolder(self.path / slug / str(seed))
 
+    @property
+    def images(self) -> Path:
+        """Where the images of the plan are frozen while runs train."""
+        return self.path / "images"
+
     def write_plan(self, plan: Plan) -> None:
         """Freeze the plan."""
         self.path.mkdir(parents=True, exist_ok=True)

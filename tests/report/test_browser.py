@@ -28,6 +28,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
 ]
 MEASURE = """<script>
 const root = document.documentElement;
@@ -71,11 +72,30 @@ def test_nothing_is_wider_than_the_window(
     assert json.loads(html.unescape(title[1])) == {"overflow": 0, "small": 0, "alerted": False}
 
 
-def test_the_page_opens_from_disk_without_the_network(
-    report: Report, xyz: Study, tmp_path: Path
+def fetched(log: Path) -> list[str]:
+    """What was fetched for the page; the browser's own errands are not the page's doing."""
+    events = json.loads(log.read_text(encoding="utf-8"))["events"]
+    said = [event.get("params", {}) for event in events]
+    return [
+        params["url"]
+        for params in said
+        if str(params.get("network_isolation_key", "")).startswith("file:") and "url" in params
+    ]
+
+
+@pytest.mark.parametrize("stranger", ["", '<img src="http://example.invalid/a.png" alt="">'])
+def test_the_page_fetches_nothing_and_lets_nothing_be_fetched(
+    report: Report, xyz: Study, tmp_path: Path, stranger: str
 ) -> None:
-    page = report(xyz)[0] / "index.html"
+    text = (report(xyz)[0] / "index.html").read_text(encoding="utf-8")
+    page = tmp_path / "page.html"
+    page.write_text(text.replace("</body>", f"{stranger}</body>"), encoding="utf-8")
     built, log = browse(page, tmp_path, 1200)
     assert "The answer" in built
-    urls = re.findall(r'"url":"([^"]+)"', log.read_text(encoding="utf-8"))
-    assert not [url for url in urls if url.startswith(("http", "ws", "ftp"))]
+    assert fetched(log) == []
+
+
+def test_a_page_that_does_fetch_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text('<!DOCTYPE html><title>x</title><img src="http://example.invalid/a.png">')
+    assert fetched(browse(page, tmp_path, 1200)[1]) == ["http://example.invalid/a.png"]

@@ -10,7 +10,8 @@ import pytest
 from simulated import histories_of, runs_of
 
 from ablate.analysis.analyse import analyse
-from ablate.report.figure import Picture, pictures
+from ablate.report.drawing import Picture
+from ablate.report.figure import pictures
 from ablate.study import Study
 
 ALL = ["grid", "effects", "learning_curves", "cost"]

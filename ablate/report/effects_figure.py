@@ -1,0 +1,122 @@
+"""Forest plot: what every part is worth, with the margin as a band."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ablate.analysis.findings import Analysis, Effect
+from ablate.report import wording
+from ablate.report.drawing import BLACK, BLUE, GREEN, VERMILLION, WIDE, Picture, finish
+from ablate.report.table import component_names, effect_name
+from ablate.report.wording import one_line
+
+LABEL_LIMIT = 44
+MOST_EFFECTS = 40
+MOST_INTERACTIONS = 12
+
+
+def effects_picture(analysis: Analysis) -> Picture | None:
+    """Forest plot: what every part is worth, with the margin as a band."""
+    drawn = _forest_effects(analysis.effects)
+    if not drawn:
+        return None
+    scale = wording.scale_of(analysis.study)
+    names = component_names(analysis.study)
+    figure = Figure(figsize=(WIDE, 0.9 + 0.32 * len(drawn)), layout="constrained")
+    axes = figure.add_subplot()
+    limit = _forest_limit(drawn, analysis.study.margin)
+    margin = analysis.study.margin * scale.factor
+    axes.axvspan(-margin, margin, color="#E6E6E6", lw=0, zorder=0)
+    axes.axvline(0, color=BLACK, lw=0.8, zorder=1)
+    for place, effect in enumerate(drawn):
+        _forest_line(axes, effect, place, limit=limit * scale.factor, factor=scale.factor)
+        _forest_note(axes, scale.signed(effect.estimate), place, indent=50, align="right")
+        _forest_note(axes, effect.verdict or "", place, indent=58, align="left")
+    axes.set_yticks(range(len(drawn)), [_forest_label(effect, names) for effect in drawn])
+    axes.set_ylim(len(drawn) - 0.4, -0.6)
+    axes.set_xlim(-limit * scale.factor, limit * scale.factor)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    unit = f", {scale.difference_unit}" if scale.difference_unit else ""
+    axes.set_xlabel(f"Effect on {one_line(scale.title, 40)}{unit}  (right of 0: the part helps)")
+    return finish(
+        figure,
+        name="effects",
+        title="Effects",
+        caption=(
+            "Filled circle: in the full model. Open square: on average over the other parts. "
+            "Diamond: interaction. Line: 95 % interval, an arrow where it goes on outside the "
+            f"picture. Grey band: differences up to the margin of "
+            f"{scale.size(analysis.study.margin)}."
+        ),
+        alternative="Effects with intervals: "
+        + "; ".join(
+            f"{_forest_label(effect, names)} {scale.signed(effect.estimate)} "
+            f"{scale.signed_interval(effect.low, effect.high)}"
+            for effect in drawn
+        )
+        + ".",
+    )
+
+
+def _forest_effects(effects: Sequence[Effect]) -> list[Effect]:
+    known = [effect for effect in effects if math.isfinite(effect.estimate)]
+    order = list(dict.fromkeys(effect.name for effect in known))
+    single = [effect for effect in known if effect.kind != "interaction"]
+    single.sort(key=lambda effect: (order.index(effect.name), effect.kind != "simple"))
+    joint = [effect for effect in known if effect.kind == "interaction"]
+    largest = sorted(joint, key=lambda effect: -abs(effect.estimate))[:MOST_INTERACTIONS]
+    return [*single[:MOST_EFFECTS], *(effect for effect in joint if effect in largest)]
+
+
+def _forest_limit(effects: Sequence[Effect], margin: float) -> float:
+    """Half the width of the plot: a wild interval must not squeeze the others into a line."""
+    reaches = [
+        max(abs(end) for end in (effect.low, effect.high, effect.estimate) if math.isfinite(end))
+        for effect in effects
+    ]
+    middle = sorted(reaches)[len(reaches) // 2]
+    largest = max(abs(effect.estimate) for effect in effects)
+    return min(1.08 * max(*reaches, 2 * margin), max(4 * margin, 1.3 * largest, 2 * middle))
+
+
+def _forest_line(axes: Axes, effect: Effect, place: int, *, limit: float, factor: float) -> None:
+    colour, shape, face = {
+        "simple": (BLUE, "o", BLUE),
+        "main": (VERMILLION, "s", "white"),
+        "interaction": (GREEN, "D", "white"),
+    }[effect.kind]
+    ends = [factor * end for end in (effect.low, effect.high)]
+    if all(math.isfinite(end) for end in ends):
+        low, high = (min(limit, max(-limit, end)) for end in ends)
+        style = "-" if effect.kind == "simple" else (0, (5, 1.5))
+        axes.plot([low, high], [place, place], color=colour, lw=1.6, ls=style, zorder=2)
+        for end, cut, arrow in ((low, ends[0] < -limit, "<"), (high, ends[1] > limit, ">")):
+            shown = {"marker": arrow, "ms": 6} if cut else {"marker": "|", "ms": 7}
+            axes.plot([end], [place], color=colour, clip_on=False, zorder=2, **shown)
+    estimate = factor * effect.estimate
+    axes.plot([estimate], [place], shape, ms=6.5, mec=colour, mfc=face, mew=1.5, zorder=3)
+
+
+def _forest_note(axes: Axes, text: str, place: int, *, indent: float, align: str) -> None:
+    """Text in a column right of the plot, a number of points from its edge."""
+    axes.annotate(
+        text,
+        (1, place),
+        xycoords=("axes fraction", "data"),
+        xytext=(indent, 0),
+        textcoords="offset points",
+        ha=align,
+        va="center",
+        annotation_clip=False,
+    )
+
+
+def _forest_label(effect: Effect, names: dict[str, str]) -> str:
+    name = one_line(effect_name(effect.name, names), LABEL_LIMIT)
+    place = {"simple": ", full model", "main": ", on average", "interaction": ""}[effect.kind]
+    return name + place

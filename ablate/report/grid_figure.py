@@ -1,0 +1,138 @@
+"""The X/Y/Z grid as one picture: parts as signs, the response as a dot with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ablate.analysis.findings import Analysis
+from ablate.report import wording
+from ablate.report.drawing import BLACK, BLUE, GREY, VERMILLION, Picture, chosen_cells, finish
+from ablate.report.table import BEST, FULL, Grid, GridRow, grid
+from ablate.report.wording import Scale, one_line
+
+MOST_ROWS = 40
+
+
+def grid_picture(analysis: Analysis) -> Picture | None:
+    """The X/Y/Z grid as one picture: parts as signs, the response as a dot with its interval."""
+    table, scale = grid(analysis), wording.scale_of(analysis.study)
+    chosen = set(chosen_cells(analysis, MOST_ROWS))
+    rows = [row for row in table.rows if row.cell in chosen]
+    if not any(row.whisker for row in rows):
+        return None
+    # Widths in inches: signs or words of the factors, the dots, the numbers.
+    widths = [_factor_width(table, index) for index in range(len(table.factors))]
+    left, dots, right = 0.35 + sum(widths), 2.9, 3.6
+    figure = Figure(figsize=(left + dots + right, 0.9 + 0.29 * len(rows)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, left + dots + right)
+    axes.set_ylim(len(rows) + 0.55, -1.75)
+    axes.axis("off")
+    _grid_headings(axes, table, widths=widths, dots=(left, dots), scale=scale)
+    for place, row in enumerate(rows):
+        _grid_line(axes, row, place, widths=widths, dots=(left, dots))
+    _grid_ticks(axes, table, len(rows) - 0.5, dots=(left, dots), scale=scale)
+    if table.zero is not None:
+        x = left + dots * (0.05 + 0.9 * table.zero / 100)
+        axes.plot([x, x], [-0.6, len(rows) - 0.5], color=GREY, lw=0.9, ls=(0, (4, 3)), zorder=1)
+    some = "" if len(rows) == len(table.rows) else f" {len(rows)} of {len(table.rows)} cells."
+    return finish(
+        figure,
+        name="grid",
+        title="The grid",
+        caption=(
+            f"A row a cell. Dot: mean {scale.title}; line: 95 % interval, an arrow where it goes "
+            f"on outside the picture; dashed: the full model.{some}"
+        ),
+        alternative=_grid_in_words(rows, scale),
+    )
+
+
+def _factor_width(table: Grid, index: int) -> float:
+    words = [row.marks[index].level for row in table.rows if row.marks[index].named]
+    longest = max([len(table.factors[index][:18]), *(len(word[:18]) + 2 for word in words)])
+    return max(0.8, 0.085 * longest + 0.2)
+
+
+def _grid_headings(
+    axes: Axes, table: Grid, *, widths: Sequence[float], dots: tuple[float, float], scale: Scale
+) -> None:
+    left, x = dots[0], 0.35
+    bold = {"fontweight": "bold", "va": "center"}
+    for name, width in zip(table.factors, widths, strict=True):
+        axes.text(x + width / 2, -1, one_line(name, 18), ha="center", **bold)
+        x += width
+    unit = f", {scale.unit}" if scale.unit else ""
+    axes.text(left + dots[1] / 2, -1, f"{one_line(scale.title, 30)}{unit}", ha="center", **bold)
+    edge = left + dots[1]
+    axes.text(edge + 0.75, -1, "mean", ha="right", **bold)
+    axes.text(edge + 1.55, -1, "change", ha="right", **bold)
+    axes.text(edge + 2.0, -1, "runs", ha="right", **bold)
+    axes.plot([0.1, edge + 3.5], [-0.6, -0.6], color=BLACK, lw=0.8)
+
+
+def _grid_ticks(
+    axes: Axes, table: Grid, bottom: float, *, dots: tuple[float, float], scale: Scale
+) -> None:
+    start, end = (value * scale.factor for value in table.span)
+    axes.plot([dots[0], sum(dots)], [bottom, bottom], color="#444444", lw=0.8)
+    for value in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(start, end):
+        if start <= value <= end:
+            x = dots[0] + dots[1] * (0.05 + 0.9 * (value - start) / (end - start))
+            axes.plot([x, x], [bottom, bottom + 0.12], color="#444444", lw=0.8)
+            said = f"{value:.6g}".replace("-", wording.MINUS)
+            axes.text(x, bottom + 0.55, said, ha="center", va="center", fontsize=9)
+
+
+def _grid_line(
+    axes: Axes,
+    row: GridRow,
+    place: int,
+    *,
+    widths: Sequence[float],
+    dots: tuple[float, float],
+) -> None:
+    left, span = dots
+    reference, best = FULL in row.tags, BEST in row.tags
+    weight = "bold" if reference or best else "normal"
+    if place % 2:
+        axes.axhspan(place - 0.5, place + 0.5, color="#F4F4F4", lw=0, zorder=0)
+    axes.text(0.3, place, str(row.number), ha="right", va="center", color="#555555")
+    x = 0.35
+    for mark, width in zip(row.marks, widths, strict=True):
+        said = f"{mark.sign} {one_line(mark.level, 18)}" if mark.named else mark.sign
+        axes.text(x + width / 2, place, said, ha="center", va="center")
+        x += width
+    if row.whisker is not None:
+        low, mean, high = (
+            left + span * (0.05 + 0.9 * end / 100)
+            for end in (row.whisker.low, row.whisker.mean, row.whisker.high)
+        )
+        colour = VERMILLION if best else BLUE
+        axes.plot([low, high], [place, place], color=colour, lw=1.6, zorder=2)
+        for end, cut, arrow in (
+            (low, row.whisker.low_cut, "<"),
+            (high, row.whisker.high_cut, ">"),
+        ):
+            if cut:
+                axes.plot([end], [place], arrow, color=colour, ms=5.5, zorder=2)
+        face = colour if reference or best else "white"
+        shape = "D" if best else "o"
+        if row.whisker.inside:
+            axes.plot([mean], [place], shape, ms=6, mec=colour, mfc=face, mew=1.5, zorder=3)
+    edge = left + span
+    axes.text(edge + 0.75, place, row.mean, ha="right", va="center", fontweight=weight)
+    axes.text(edge + 1.55, place, row.difference, ha="right", va="center")
+    axes.text(edge + 2.0, place, row.n + ("†" if row.short else ""), ha="right", va="center")
+    axes.text(edge + 2.15, place, ", ".join(row.tags), va="center", color="#333333")
+
+
+def _grid_in_words(rows: Sequence[GridRow], scale: Scale) -> str:
+    said = [
+        f"{row.label} {row.mean} {scale.unit}".rstrip() for row in rows if row.whisker is not None
+    ]
+    return f"Mean {scale.title} by cell: {'; '.join(said[:12])}{'; …' if len(said) > 12 else ''}."

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import pytest
+from keras import layers
+from small_models import SHAPE, images, plain
+
+from ablate.recipe import Recipe
+from ablate.study import Refusal
+from ablate.training.trainer import Trainer
+
+tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="tests the TensorFlow engine"
+)
+
+RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
+
+
+def test_each_function_is_traced_once_for_all_seeds_and_parts() -> None:
+    trainer = Trainer(plain(), images(), RECIPE)
+    for seed in (0, 1):
+        list(trainer.run(seed))
+        trainer.final()
+    engine: Any = trainer._engine
+    assert engine._train.experimental_get_tracing_count() == 1
+    assert engine._evaluate.experimental_get_tracing_count() == 1
+
+
+def test_nothing_is_traced_before_the_first_run() -> None:
+    engine: Any = Trainer(plain(), images(), RECIPE)._engine
+    assert engine._train.experimental_get_tracing_count() == 0
+
+
+def test_compiling_with_xla_changes_no_more_than_the_last_digits() -> None:
+    left, right = (
+        list(Trainer(plain(), images(), dataclasses.replace(RECIPE, jit=jit)).run(0))
+        for jit in (False, True)
+    )
+    for one, other in zip(left, right, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-3)
+        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-3)
+
+
+def keras_noise(x: Any) -> Any:
+    return keras.random.normal(keras.ops.shape(x))
+
+
+def tensorflow_noise(x: Any) -> Any:
+    return tf.random.normal(tf.shape(x))
+
+
+@pytest.mark.parametrize(
+    ("noise", "found"),
+    [(keras_noise, "seed_generator_state"), (tensorflow_noise, "RandomStandardNormal")],
+    ids=["keras", "tensorflow"],
+)
+def test_randomness_that_cannot_be_reset_is_refused(noise: Any, found: str) -> None:
+    @keras.saving.register_keras_serializable("tests")
+    class Noise(layers.Layer):
+        def call(self, x: Any, training: bool | None = None) -> Any:
+            return x + noise(x) if training else x
+
+    model = keras.Sequential(
+        [layers.Input(SHAPE), Noise(), layers.Flatten(), layers.Dense(3, "softmax")]
+    )
+    with pytest.raises(Refusal, match=f"SeedGenerator each for what they draw; received .*{found}"):
+        next(Trainer(model, images(), RECIPE).run(0))
