@@ -52,6 +52,7 @@ def caveats_of(study: Study, evidence: Evidence, *, background: Background) -> t
         *_unequal_n(study, evidence),
         *_unpaired(evidence),
         *_few_seeds(evidence),
+        *_no_spread(study, evidence),
         *_underpowered(study, evidence),
         *_spread_larger_than_effect(study, evidence),
         *_untuned(background.held_constant),
@@ -225,6 +226,20 @@ def _few_seeds(evidence: Evidence) -> Iterator[Caveat]:
             f"With {count(n, 'seed')} the smallest p value of an exact sign-flip test is "
             f"{smallest_flip_p(n):.3g}; p values and intervals rest on Student's t with {n - 1} "
             f"df, which takes the differences to be about normally distributed.",
+        )
+
+
+def _no_spread(study: Study, evidence: Evidence) -> Iterator[Caveat]:
+    responses = evidence.measured.responses[study.response.name]
+    repeated = evidence.measured.counts > 1
+    low = np.where(repeated, np.nan_to_num(responses, nan=np.inf).min(axis=0), 0.0)
+    high = np.where(repeated, np.nan_to_num(responses, nan=-np.inf).max(axis=0), 1.0)
+    same = np.flatnonzero(low == high)
+    if same.size:
+        yield Caveat(
+            "No spread over seeds",
+            f"All runs have the same {study.response.name} in {_labels(study, evidence, same)}: "
+            f"either it has reached its limit, or the seed changes nothing and the runs are one.",
         )
 
 

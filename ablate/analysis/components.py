@@ -98,7 +98,7 @@ def _claim(study: Study, effect: Effect, where: str) -> str:
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
         p = f"{effect.p_adjusted:.2g}"
         shown += f", but p = {p} after Holm's correction is above {ALPHA}"
-    return f"{words} ({shown}; {count(effect.n, 'block' if is_blocked(effect) else 'run')})"
+    return f"{words} ({shown}; {count(effect.n, 'seed' if is_blocked(effect) else 'run')})"
 
 
 def is_blocked(effect: Effect) -> bool:

@@ -122,8 +122,8 @@ class Analysis:
         components: One for every simple or main effect, in the order of the factors.
         simplest: The simplest model that does the job; None where no reference run is complete.
         caveats: What limits all this, most serious first.
-        smallest_detectable: Smallest simple effect found with 80 % power at this spread and n;
-            NaN where unknown.
+        smallest_detectable: Smallest simple effect found with 80 % power at this spread and n, the
+            median over the components; NaN where unknown.
         attribution: Shapley values and pairwise interactions of a full two-level factorial:
             ``part``, ``kind`` (value|interaction), ``estimate``, ``low``, ``high``; empty else.
         path: Measured ablation path: ``direction`` (remove|add), ``step``, ``part``, ``cell``,

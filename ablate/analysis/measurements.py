@@ -154,8 +154,7 @@ def _refuse_duplicates(placed: pd.DataFrame, cells: Sequence[Cell]) -> None:
 
 def _blocks(complete: pd.DataFrame) -> Places:
     # Sorted, so that neither a result nor its rounding depends on the order of the rows.
-    seeds = complete["seed"].to_numpy(dtype=np.int64)
-    return np.searchsorted(np.unique(seeds), seeds).astype(np.intp)
+    return pd.factorize(complete["seed"], sort=True)[0]
 
 
 def _replicates(complete: pd.DataFrame) -> Places:

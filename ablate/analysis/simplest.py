@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -106,11 +104,11 @@ def _is_part(factor: Factor, level: str) -> bool:
 
 
 def _sizes(study: Study, cells: tuple[Cell, ...], table: pd.DataFrame) -> list[tuple[int, float]]:
-    macs = [float(value) for value in table["macs"]]
-    # Where MACs are not known of all cells they decide nothing.
-    known = all(math.isfinite(value) for value in macs)
+    macs = table["macs"].to_numpy(dtype=np.float64)
+    # Where MACs are not known of all cells that can be named they decide nothing.
+    known = np.isfinite(macs[table["n"] > 0]).all()
     return [
-        (parts(study.factors, cell), value if known else 0.0)
+        (parts(study.factors, cell), float(value) if known else 0.0)
         for cell, value in zip(cells, macs, strict=True)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import sys
@@ -18,7 +19,7 @@ from ablate.report.anywhere import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
 from ablate.report.table import COMPLETE
 from ablate.store.folder import StudyFolder
-from ablate.study import Refusal, nearest
+from ablate.study import Direction, Refusal, nearest
 
 USAGE = """\
 Reports of ablation studies, rebuilt at any time; nothing is trained.
@@ -164,19 +165,26 @@ def _request(values: Mapping[str, Any]) -> Request:
         name=_slug(_text(values, "name") if "name" in values else path.stem, "name"),
         seed=_text(values, "seed") if values.get("seed") is not None else "",
         reference={str(name): level for name, level in reference.items()},
-        direction=_text(values, "direction") if "direction" in values else "higher",
+        direction=_direction(values.get("direction", "higher")),
         margin=_margin(values.get("margin", MARGIN)),
     )
 
 
+def _direction(value: object) -> Direction:
+    if value == "higher" or value == "lower":
+        return "higher" if value == "higher" else "lower"
+    raise Refusal(f"Expected direction=higher or direction=lower; received {value!r}.")
+
+
 def _margin(value: object) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < float("inf"):
+    margin = float(str(value)) if number else 0.0
+    if not 0 < margin < math.inf:
         raise Refusal(
             f"Expected margin to be a number above 0, in the unit of the response; received "
             f"{value!r}."
         )
-    return float(value)
+    return margin
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

@@ -68,7 +68,22 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
         Refusal: The file does not hold what the request asks of it.
     """
     table = _table(request)
-    levels = {name: _words(table[name]) for name in request.factors}
+    levels = pd.DataFrame({name: _words(table[name]) for name in request.factors})
+    runs = _run_table(table, levels, request)
+    study = Study(
+        name=request.name,
+        factors=tuple(_factor(name, levels[name], request) for name in request.factors),
+        replicates=int(runs["cell"].value_counts().max()),
+        margin=request.margin,
+        responses=(_response(request, runs[request.response]),),
+        question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
+    )
+    study = replace(study, **_design(study, _cells(levels)))
+    refuse_lone_seeds(runs, study)
+    return study, runs
+
+
+def _run_table(table: pd.DataFrame, levels: pd.DataFrame, request: Request) -> pd.DataFrame:
     status = table["status"].str.strip() if "status" in table else pd.Series(COMPLETE, table.index)
     complete = status == COMPLETE
     if not complete.any():
@@ -76,31 +91,24 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
             f"Expected one or more complete runs in {request.runs}; received {len(table)} rows, "
             f"none with status {COMPLETE}."
         )
-    values = _numbers(table, complete, request)
-    factors = tuple(_factor(name, levels[name], request) for name in request.factors)
-    runs = pd.DataFrame(levels)
-    cells = [
-        Cell(tuple(zip(runs.columns, row, strict=True)))
-        for row in runs.itertuples(index=False, name=None)
-    ]
-    runs.insert(0, "cell", [cell.slug for cell in cells])
-    runs["seed"] = _seeds(table, request)
-    runs["status"] = status
-    runs["error"] = table.get("error", "")
-    runs[request.response] = values
-    for name in [name for name in COSTS if name in table and name != request.response]:
-        runs[name] = pd.to_numeric(table[name], errors="coerce").astype(float)
-    study = Study(
-        name=request.name,
-        factors=factors,
-        replicates=int(runs["cell"].value_counts().max()),
-        margin=request.margin,
-        responses=(_response(request, values),),
-        question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
+    costs = [name for name in COSTS if name in table and name != request.response]
+    return pd.DataFrame(
+        {
+            "cell": [cell.slug for cell in _cells(levels)],
+            **levels,
+            "seed": _seeds(table, request),
+            "status": status,
+            "error": table.get("error", ""),
+            request.response: _numbers(table, complete, request),
+            **{name: pd.to_numeric(table[name], errors="coerce").astype(float) for name in costs},
+        }
     )
-    study = replace(study, **_design(study, cells))
-    refuse_lone_seeds(runs, study)
-    return study, runs
+
+
+def _cells(levels: pd.DataFrame) -> list[Cell]:
+    """The cell of every row."""
+    rows = levels.itertuples(index=False, name=None)
+    return [Cell(tuple(zip(levels.columns, row, strict=True))) for row in rows]
 
 
 def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
@@ -171,10 +179,9 @@ def _numbers(table: pd.DataFrame, complete: pd.Series, request: Request) -> pd.S
     values = pd.to_numeric(table[name].str.strip(), errors="coerce").astype(float)
     bad = complete & ~values.map(math.isfinite)
     if bad.any():
-        row = bad.idxmax()
         raise Refusal(
             f"Expected a finite number in column {name!r} of every complete run; row "
-            f"{_row(bad)} of {request.runs} holds {table[name][row]!r}. A run that failed "
+            f"{_row(bad)} of {request.runs} holds {table[name][bad].iloc[0]!r}. A run that failed "
             f"is left out, or has another status than {COMPLETE} in a column `status`."
         )
     return values.where(complete)
@@ -227,7 +234,7 @@ def _seeds(table: pd.DataFrame, request: Request) -> pd.Series:
     if bad.any():
         raise Refusal(
             f"Expected a whole number of 0 or more in column {request.seed!r}; row {_row(bad)} of "
-            f"{request.runs} holds {words[bad.idxmax()]!r}."
+            f"{request.runs} holds {words[bad].iloc[0]!r}."
         )
     return words.str.partition(".")[0].astype("int64").astype("Int64")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,30 +24,30 @@ from ablate.report.drawing import (
     WIDE,
     Picture,
     finish,
+    marked_cells,
 )
 from ablate.report.table import BEST, COMPLETE, FULL, best_cells, reference_cell, value_range
 from ablate.report.wording import one_line
 
+COSTS = {"macs": "Multiply-accumulates an image", "train_seconds": "Seconds to train a run"}
+MOST_NUMBERS = 32
+
 
 def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
     """The response against what it costs: computation, and time where it was measured."""
-    name = analysis.study.response.name
-    scored = analysis.cells[analysis.cells[f"{name}_mean"].notna()]
-    costs = [
-        (key, title)
-        for key, title in (
-            ("macs", "Multiply-accumulates an image"),
-            ("train_seconds", "Training time of a run, seconds"),
-        )
-        if key in scored and key in runs and scored[key].notna().any()
-    ]
-    if not costs or scored.empty:
+    panels_of = {
+        title: points
+        for key, title in COSTS.items()
+        if (points := _cost_points(analysis, runs, key))
+    }
+    if not panels_of:
         return None
     scale = wording.scale_of(analysis.study)
-    figure = Figure(figsize=(max(WIDE / 1.6, WIDE * len(costs) / 2), 4.0), layout="constrained")
-    panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
-    for axes, (key, title) in zip(panels, costs, strict=True):
-        _cost_panel(axes, analysis, _cost_points(analysis, runs, key), wide=key == "macs")
+    width = WIDE / 2 * max(1.25, len(panels_of))
+    figure = Figure(figsize=(width, 4.0), layout="constrained")
+    panels = figure.subplots(1, len(panels_of), sharey=True, squeeze=False)[0]
+    for axes, (title, points) in zip(panels, panels_of.items(), strict=True):
+        _cost_panel(axes, analysis, points)
         axes.set_xlabel(title)
     unit = f", {scale.unit}" if scale.unit else ""
     panels[0].set_ylabel(f"{one_line(scale.title, 40)}{unit}")
@@ -55,10 +56,8 @@ def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
     # Places of the numbers depend on where the points have come to lie.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for axes, (key, _) in zip(panels, costs, strict=True):
-        inside = _cost_limits(analysis)
-        points = _cost_points(analysis, runs, key)
-        _number_points(axes, [point.moved_inside(*inside) for point in points])
+    for axes, points in zip(panels, panels_of.values(), strict=True):
+        _number_points(axes, _numbered(analysis, points))
     return finish(
         figure,
         name="cost",
@@ -68,9 +67,8 @@ def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
             "lines: 95 % intervals, cut at the frame. Level lines: from the fastest to the "
             "slowest seed. Stepped line: no cell is both cheaper and better than those on it."
         ),
-        alternative=f"Mean {scale.title} of {len(scored)} cells against "
-        + " and ".join(title.lower() for _, title in costs)
-        + ".",
+        alternative=f"Mean {scale.title} of the cells against "
+        f"{' and '.join(title.lower() for title in panels_of)}.",
     )
 
 
@@ -106,6 +104,10 @@ def _cost_limits(analysis: Analysis) -> tuple[float, float]:
 
 
 def _cost_points(analysis: Analysis, runs: pd.DataFrame, key: str) -> list[_Point]:
+    """The cells whose response and cost are known; an arrow head stands for one far outside."""
+    if key not in runs:
+        return []
+    limits = _cost_limits(analysis)
     name, factor = analysis.study.response.name, wording.scale_of(analysis.study).factor
     known = runs[(runs["status"] == COMPLETE) & runs[key].notna()]
     spread = known.groupby("cell")[key].agg(["min", "max"])
@@ -115,68 +117,61 @@ def _cost_points(analysis: Analysis, runs: pd.DataFrame, key: str) -> list[_Poin
             continue
         y, low, high = (float(row[f"{name}_{end}"]) * factor for end in ("mean", "low", "high"))
         ends = [low if math.isfinite(low) else y, high if math.isfinite(high) else y]
-        points.append(
-            _Point(
-                number=number,
-                cell=str(row["cell"]),
-                x=float(row[key]),
-                x_low=float(spread["min"].get(row["cell"], row[key])),
-                x_high=float(spread["max"].get(row["cell"], row[key])),
-                y=y,
-                y_low=ends[0],
-                y_high=ends[1],
-            )
+        point = _Point(
+            number=number,
+            cell=str(row["cell"]),
+            x=float(row[key]),
+            x_low=float(spread["min"].get(row["cell"], row[key])),
+            x_high=float(spread["max"].get(row["cell"], row[key])),
+            y=y,
+            y_low=ends[0],
+            y_high=ends[1],
         )
+        points.append(point.moved_inside(*limits))
     return points
 
 
-def _cost_panel(axes: Axes, analysis: Analysis, points: Sequence[_Point], *, wide: bool) -> None:
-    limits = _cost_limits(analysis)
-    points = [point.moved_inside(*limits) for point in points]
-    best, reference = best_cells(analysis), reference_cell(analysis)
+def _cost_panel(axes: Axes, analysis: Analysis, points: Sequence[_Point]) -> None:
     higher = analysis.study.response.direction == "higher"
-    worse = "v" if higher else "^"
     for point in points:
         axes.plot([point.x] * 2, [point.y_low, point.y_high], color=GREY, lw=1, zorder=1)
         axes.plot([point.x_low, point.x_high], [point.y] * 2, color=GREY, lw=1, zorder=1)
-    kinds: tuple[tuple[str, Callable[[_Point], bool], dict[str, object]], ...] = (
-        (FULL, lambda point: point.cell == reference, {"marker": "s", "mfc": BLUE, "mec": BLUE}),
-        (BEST, lambda point: point.cell in best, {"marker": "D", "mfc": ORANGE, "mec": VERMILLION}),
-        (
-            "worse than shown",
-            lambda point: point.away == worse,
-            {"marker": worse, "mfc": BLACK, "mec": BLACK},
-        ),
-        ("other cells", lambda _: True, {"marker": "o", "mfc": "white", "mec": BLACK}),
-    )
     left = list(points)
-    for word, belongs, look in kinds:
+    for word, belongs, look in _kinds(analysis, worse="v" if higher else "^"):
         mine = [point for point in left if belongs(point)]
         left = [point for point in left if point not in mine]
         if mine:
-            axes.plot(
-                [point.x for point in mine],
-                [point.y for point in mine],
-                ls="none",
-                ms=7,
-                mew=1.4,
-                zorder=3,
-                label=word,
-                **look,
-            )
+            x, y = [point.x for point in mine], [point.y for point in mine]
+            axes.plot(x, y, ls="none", ms=7, mew=1.4, zorder=3, label=word, **look)
     _front(axes, points, better=1 if higher else -1)
-    values = [point.x for point in points]
+    _cost_axis(axes, [point.x for point in points])
+    axes.set_ylim(*_cost_limits(analysis))
+    axes.grid(color="#E2E2E2", lw=0.6, zorder=0)
+
+
+def _kinds(
+    analysis: Analysis, *, worse: str
+) -> tuple[tuple[str, Callable[[_Point], bool], dict[str, Any]], ...]:
+    """Word, rule and look of the kinds of points; a point is of the first kind that fits."""
+    best, reference = best_cells(analysis), reference_cell(analysis)
+    return (
+        (FULL, lambda point: point.cell == reference, {"marker": "s", "mfc": BLUE, "mec": BLUE}),
+        (BEST, lambda point: point.cell in best, {"marker": "D", "mfc": ORANGE, "mec": VERMILLION}),
+        ("worse than shown", lambda point: point.away == worse, {"marker": worse, "color": BLACK}),
+        ("other cells", lambda _: True, {"marker": "o", "mfc": "white", "mec": BLACK}),
+    )
+
+
+def _cost_axis(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis where costs differ widely."""
     if min(values) > 0 and max(values) / min(values) > 5:
         axes.set_xscale("log")
         axes.minorticks_off()
-    axes.xaxis.set_major_locator(
-        LogLocator(subs=(1, 2, 5)) if axes.get_xscale() == "log" else MaxNLocator(5)
-    )
-    shown = wording.tick_count if wide else lambda value: f"{value:.4g}"
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.tick_count(value)))
     axes.margins(x=0.1)
-    axes.set_ylim(*limits)
-    axes.grid(color="#E2E2E2", lw=0.6, zorder=0)
 
 
 def _front(axes: Axes, points: Sequence[_Point], *, better: int) -> None:
@@ -196,6 +191,13 @@ def _front(axes: Axes, points: Sequence[_Point], *, better: int) -> None:
         zorder=2,
         label="best for its cost",
     )
+
+
+def _numbered(analysis: Analysis, points: Sequence[_Point]) -> list[_Point]:
+    """The points that get their number: all, or the marked ones where all are too many."""
+    marked = marked_cells(analysis)
+    few = len(points) <= MOST_NUMBERS
+    return [point for point in points if few or point.cell in marked]
 
 
 def _number_points(axes: Axes, points: Sequence[_Point]) -> None:

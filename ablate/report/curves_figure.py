@@ -31,23 +31,15 @@ def curves_picture(analysis: Analysis, histories: pd.DataFrame | None) -> Pictur
     cells = [cell for cell in chosen_cells(analysis, MOST_PANELS) if cell in present]
     if not names or not cells:
         return None
-    columns = min(4, len(cells))
-    lines = math.ceil(len(cells) / columns)
-    figure = Figure(figsize=(max(WIDE, 2.35 * columns), 0.7 + 1.75 * lines), layout="constrained")
-    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-    for axes in panels.flat[len(cells) :]:
-        axes.axis("off")
     labels = {row.cell: f"{row.number} · {row.label}" for row in grid(analysis).rows}
+    figure, panels = _panels(len(cells))
     reference = histories[histories["cell"] == reference_cell(analysis)]
-    for axes, cell in zip(panels.flat, cells, strict=False):
+    for axes, cell in zip(panels, cells, strict=True):
         own = histories[histories["cell"] == cell]
         _curve_panel(axes, own, reference=reference, names=names)
         axes.set_title(_two_lines(labels[cell]), loc="left")
-    panels[0][0].set_ylim(*_curve_limits(histories[histories["cell"].isin(cells)], names))
-    panels[0][0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))
-    figure.supxlabel("Epoch", fontsize=9.5)
-    figure.supylabel("Accuracy, %", fontsize=9.5)
-    handles, words = panels[0][0].get_legend_handles_labels()
+    panels[0].set_ylim(*_curve_limits(histories[histories["cell"].isin(cells)], names))
+    handles, words = panels[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="outside upper left", ncols=3, frameon=False)
     return finish(
         figure,
@@ -61,6 +53,20 @@ def curves_picture(analysis: Analysis, histories: pd.DataFrame | None) -> Pictur
         ),
         alternative=_curves_in_words(histories, cells, labels, names[0]),
     )
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels with common axes."""
+    columns = min(4, count)
+    lines = math.ceil(count / columns)
+    figure = Figure(figsize=(max(WIDE, 2.35 * columns), 0.7 + 1.75 * lines), layout="constrained")
+    panels = list(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for axes in panels[count:]:
+        axes.axis("off")
+    panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))
+    figure.supxlabel("Epoch", fontsize=9.5)
+    figure.supylabel("Accuracy, %", fontsize=9.5)
+    return figure, panels[:count]
 
 
 def _curve_panel(
@@ -110,4 +116,4 @@ def _two_lines(label: str, width: int = 28) -> str:
         return label
     cut = label.rfind(" ", 0, width + 1)
     cut = cut if cut > width // 3 else width
-    return f"{label[:cut]}\n{one_line(label[cut:], width)}"
+    return f"{label[:cut]}\n{one_line(label[cut:], width - 3)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -20,7 +21,7 @@ BLACK, BLUE, VERMILLION, GREEN, GREY = "#000000", "#0072B2", "#D55E00", "#009E73
 ORANGE = "#E69F00"
 WIDE = 8.0
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.titlesize": 9.5,
@@ -63,12 +64,16 @@ class Picture:
     png: bytes
 
 
+def marked_cells(analysis: Analysis) -> set[str | None]:
+    """The full model, the best and the simplest that does the job."""
+    simplest = {analysis.simplest.cell} if analysis.simplest is not None else set()
+    return {reference_cell(analysis), *best_cells(analysis), *simplest}
+
+
 def chosen_cells(analysis: Analysis, most: int) -> list[str]:
-    """Cells to draw where all are too many: full model, best, simplest, then by the design."""
+    """Cells to draw where all are too many: those that are marked, then by the design."""
     cells = [str(cell) for cell in analysis.cells["cell"]]
-    first = {reference_cell(analysis), *best_cells(analysis)}
-    if analysis.simplest is not None:
-        first.add(analysis.simplest.cell)
+    first = marked_cells(analysis)
     ranked = sorted(cells, key=lambda cell: cell not in first)[:most]
     return [cell for cell in cells if cell in set(ranked)]
 

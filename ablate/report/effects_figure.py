@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +12,7 @@ from ablate.analysis.findings import Analysis, Effect
 from ablate.report import wording
 from ablate.report.drawing import BLACK, BLUE, GREEN, VERMILLION, WIDE, Picture, finish
 from ablate.report.table import component_names, effect_name
-from ablate.report.wording import one_line
+from ablate.report.wording import Scale, one_line
 
 LABEL_LIMIT = 44
 MOST_EFFECTS = 40
@@ -53,14 +53,17 @@ def effects_picture(analysis: Analysis) -> Picture | None:
             f"picture. Grey band: differences up to the margin of "
             f"{scale.size(analysis.study.margin)}."
         ),
-        alternative="Effects with intervals: "
-        + "; ".join(
-            f"{_forest_label(effect, names)} {scale.signed(effect.estimate)} "
-            f"{scale.signed_interval(effect.low, effect.high)}"
-            for effect in drawn
-        )
-        + ".",
+        alternative=_forest_in_words(drawn, scale, names),
     )
+
+
+def _forest_in_words(effects: Sequence[Effect], scale: Scale, names: Mapping[str, str]) -> str:
+    said = (
+        f"{_forest_label(effect, names)} {scale.signed(effect.estimate)} "
+        f"{scale.signed_interval(effect.low, effect.high)}"
+        for effect in effects
+    )
+    return f"Effects with intervals: {'; '.join(said)}."
 
 
 def _forest_effects(effects: Sequence[Effect]) -> list[Effect]:
@@ -96,8 +99,8 @@ def _forest_line(axes: Axes, effect: Effect, place: int, *, limit: float, factor
         style = "-" if effect.kind == "simple" else (0, (5, 1.5))
         axes.plot([low, high], [place, place], color=colour, lw=1.6, ls=style, zorder=2)
         for end, cut, arrow in ((low, ends[0] < -limit, "<"), (high, ends[1] > limit, ">")):
-            shown = {"marker": arrow, "ms": 6} if cut else {"marker": "|", "ms": 7}
-            axes.plot([end], [place], color=colour, clip_on=False, zorder=2, **shown)
+            marker, size = (arrow, 6) if cut else ("|", 7)
+            axes.plot([end], [place], marker, ms=size, color=colour, clip_on=False, zorder=2)
     estimate = factor * effect.estimate
     axes.plot([estimate], [place], shape, ms=6.5, mec=colour, mfc=face, mew=1.5, zorder=3)
 
@@ -116,7 +119,7 @@ def _forest_note(axes: Axes, text: str, place: int, *, indent: float, align: str
     )
 
 
-def _forest_label(effect: Effect, names: dict[str, str]) -> str:
+def _forest_label(effect: Effect, names: Mapping[str, str]) -> str:
     name = one_line(effect_name(effect.name, names), LABEL_LIMIT)
     place = {"simple": ", full model", "main": ", on average", "interaction": ""}[effect.kind]
     return name + place

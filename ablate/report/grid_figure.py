@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ablate.analysis.findings import Analysis
 from ablate.report import wording
 from ablate.report.drawing import BLACK, BLUE, GREY, VERMILLION, Picture, chosen_cells, finish
-from ablate.report.table import BEST, FULL, Grid, GridRow, grid
+from ablate.report.table import BEST, FULL, Grid, GridRow, Whisker, grid
 from ablate.report.wording import Scale, one_line
 
 MOST_ROWS = 40
@@ -62,7 +63,7 @@ def _grid_headings(
     axes: Axes, table: Grid, *, widths: Sequence[float], dots: tuple[float, float], scale: Scale
 ) -> None:
     left, x = dots[0], 0.35
-    bold = {"fontweight": "bold", "va": "center"}
+    bold: dict[str, Any] = {"fontweight": "bold", "va": "center"}
     for name, width in zip(table.factors, widths, strict=True):
         axes.text(x + width / 2, -1, one_line(name, 18), ha="center", **bold)
         x += width
@@ -97,8 +98,7 @@ def _grid_line(
     dots: tuple[float, float],
 ) -> None:
     left, span = dots
-    reference, best = FULL in row.tags, BEST in row.tags
-    weight = "bold" if reference or best else "normal"
+    weight = "bold" if {FULL, BEST} & set(row.tags) else "normal"
     if place % 2:
         axes.axhspan(place - 0.5, place + 0.5, color="#F4F4F4", lw=0, zorder=0)
     axes.text(0.3, place, str(row.number), ha="right", va="center", color="#555555")
@@ -108,27 +108,30 @@ def _grid_line(
         axes.text(x + width / 2, place, said, ha="center", va="center")
         x += width
     if row.whisker is not None:
-        low, mean, high = (
-            left + span * (0.05 + 0.9 * end / 100)
-            for end in (row.whisker.low, row.whisker.mean, row.whisker.high)
-        )
-        colour = VERMILLION if best else BLUE
-        axes.plot([low, high], [place, place], color=colour, lw=1.6, zorder=2)
-        for end, cut, arrow in (
-            (low, row.whisker.low_cut, "<"),
-            (high, row.whisker.high_cut, ">"),
-        ):
-            if cut:
-                axes.plot([end], [place], arrow, color=colour, ms=5.5, zorder=2)
-        face = colour if reference or best else "white"
-        shape = "D" if best else "o"
-        if row.whisker.inside:
-            axes.plot([mean], [place], shape, ms=6, mec=colour, mfc=face, mew=1.5, zorder=3)
+        _grid_dot(axes, row, row.whisker, place, dots=dots)
     edge = left + span
     axes.text(edge + 0.75, place, row.mean, ha="right", va="center", fontweight=weight)
     axes.text(edge + 1.55, place, row.difference, ha="right", va="center")
     axes.text(edge + 2.0, place, row.n + ("†" if row.short else ""), ha="right", va="center")
     axes.text(edge + 2.15, place, ", ".join(row.tags), va="center", color="#333333")
+
+
+def _grid_dot(
+    axes: Axes, row: GridRow, whisker: Whisker, place: int, *, dots: tuple[float, float]
+) -> None:
+    low, mean, high = (
+        dots[0] + dots[1] * (0.05 + 0.9 * end / 100)
+        for end in (whisker.low, whisker.mean, whisker.high)
+    )
+    best = BEST in row.tags
+    colour, shape = (VERMILLION, "D") if best else (BLUE, "o")
+    axes.plot([low, high], [place, place], color=colour, lw=1.6, zorder=2)
+    for end, cut, arrow in ((low, whisker.low_cut, "<"), (high, whisker.high_cut, ">")):
+        if cut:
+            axes.plot([end], [place], arrow, color=colour, ms=5.5, zorder=2)
+    if whisker.inside:
+        face = colour if best or FULL in row.tags else "white"
+        axes.plot([mean], [place], shape, ms=6, mec=colour, mfc=face, mew=1.5, zorder=3)
 
 
 def _grid_in_words(rows: Sequence[GridRow], scale: Scale) -> str:

@@ -87,13 +87,7 @@ def write_report(  # noqa: PLR0913 -- the contract between the rooms names each 
     Returns:
         What the report says.
     """
-    if (runs["status"] == COMPLETE).any():
-        found = analyse(
-            runs, study, histories=histories, held_constant=held_constant, chance=chance
-        )
-        analysis = _of_runs(found, runs)
-    else:
-        analysis = _without_results(study, runs)
+    analysis = _analysis(study, runs, histories, held_constant=held_constant, chance=chance)
     drawn = pictures(analysis, runs=runs, histories=histories)
     content = {
         **_content(analysis, runs),
@@ -101,27 +95,16 @@ def write_report(  # noqa: PLR0913 -- the contract between the rooms names each 
         "provenance": {one_line(key): one_line(text) for key, text in provenance.items()},
         "held_constant": {one_line(key): one_line(text) for key, text in held_constant.items()},
         "commands": [one_line(command) for command in commands or _commands(study, provenance)],
-        "version": __version__,
     }
-    _write_files(
-        folder,
-        {
-            "runs.csv": record.runs_csv(study, runs),
-            "cells.csv": record.cells_csv(analysis),
-            "effects.csv": record.effects_csv(analysis),
-            "report.json": record.report_json(
-                analysis,
-                runs=runs,
-                provenance=provenance,
-                held_constant=held_constant,
-                chance=chance,
-            ),
-            "report.md": _render("report.md", content),
-            "report.tex": _render("report.tex", content),
-            "index.html": _render("index.html", content),
-        },
-        drawn,
-    )
+    background = {"provenance": provenance, "held_constant": held_constant, "chance": chance}
+    texts = {
+        "runs.csv": record.runs_csv(study, runs),
+        "cells.csv": record.cells_csv(analysis),
+        "effects.csv": record.effects_csv(analysis),
+        "report.json": record.report_json(analysis, runs, background=background),
+        **{name: _render(name, content) for name in ("report.md", "report.tex", "index.html")},
+    }
+    _write_files(folder, texts, drawn)
     return analysis
 
 
@@ -142,6 +125,7 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
     complete = int((runs["status"] == COMPLETE).sum())
     return {
         "study": study,
+        "version": __version__,
         "title": one_line(study.name),
         "label": re.sub(r"[^A-Za-z0-9]+", "-", study.name),
         "question": one_line(study.question),
@@ -166,6 +150,20 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
         "path": table.path_steps(analysis),
         "methods": sorted({effect.method for effect in analysis.effects}),
     }
+
+
+def _analysis(
+    study: Study,
+    runs: pd.DataFrame,
+    histories: pd.DataFrame | None,
+    *,
+    held_constant: Mapping[str, str],
+    chance: float | None,
+) -> Analysis:
+    if not (runs["status"] == COMPLETE).any():
+        return _without_results(study, runs)
+    found = analyse(runs, study, histories=histories, held_constant=held_constant, chance=chance)
+    return _of_runs(found, runs)
 
 
 def _of_runs(analysis: Analysis, runs: pd.DataFrame) -> Analysis:

@@ -67,15 +67,8 @@ def effects_csv(analysis: Analysis) -> str:
     return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
 
 
-def report_json(
-    analysis: Analysis,
-    *,
-    runs: pd.DataFrame,
-    provenance: Mapping[str, str],
-    held_constant: Mapping[str, str],
-    chance: float | None,
-) -> str:
-    """All of the report."""
+def report_json(analysis: Analysis, runs: pd.DataFrame, *, background: Mapping[str, Any]) -> str:
+    """All of the report; `background` is what else is known, such as provenance."""
     simplest = analysis.simplest
     content = {
         "ablate": __version__,
@@ -100,9 +93,7 @@ def report_json(
         "attribution": records(analysis.attribution),
         "path": records(analysis.path),
         "runs": _exact(runs),
-        "chance": chance,
-        "held_constant": dict(held_constant),
-        "provenance": dict(provenance),
+        **background,
     }
     return json.dumps(_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -171,7 +172,7 @@ def best_cells(analysis: Analysis) -> set[str]:
     if means.empty:
         return set()
     best = means.max() if response.direction == "higher" else means.min()
-    return set(means.index[means == best])
+    return {str(cell) for cell in means.index[means == best]}
 
 
 def reference_cell(analysis: Analysis) -> str | None:
@@ -201,7 +202,7 @@ def value_range(analysis: Analysis) -> tuple[float, float]:
     cells = cells.astype(float).set_axis(["mean", "low", "high"], axis=1).dropna(subset="mean")
     if cells.empty:
         return 0.0, 1.0
-    first, third = cells["mean"].quantile(0.25), cells["mean"].quantile(0.75)
+    first, third = (float(cells["mean"].quantile(share)) for share in (0.25, 0.75))
     reach = 3 * max(third - first, margin)
     inside = cells["mean"].between(first - reach, third + reach)
     cells = cells[inside | (cells.index == reference_cell(analysis))]
@@ -492,8 +493,8 @@ def _effect_row(effect: Effect, *, scale: Scale, names: Mapping[str, str]) -> Ef
     )
 
 
-def _float(value: object) -> float:
-    return math.nan if value is None or pd.isna(value) else float(value)  # type: ignore[arg-type]
+def _float(value: Any) -> float:
+    return math.nan if value is None or pd.isna(value) else float(value)
 
 
 def _text(value: object) -> str:

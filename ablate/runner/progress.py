@@ -51,7 +51,7 @@ def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
     console.print(
         f"{len(plan.cells)} cells ({study.design}), {study.replicates} replicates, "
         f"{total} runs; {done} of {total} done. The full model is in bold.",
-        highlight=False,
+        soft_wrap=True,
     )
 
 

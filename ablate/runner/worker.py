@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import statistics
 import traceback
@@ -135,10 +136,10 @@ def _cost(planned: PlannedCell, epochs: list[Epoch]) -> Cost:
 
 
 def _in_words(error: Exception) -> str:
-    text = str(error).strip()
-    if isinstance(error, Refusal | Diverged) and text:
-        return text
-    return f"{type(error).__name__}: {text.splitlines()[0][:500] if text else 'no message'}"
+    # Keras sets the cause in bold, below a headline and above pages of arguments.
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).partition("\n\nArguments received")[0]
+    words = " ".join(text.split())[:500] or "no message"
+    return words if isinstance(error, Refusal | Diverged) else f"{type(error).__name__}: {words}"
 
 
 def _log(run: RunFolder) -> Path:

@@ -146,9 +146,9 @@ def _modules(node: Any) -> Iterator[str]:
 def _seeded_globals(seed: int, *, foreign: bool) -> Iterator[None]:
     """Seeds for what draws from a generator that belongs to no layer.
 
-    In Keras' own layers that is a seed left open, which comes from Python's `random`. Other code may
-    draw from anything; but `set_random_seed` makes TensorFlow forget its prepared functions, half a
-    second of work, so only such code pays for it.
+    In Keras' own layers that is a seed left open, which comes from Python's `random`. Other code
+    may draw from anything; but `set_random_seed` makes TensorFlow forget its prepared functions,
+    half a second of work, so only such code pays for it.
     """
     before = random.getstate()
     if foreign:

@@ -47,12 +47,16 @@ class JaxEngine:
         self._train: Any = jax.jit(self._step if self._by_step else self._epoch)
         self._test = jax.jit(self._test_step)
 
-    def prepare(self) -> None:
-        """Compile the epoch, and the evaluation of a validation batch of each size."""
+    def prepare(self, *, steps: int) -> None:
+        """Compile the epoch, and the evaluation of a validation batch of each size.
+
+        No step is taken for it, and once is enough: with `steps` of 0 there is nothing to do.
+        """
+        if not steps:
+            return
         x, y = self._train_images
         # Keras makes the variables of a metric at its first update, which must not be a traced one.
-        units = self._model.compute_output_shape((1, *x.shape[1:]))
-        self._model.compute_metrics(None, y[:1], jnp.zeros(units))
+        self._model.compute_metrics(None, y[:1], jnp.zeros((1, 1)))
         order = jnp.zeros((len(x) // self._batch, self._batch), jnp.int32)
         order = order[0] if self._by_step else order
         self._train = self._train.lower(self._state(), x, y, order).compile()

@@ -67,16 +67,20 @@ class TensorFlowEngine:
             autograph=False,
         )
 
-    def prepare(self) -> None:
-        """Trace both functions and take a step with each, which leaves the model changed.
+    def prepare(self, *, steps: int) -> None:
+        """Trace and load both functions, if TensorFlow has not got them ready.
+
+        Args:
+            steps: Training steps to take on the way, also to evaluate so many images.
 
         Raises:
             Refusal: The model keeps state where the trainer cannot reset it.
         """
-        self._train(*self._parts["train"], np.zeros(self._order_shape, np.int32), 1)
+        self._train(*self._parts["train"], np.zeros(self._order_shape, np.int32), steps)
         x, y = self._parts["validation"]
-        self._evaluate(x[:1], y[:1])
-        self._refuse_hidden_state()
+        self._evaluate(x[:steps], y[:steps])
+        if steps:
+            self._refuse_hidden_state()
 
     def train(self, order: np.ndarray) -> tuple[float, float]:
         """A step for each row of image indices; mean loss and accuracy on the way."""

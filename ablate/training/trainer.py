@@ -59,8 +59,8 @@ class Epoch:
 class Engine(Protocol):
     """What a backend does for the trainer; what it measures is mean loss and accuracy."""
 
-    def prepare(self) -> None:
-        """Compile what can be; the model need not stay as it is."""
+    def prepare(self, *, steps: int) -> None:
+        """Compile what is not, and take some steps; with none, the model stays as it is."""
 
     def train(self, order: NDArray[np.int32]) -> tuple[float, float]:
         """A step for each row of image indices, `order` being of shape `(steps, batch)`."""
@@ -117,9 +117,10 @@ class Trainer:
         self._last = None
         # What is only done at the first step (tracing, compiling) belongs to no epoch.
         if not self._prepared:
-            self._engine.prepare()
+            self._engine.prepare(steps=1)
             self._prepared = True
         reset(self._model, seed)
+        self._engine.prepare(steps=0)
         for variable, start in zip(
             self._model.optimizer.variables, self._optimizer_start, strict=True
         ):
@@ -193,10 +194,9 @@ def _backend() -> ModuleType:
 
 
 def _output_units(model: keras.Model, images: Images) -> int:
-    shape = (None, *images.shape)
-    if not model.built:
-        model.build(shape)
-    output, classes = model.compute_output_shape(shape), len(images.classes)
+    # Only models made of layers know their shape; a call builds any other, and tells.
+    output = getattr(model, "output_shape", None) or model(keras.Input(images.shape)).shape
+    classes = len(images.classes)
     expected = [(None, classes), (None, 1)][: 2 if classes == 2 else 1]
     if output not in expected:
         raise Refusal(

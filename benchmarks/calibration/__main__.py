@@ -25,6 +25,7 @@ STUDIES = {
     "verdicts": 50_000,
     "simplest": 10_000,
     "rivals": 4_000,
+    "exactness": 10_000,
 }
 
 

@@ -58,6 +58,24 @@ def welch_correlated(responses: Array, weights: Array) -> Ends:
     return _satterthwaite(responses, weights, variances, correlation[..., None])
 
 
+def welch_of_pairs(responses: Array, weights: Array) -> Ends:
+    """Differences of two cells with the same seed, pooled over the other factors as independent."""
+    n, cells = responses.shape[-2:]
+    means, variances, dfs = [], [], []
+    for row in weights:
+        # The switch of one factor that turns the sign of every weight makes the pairs.
+        switch = next(bit for bit in (4, 2, 1) if np.allclose(row[np.arange(cells) ^ bit], -row))
+        here = [cell for cell in range(cells) if row[cell] and not cell & switch]
+        pairs = responses[..., here] - responses[..., [cell | switch for cell in here]]
+        shares = row[here] ** 2 * pairs.var(axis=-2, ddof=1) / n
+        means.append((pairs.mean(axis=-2) * row[here]).sum(axis=-1))
+        variances.append(shares.sum(axis=-1))
+        dfs.append(variances[-1] ** 2 / (shares**2).sum(axis=-1) * (n - 1))
+    reach = stats.t.ppf(0.975, np.stack(dfs, -1)) * np.sqrt(np.stack(variances, -1))
+    mean = np.stack(means, -1)
+    return mean - reach, mean + reach
+
+
 def percentile_bootstrap(responses: Array, weights: Array) -> Ends:
     """Blocks drawn with replacement, percentiles of the means."""
     means = _resampled(responses @ weights.T)
@@ -87,6 +105,7 @@ METHODS: dict[str, Callable[[Array, Array], Ends]] = {
     "within blocks, t": blocks,
     "Welch-Satterthwaite, blocks ignored": welch,
     "ANOVA, one variance": anova,
+    "pairs pooled over the other factors": welch_of_pairs,
     "Welch after additive blocks": welch_after_blocks,
     "Welch, one correlation": welch_correlated,
     "bootstrap of blocks, percentile": percentile_bootstrap,

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from ablate.analysis.effects import families_of
-from ablate.analysis.estimates import ALPHA, Estimates, estimate
+from ablate.analysis.estimates import (
+    ALPHA,
+    FLIP_ROOM,
+    Estimates,
+    estimate,
+    sign_flip_p,
+    smallest_flip_p,
+)
 from ablate.analysis.findings import Verdict
+from ablate.analysis.power import detectable
 from ablate.analysis.simplest import shown_losses
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.study import Study
@@ -67,17 +77,19 @@ def false_claims(studies: int) -> Iterator[Row]:
     for family in families(SEEDS):
         if family.interactions:
             continue  # With interactions hardly an effect is 0, so there is less to claim falsely.
-        for truth, effects in truths.items():
+        ways = (True, False) if family.pairing == "none" else (True,)
+        for (truth, effects), paired in itertools.product(truths.items(), ways):
             false = {margin: [] for margin in MARGINS}
             for rng, size in _batches(f"false {truth}", family, studies):
                 cell_means = means(study, np.tile(effects, (size, 1)))
                 responses = cell_means[:, None] + noise(family, study, rng, studies=size)
-                found = _estimate(study, responses)
+                found = _estimate(study, responses, paired=paired)
                 for margin in MARGINS:
                     false[margin].append(_false(found, margin, cell_means @ _weights(study).T))
             for margin in MARGINS:
                 wrong = np.concatenate(false[margin])
                 yield _row(family) | {
+                    "seeds used": "yes" if paired else "no",
                     "truth": truth,
                     "margin": margin,
                     "in the full model": wrong[:, simple].any(axis=1).mean(),
@@ -204,6 +216,31 @@ def rivals(studies: int) -> Iterator[Row]:
                 "highest": np.concatenate(rates[name]).max(),
                 "width against the one in use": float((np.array(widths[name]) / in_use).mean()),
             }
+
+
+def exactness(studies: int) -> Iterator[Row]:
+    """What the exact sign-flip test costs where Student's t finds an effect in 80 % of studies."""
+    for tests, n in itertools.product((1, 3, 6), range(6, 14)):
+        level = ALPHA / tests
+        if smallest_flip_p(n) > level:
+            continue
+        row: dict[str, object] = {"tests": tests, "n": n}
+        row["in use"] = "sign-flip" if smallest_flip_p(n) <= level / FLIP_ROOM else "t"
+        for tails in ("normal", "t3"):
+            rng = _generator("exactness", Family(tails, "equal", "none", False, n))
+            noise_alone = rng.standard_normal((studies, n, 1))
+            if tails == "t3":
+                noise_alone = rng.standard_t(3, (studies, n, 1)) / np.sqrt(3)
+            for name, effect in (
+                ("level", 0.0),
+                ("power", detectable(n**-0.5, n - 1, tests=tests)),
+            ):
+                t = stats.ttest_1samp(noise_alone + effect, 0.0, axis=1).pvalue
+                batches = np.array_split(noise_alone + effect, max(1, studies // 500))
+                flips = np.concatenate([sign_flip_p(batch) for batch in batches])
+                row[f"{name} of t, {tails}"] = (t <= level).mean()
+                row[f"{name} of flips, {tails}"] = (flips <= level).mean()
+        yield row
 
 
 def _row(family: Family) -> dict[str, object]:

@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from ablate.analysis.estimates import ALPHA, estimate, holm, mean_intervals, sign_flip_p
 
+EFFECTS = ["X", "Y", "Z", "X:Y", "X:Z", "Y:Z", "X:Y:Z"]
 ONE_LESS_OTHER = np.array([[1.0, -1.0]])
 
 
@@ -21,14 +22,14 @@ def draw(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def factorial(runs: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
-    """Responses `(seeds, 8)` as a long table, and the weights of A, B, C, AB, AC, BC, ABC."""
+    """Responses `(seeds, 8)` as a long table, and the weights of `EFFECTS`."""
     signs = np.array(list(itertools.product((1, -1), repeat=3)))
     columns = [signs[:, [0]], signs[:, [1]], signs[:, [2]]]
     columns += [signs[:, [a]] * signs[:, [b]] for a, b in ((0, 1), (0, 2), (1, 2))]
     columns += [signs.prod(axis=1, keepdims=True)]
     table = pd.DataFrame(
         [
-            {"A": a, "B": b, "C": c, "seed": seed, "y": runs[seed, cell]}
+            {"X": a, "Y": b, "Z": c, "seed": seed, "y": runs[seed, cell]}
             for cell, (a, b, c) in enumerate(signs)
             for seed in range(len(runs))
         ]
@@ -60,12 +61,12 @@ def test_two_cells_without_seeds_are_a_welch_test():
 
 def test_within_block_contrasts_are_the_repeated_measures_anova():
     table, weights = factorial(draw(5, 8))
-    runs = table.pivot(index="seed", columns=["A", "B", "C"], values="y")
+    runs = table.pivot(index="seed", columns=["X", "Y", "Z"], values="y")
     runs = runs[list(itertools.product((1, -1), repeat=3))].to_numpy()
     found = estimate(runs, weights, paired=True)
-    oracle = AnovaRM(table, "y", "seed", within=["A", "B", "C"]).fit().anova_table
+    oracle = AnovaRM(table, "y", "seed", within=["X", "Y", "Z"]).fit().anova_table
 
-    by_effect = oracle.loc[["A", "B", "C", "A:B", "A:C", "B:C", "A:B:C"]]
+    by_effect = oracle.loc[EFFECTS]
     assert (found.estimate / found.error) ** 2 == pytest.approx(by_effect["F Value"].to_numpy())
     assert found.p == pytest.approx(by_effect["Pr > F"].to_numpy())
 
@@ -74,9 +75,9 @@ def test_effects_hold_the_sums_of_squares_of_the_anova():
     table, weights = factorial(draw(4, 8, seed=1))
     runs = table["y"].to_numpy().reshape(8, 4).T
     found = estimate(runs, weights, paired=True)
-    squares = anova_lm(ols("y ~ A * B * C", table).fit())["sum_sq"]
+    squares = anova_lm(ols("y ~ X * Y * Z", table).fit())["sum_sq"]
 
-    expected = squares[["A", "B", "C", "A:B", "A:C", "B:C", "A:B:C"]].to_numpy()
+    expected = squares[EFFECTS].to_numpy()
     assert found.estimate**2 * runs.size / 4 == pytest.approx(expected)
 
 
@@ -106,7 +107,7 @@ def test_sign_flip_p_counts_equal_sums_as_equal():
     ],
 )
 def test_p_is_exact_where_it_can_clearly_be_significant(n, contrasts, flipped):
-    runs = draw(n, 2) + [3, 0]
+    runs = draw(n, 2) + np.array([3.0, 0.0])
     found = estimate(runs, np.repeat(ONE_LESS_OTHER, contrasts, axis=0), paired=True)
 
     change = runs[:, 0] - runs[:, 1]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from planted import named, study_of
 from pytest import param
+from scipy import stats
 
 from ablate.analysis.analyse import analyse
 from ablate.analysis.findings import Analysis
@@ -80,8 +81,8 @@ def test_pilot_plant_has_the_printed_standard_error():
 
     # The book prints 1.4 from a pooled variance; equal n a cell gives Welch the same error.
     df = float(effect.method.split("df ")[1].split()[0])
-    assert 4 < df < 8
-    assert (effect.high - effect.low) / 2 == pytest.approx(1.414 * 2.57, rel=0.05)
+    error = (effect.high - effect.low) / 2 / stats.t.ppf(0.975, df)
+    assert error == pytest.approx(1.4, abs=0.05)
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_our_own_runs_csv_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
         ({"x": "margin=nan"}, "Expected margin to be a number above 0"),
         ({"x": "margin=tiny"}, "Expected margin to be a number above 0"),
-        ({"x": "direction=up"}, "Expected direction higher or lower"),
+        ({"x": "direction=up"}, "Expected direction=higher or direction=lower"),
         ({"x": "reference={nrm: absent}"}, "Did you mean 'norm'?"),
         ({"x": "reference={norm: abset}"}, "Did you mean 'absent'?"),
         ({"x": "reference=absent"}, "Expected reference={factor: level}"),

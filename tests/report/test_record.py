@@ -87,9 +87,7 @@ def test_hostile_names_leave_a_table_of_equal_rows(hostile: Study) -> None:
 
 def test_json_holds_no_value_that_json_lacks(xyz: Study) -> None:
     runs = runs_of(xyz)
-    text = record.report_json(
-        analyse(runs, xyz), runs=runs, provenance={}, held_constant={}, chance=None
-    )
+    text = record.report_json(analyse(runs, xyz), runs, background={"chance": None})
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)

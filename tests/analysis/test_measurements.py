@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from planted import broken, noisy, study_of
+from pytest import param
+
+from ablate.analysis.measurements import measure, refuse_lone_seeds
+from ablate.study import Refusal
+
+STUDY = study_of("x", "y", replicates=3)
+RUNS = noisy(STUDY)
+
+
+def with_value(column: str, value: object, *, row: int = 0) -> pd.DataFrame:
+    runs = RUNS.astype({column: object})
+    runs.loc[row, column] = value
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        param(RUNS.drop(columns="x"), "factor 'x'", id="no column of a factor"),
+        param(RUNS.rename(columns={"score": "scores"}), "Did you mean 'scores'", id="no response"),
+        param(RUNS.drop(columns="status"), "status", id="no status"),
+        param(with_value("x", "Present"), "Did you mean 'present'", id="unknown level"),
+        param(with_value("x", None), "received nothing", id="no level"),
+        param(pd.concat([RUNS, RUNS[:1]]), "two or more", id="cell and seed twice"),
+        param(
+            pd.concat([RUNS, broken(RUNS, RUNS.index == 0)[:1]]), "two or more", id="once it failed"
+        ),
+        param(with_value("score", np.nan), "finite number as 'score'", id="NaN"),
+        param(with_value("score", np.inf), "finite number as 'score'", id="infinite"),
+        param(with_value("score", "good"), "received 'good'", id="no number"),
+        param(broken(RUNS, RUNS.index >= 0), "received 12 failed", id="no complete run"),
+        param(RUNS[:0], "received no run at all", id="no run"),
+    ],
+)
+def test_bad_table_is_refused_in_one_line(runs, message):
+    with pytest.raises(Refusal) as refusal:
+        measure(runs, STUDY)
+
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_rows_are_blocks_where_every_complete_run_has_a_seed():
+    measured = measure(RUNS.sample(frac=1, random_state=1), STUDY)
+
+    assert measured.paired
+    assert measured.responses["score"][:, 0] == pytest.approx(RUNS["score"][:3])
+    assert measured.counts.tolist() == [3, 3, 3, 3]
+
+
+def test_one_run_without_a_seed_leaves_all_unpaired():
+    runs = RUNS.copy()
+    runs.loc[4, "seed"] = pd.NA
+
+    assert not measure(runs, STUDY).paired
+
+
+def test_runs_that_are_not_complete_count_nothing():
+    measured = measure(broken(RUNS, RUNS["seed"] == 1), STUDY)
+
+    assert measured.counts.tolist() == [2, 2, 2, 2]
+    assert len(measured.left_out) == 4
+
+
+def test_a_cell_without_any_run_stays_visible():
+    measured = measure(RUNS[RUNS["x"] == "present"], STUDY)
+
+    assert measured.counts.tolist() == [3, 3, 0, 0]
+
+
+def test_a_seed_in_one_cell_only_is_refused_in_results_from_anywhere():
+    with pytest.raises(Refusal, match="seed 7 appears only in x=present, y=absent"):
+        refuse_lone_seeds(with_value("seed", 7, row=3), STUDY)
+
+    refuse_lone_seeds(RUNS, STUDY)
+    refuse_lone_seeds(RUNS.assign(seed=pd.NA), STUDY)

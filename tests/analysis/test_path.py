@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from planted import broken, study_of, table_of
+
+from ablate.analysis.analyse import analyse
+from ablate.design import cells_of
+from ablate.study import Factor, Level, Response
+
+WORTH = {"x": 5.0, "y": 1.0, "z": 3.0}
+
+
+def additive(levels: dict[str, str], seed: int) -> float:
+    present = sum(WORTH[name] for name, level in levels.items() if level == "present")
+    return present + 0.01 * seed
+
+
+def walk(path, direction):
+    return list(path.loc[path["direction"] == direction, "part"])
+
+
+def test_the_cheapest_part_goes_first_and_the_best_comes_first():
+    study = study_of("x", "y", "z")
+    path = analyse(table_of(study, additive), study).path
+
+    assert walk(path, "remove") == ["", "y", "z", "x"]
+    assert walk(path, "add") == ["", "x", "z", "y"]
+    assert path["mean"].tolist()[:4] == [9.02, 8.02, 5.02, 0.02]
+    assert path["cell"].iloc[0] == path["cell"].iloc[-1] == cells_of(study)[0].slug
+
+
+def test_less_may_be_better():
+    study = study_of("x", "y", "z", responses=(Response("score", "lower"),))
+    path = analyse(table_of(study, additive), study).path
+
+    assert walk(path, "remove") == ["", "x", "z", "y"]
+
+
+def test_a_factor_with_three_levels_leaves_its_reference_once():
+    norm = Factor("norm", (Level("before"), Level("after"), Level("none")))
+    study = study_of("x", norm)
+    worth = {"before": 3.0, "after": 2.9, "none": 0.0}
+    runs = table_of(study, lambda levels, _: worth[levels["norm"]] + (levels["x"] == "present"))
+    path = analyse(runs, study).path
+
+    assert walk(path, "remove") == ["", "norm=after", "x"]
+    assert walk(path, "add") == ["", "norm=none", "x"]
+
+
+def test_a_direction_that_meets_a_missing_cell_is_left_out():
+    study = study_of("x", "y", "z")
+    runs = table_of(study, additive)
+    lost = (runs["x"] == "absent") & (runs["y"] == "absent") & (runs["z"] == "absent")
+    path = analyse(broken(runs, lost), study).path
+
+    assert set(path["direction"]) == set()
+    # Only adding the best part first looks at y alone.
+    lost = (runs["x"] == "absent") & (runs["y"] == "present") & (runs["z"] == "absent")
+    path = analyse(broken(runs, lost), study).path
+    assert set(path["direction"]) == {"remove"}

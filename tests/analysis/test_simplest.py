@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted import noisy, study_of, table_of
+from pytest import param
+from statsmodels.stats.weightstats import ttost_paired
+
+from ablate.analysis.analyse import analyse
+from ablate.analysis.simplest import parts, shown_losses
+from ablate.design import Cell, cells_of
+from ablate.study import Factor, Level, Response
+
+
+def test_loss_is_tested_as_in_tost():
+    runs = np.random.default_rng(0).standard_normal((6, 2))
+    _, p = shown_losses(runs, reference=0, others=np.array([1]), margin=1.0, paired=True)
+    _, _, (_, upper, _) = ttost_paired(runs[:, 0], runs[:, 1], -100.0, 1.0)
+
+    assert p[0] == pytest.approx(upper)
+
+
+def test_every_part_that_is_worth_nothing_goes():
+    study = study_of("x", "y", "z", replicates=6)
+    simplest = analyse(noisy(study, spread=0.05, y=10.0), study).simplest
+
+    assert simplest.levels == {"x": "absent", "y": "present", "z": "absent"}
+    assert simplest.sentence.startswith("The simplest model that does the job: no x, no z.")
+
+
+def test_full_model_stays_where_every_part_matters():
+    study = study_of("x", "y")
+    simplest = analyse(noisy(study, spread=0.1, x=10.0, y=10.0), study).simplest
+
+    assert simplest.cell == cells_of(study)[0].slug
+    assert "No simpler model was shown" in simplest.sentence
+
+
+def test_noise_proves_nothing():
+    study = study_of("x", "y")
+
+    assert analyse(noisy(study, spread=5.0), study).simplest.cell == cells_of(study)[0].slug
+
+
+def test_of_equally_many_parts_the_fewest_macs_win():
+    study = study_of("x", "y")
+    runs = noisy(study, spread=0.05, x=0.0, y=0.0)
+    runs = runs[~((runs["x"] == "absent") & (runs["y"] == "absent"))]
+    assert analyse(runs.assign(macs=7), study).simplest.levels["y"] == "absent"
+
+    runs["macs"] = np.where(runs["x"] == "absent", 100, 900)
+    assert analyse(runs, study).simplest.levels["x"] == "absent"
+
+
+def test_where_less_is_better_a_simpler_model_may_not_score_more():
+    study = study_of("x", responses=(Response("score", "lower"),))
+    worse = noisy(study, spread=0.05, x=-10.0)
+    better = noisy(study, spread=0.05, x=10.0)
+
+    assert analyse(worse, study).simplest.levels == {"x": "present"}
+    assert analyse(better, study).simplest.levels == {"x": "absent"}
+
+
+def test_identical_results_are_no_worse():
+    study = study_of("x", replicates=3)
+    runs = table_of(study, lambda levels, seed: float(seed))
+
+    assert analyse(runs, study).simplest.levels == {"x": "absent"}
+
+
+def test_without_a_complete_reference_there_is_no_answer():
+    study = study_of("x", "y")
+    runs = noisy(study)
+    runs = runs[~((runs["x"] == "present") & (runs["y"] == "present"))]
+
+    assert analyse(runs, study).simplest is None
+
+
+def test_single_runs_answer_that_nothing_can_be_said():
+    study = study_of("x", replicates=1)
+
+    assert "cannot be said" in analyse(noisy(study), study).simplest.sentence
+
+
+@pytest.mark.parametrize(
+    ("levels", "level", "expected"),
+    [
+        param(("present", "absent"), "present", 1, id="present"),
+        param(("absent", "present"), "present", 1, id="added to the reference"),
+        param(("before", "after", "none"), "after", 1, id="another kind is no less"),
+        param(("before", "after", "none"), "none", 0, id="none"),
+        param(("separable", "conv2d"), "separable", 1, id="the reference level"),
+        param(("separable", "conv2d"), "conv2d", 0, id="off the reference"),
+    ],
+)
+def test_what_counts_as_a_part(levels, level, expected):
+    factor = Factor("f", tuple(Level(name) for name in levels))
+
+    assert parts((factor,), Cell((("f", level),))) == expected
