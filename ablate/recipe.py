@@ -24,6 +24,8 @@ class Recipe:
         optimizer: ``adam``, ``rmsprop`` or ``sgd``.
         jit: Whether the epoch is compiled with XLA (TensorFlow only; JAX always does). It made
             training slower on CPUs and is meant for GPUs.
+        placebo: Whether every stream of randomness is drawn anew and nothing else is changed; what
+            the control factor `placebo` switches.
     """
 
     epochs: int = 12
@@ -31,6 +33,7 @@ class Recipe:
     learning_rate: float = 0.003
     optimizer: str = "adam"
     jit: bool = False
+    placebo: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -49,8 +52,10 @@ class Recipe:
                 f"Unknown recipe.optimizer {self.optimizer!r}."
                 f"{nearest(str(self.optimizer), OPTIMIZERS)}"
             )
-        if not isinstance(self.jit, bool):
-            raise Refusal(f"Expected recipe.jit to be true or false; received {self.jit!r}.")
+        for name in ("jit", "placebo"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise Refusal(f"Expected recipe.{name} to be true or false; received {value!r}.")
 
 
 def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:

@@ -148,6 +148,20 @@ RESERVED = frozenset({
 """Columns of the tables that a study leaves; no factor can have their names."""
 
 
+CONTROLS: Mapping[str, Factor] = MappingProxyType(
+    {
+        "placebo": Factor(
+            "placebo",
+            (
+                Level("present", ("recipe.placebo=false",)),
+                Level("absent", ("recipe.placebo=true",)),
+            ),
+        )
+    }
+)
+"""Factors that `study.controls` adds to a study; their effect is a false alarm."""
+
+
 @dataclass(frozen=True, slots=True)
 class Study:
     """A question, its factors, its design, its responses and its number of replicates.
@@ -156,13 +170,16 @@ class Study:
         name: Names the folders `runs/<name>` and `reports/<name>`.
         factors: The parts that are switched; their order is that of the grid's columns.
         design: Which cells are run; a name in `ablate.design.DESIGNS`.
-        replicates: Runs a cell; their seeds are 0, 1, ... and shared by all cells (blocks).
+        replicates: Runs a cell; their seeds are 0, 1, ... and shared by all cells (blocks). With
+            adaptive seeds: runs a cell in the first round.
+        most_replicates: With adaptive seeds, the runs a cell at which rounds end; else None.
         margin: The loss of the first response that is too small to matter, in its unit.
         responses: What runs are judged by; verdicts are given on the first.
         question: The question in words, shown at the top of the report.
         resolution: Of a fractional factorial: 3, 4 or 5.
         cells: Listed by hand, each as pairs of factor and level; factors left out of a cell stay at
             their reference.
+        controls: Names of those factors that change nothing and measure false alarms.
     """
 
     name: str
@@ -174,6 +191,8 @@ class Study:
     question: str = ""
     resolution: int | None = None
     cells: tuple[tuple[tuple[str, str], ...], ...] = ()
+    most_replicates: int | None = None
+    controls: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [factor.name for factor in self.factors]
@@ -194,6 +213,13 @@ class Study:
             raise Refusal(
                 f"Expected study.replicates to be a whole number of 1 or more; received "
                 f"{self.replicates!r}."
+            )
+        if self.most_replicates is not None and (
+            not _is_whole(self.most_replicates) or not 2 <= self.replicates < self.most_replicates
+        ):
+            raise Refusal(
+                f"Expected study.replicates as {{min: 2 or more, max: more than that}}; received "
+                f"min {self.replicates!r}, max {self.most_replicates!r}."
             )
         if not _is_number(self.margin) or not 0 < self.margin < math.inf:
             raise Refusal(
@@ -219,7 +245,10 @@ class Study:
 
     def as_mapping(self) -> dict[str, Any]:
         """The study as its YAML file could state it; `study_from_mapping` reads it back."""
-        own = {name: getattr(self, name) for name in self.__slots__}
+        own = {name: getattr(self, name) for name in self.__slots__ if name != "most_replicates"}
+        if self.most_replicates is not None:
+            own["replicates"] = {"min": self.replicates, "max": self.most_replicates}
+        own["controls"] = list(self.controls)
         own["factors"] = {
             factor.name: {
                 "levels": [
@@ -243,7 +272,7 @@ def study_from_mapping(mapping: Mapping[str, Any]) -> Study:
     Raises:
         Refusal: A key is unknown or missing, or a value is not what it should be.
     """
-    known = set(Study.__slots__)
+    known = set(Study.__slots__) - {"most_replicates"}
     for key in mapping:
         if key not in known:
             raise Refusal(f"Unknown key study.{key}.{nearest(str(key), known)}")
@@ -252,16 +281,43 @@ def study_from_mapping(mapping: Mapping[str, Any]) -> Study:
             raise Refusal(f"Expected study.{key}; received nothing.")
     plain = {
         key: mapping[key]
-        for key in ("name", "design", "replicates", "margin", "question", "resolution")
+        for key in ("name", "design", "margin", "question", "resolution")
         if mapping.get(key) is not None
     }
+    plain.update(_replicates(mapping.get("replicates")))
     responses = mapping.get("responses")
     if responses is not None:
         plain["responses"] = tuple(_response(item) for item in _sequence(responses, "responses"))
     cells = mapping.get("cells")
     if cells is not None:
         plain["cells"] = tuple(_cell(item) for item in _sequence(cells, "study.cells"))
-    return Study(factors=_factors(mapping["factors"]), **plain)
+    factors = _factors(mapping["factors"])
+    plain["controls"] = _controls(mapping.get("controls"))
+    declared = {factor.name for factor in factors}
+    added = tuple(CONTROLS[name] for name in plain["controls"] if name not in declared)
+    return Study(factors=(*factors, *added), **plain)
+
+
+def _replicates(node: Any) -> dict[str, Any]:
+    """`replicates: 3`, or `replicates: {min: 3, max: 12}` for adaptive seeds."""
+    if node is None:
+        return {}
+    if not isinstance(node, Mapping):
+        return {"replicates": node}
+    if set(node) != {"min", "max"}:
+        raise Refusal(
+            f"Expected study.replicates as a whole number or as {{min: 3, max: 12}}; received "
+            f"{node!r}."
+        )
+    return {"replicates": node["min"], "most_replicates": node["max"]}
+
+
+def _controls(node: Any) -> tuple[str, ...]:
+    names = _sequence(node or (), "study.controls")
+    for name in names:
+        if name not in CONTROLS:
+            raise Refusal(f"Unknown control {name!r}.{nearest(str(name), CONTROLS)}")
+    return tuple(dict.fromkeys(names))
 
 
 def _factors(factors: Any) -> tuple[Factor, ...]:

@@ -56,6 +56,9 @@ def test_a_study_reads_back_what_it_wrote() -> None:
             id="factor_named_as_a_column",
         ),
         param({"responses": ["test_acuracy"]}, "Did you mean 'test_accuracy'", id="response"),
+        param({"replicates": {"min": 3}}, "{min: 3, max: 12}", id="half_a_range"),
+        param({"replicates": {"min": 5, "max": 5}}, "min 5, max 5", id="empty_range"),
+        param({"controls": ["placbo"]}, "Did you mean 'placebo'", id="control"),
         param({"responses": []}, "one or more responses", id="no_responses"),
     ],
 )
@@ -64,6 +67,18 @@ def test_a_study_file_is_refused_in_one_line(changes: dict, message: str) -> Non
         study_from_mapping(mapping(**changes))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_adaptive_seeds_read_back() -> None:
+    study = study_from_mapping(mapping(replicates={"min": 3, "max": 12}))
+    assert (study.replicates, study.most_replicates) == (3, 12)
+    assert study_from_mapping(study.as_mapping()) == study
+
+
+def test_a_control_is_a_factor_of_its_own() -> None:
+    study = study_from_mapping(mapping(controls=["placebo"]))
+    assert [factor.name for factor in study.factors] == ["residual", "placebo"]
+    assert study_from_mapping(study.as_mapping()) == study
 
 
 def test_a_factor_given_twice_is_refused() -> None:

@@ -12,7 +12,7 @@ from ablate.analysis.effects import Evidence, estimate_contrasts, families_of
 from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import Component, Effect, Verdict
 from ablate.analysis.power import further_seeds
-from ablate.analysis.wording import amount, count, interval
+from ablate.analysis.wording import amount, count, interval, p_in_words
 from ablate.study import Study
 
 Move = tuple[str, str]
@@ -96,8 +96,8 @@ def _claim(study: Study, effect: Effect, where: str) -> str:
     shown = f"{amount(study, effect.estimate, signed=True)}, "
     shown += interval(study, (effect.low, effect.high))
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
-        p = f"{effect.p_adjusted:.2g}"
-        shown += f", but p = {p} after Holm's correction is above {ALPHA}"
+        p = p_in_words(effect.p_adjusted)
+        shown += f", but {p} after Holm's correction is above {ALPHA}"
     return f"{words} ({shown}; {count(effect.n, 'seed' if is_blocked(effect) else 'run')})"
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ablate.analysis.contrasts import Contrast, contrasts_of
-from ablate.analysis.estimates import FLIP_LIMIT, Estimates, estimate, smallest_flip_p
+from ablate.analysis.estimates import Estimates, estimate, smallest_flip_p
 from ablate.analysis.findings import Effect
 from ablate.analysis.measurements import Array, Measurements
 from ablate.analysis.verdicts import VERDICTS, judge
-from ablate.analysis.wording import enumeration
+from ablate.analysis.wording import difference_in_words, enumeration
 from ablate.study import Study
 
 
@@ -84,23 +84,25 @@ def effects_of(study: Study, measured: Measurements, *, order: int = 2) -> Evide
             p_adjusted=float(found.p_adjusted[place]),
             n=int(found.n[place]),
             verdict=None if contrast.kind == "interaction" else VERDICTS[int(verdicts[place])],
-            method=_method(measured, contrast, found, place),
+            method=_method(study, measured, contrast=contrast, found=found, place=place),
         )
         for place, contrast in enumerate(contrasts)
     )
     return Evidence(measured, contrasts, found, effects)
 
 
-def _method(measured: Measurements, contrast: Contrast, found: Estimates, place: int) -> str:
+def _method(
+    study: Study, measured: Measurements, *, contrast: Contrast, found: Estimates, place: int
+) -> str:
     missing = [
-        cell.name
+        f"[{difference_in_words(study, dict(cell.levels))}]"
         for cell, weight, count in zip(
             measured.cells, contrast.weights, measured.counts, strict=True
         )
         if weight and not count
     ]
     if missing:
-        return f"not estimable: no complete run of {enumeration(missing, most=2)}"
+        return f"not estimable: no complete run of {enumeration(missing, most=3)}"
     n = int(found.n[place])
     if not math.isfinite(found.error[place]):
         return "estimate only: too few runs for an interval"
@@ -110,9 +112,6 @@ def _method(measured: Measurements, contrast: Contrast, found: Estimates, place:
     interval = f"paired by seed, t with {n - 1} df"
     if found.flipped[place]:
         return f"{interval}; p: exact sign-flip"
-    if n > FLIP_LIMIT:
-        return f"{interval}; p: t"
     if found.error[place] == 0:
         return f"{interval}; no spread at all, p: exact sign-flip"
-    smallest = float(smallest_flip_p(n))
-    return f"{interval}; p: t, since no sign-flip p is below {smallest:.2g}"
+    return f"{interval}; p: t (smallest sign-flip p: {smallest_flip_p(n):.2g})"

@@ -19,7 +19,10 @@ FLIP_ROOM = 4.0
 """How far the smallest sign-flip p value must lie below the first threshold of Holm's correction.
 
 Nearer to it the test would be exact but blunt: at the threshold itself only equal signs in all
-blocks count, which costs up to 22 points of power against Student's t; with this room at most 4."""
+blocks count, which costs up to 20 points of power against Student's t; with this room about 4.
+
+Source: benchmarks/calibration.
+"""
 FLIP_LIMIT = 16
 """Largest number of blocks whose signs are all flipped in turn: 2**15 patterns."""
 ROUNDING = 1e-12

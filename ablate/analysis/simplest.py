@@ -12,7 +12,7 @@ from ablate.analysis.effects import turned
 from ablate.analysis.estimates import ALPHA, Estimates, estimate, holm
 from ablate.analysis.findings import Simplest
 from ablate.analysis.measurements import Array, Measurements
-from ablate.analysis.wording import amount, difference_in_words
+from ablate.analysis.wording import amount, difference_in_words, p_in_words
 from ablate.design import Cell
 from ablate.study import Factor, Study
 
@@ -136,5 +136,5 @@ def _passed(study: Study, cell: Cell, losses: Estimates, p: Array, index: int) -
     return (
         f"The simplest model that does the job: {difference_in_words(study, dict(cell.levels))}. "
         f"It measured {change} the full model, and less than {amount(study, study.margin)} worse "
-        f"by test (p = {p[index]:.2g}, Holm over {np.isfinite(p).sum()} simpler models)."
+        f"by test ({p_in_words(float(p[index]))}, Holm over {np.isfinite(p).sum()} simpler models)."
     )

@@ -25,13 +25,17 @@ def interval(study: Study, ends: tuple[float, float]) -> str:
 
 def difference_in_words(study: Study, levels: Mapping[str, str]) -> str:
     """A cell by how it differs from the full model, such as ``no residual, norm=none``."""
-    words = {"absent": "no {}", "present": "with {}"}
     moved = [
-        words.get(levels[name], f"{{}}={levels[name]}").format(name)
+        _moved(name, levels[name])
         for name, reference in study.reference.items()
         if levels[name] != reference
     ]
     return ", ".join(moved) or "full model"
+
+
+def p_in_words(p: float) -> str:
+    """A p value, such as ``p = 0.012``; never rounded to 0."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 def enumeration(items: Sequence[str], *, most: int = 4) -> str:
@@ -45,6 +49,11 @@ def enumeration(items: Sequence[str], *, most: int = 4) -> str:
 def count(number: int, noun: str) -> str:
     """A number with its noun, such as ``1 seed`` or ``3 seeds``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _moved(factor: str, level: str) -> str:
+    words = {"absent": f"no {factor}", "present": f"with {factor}"}
+    return words.get(level, f"{factor}={level}")
 
 
 def _unit(study: Study) -> tuple[float, str]:

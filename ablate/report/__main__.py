@@ -18,7 +18,7 @@ from ablate.analysis.findings import Analysis
 from ablate.report.anywhere import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
 from ablate.report.table import COMPLETE
-from ablate.store.folder import StudyFolder
+from ablate.store.folder import StudyFolder, StudyRecord
 from ablate.study import Direction, Refusal, nearest
 
 USAGE = """\
@@ -115,15 +115,7 @@ def _stored(values: Mapping[str, Any]) -> int:
     name = _slug(_text(values, "study"), "study")
     record = StudyFolder(Path("runs") / name).read_study()
     folder = Path("reports") / name
-    analysis = write_report(
-        folder,
-        study=record.study,
-        runs=record.runs,
-        histories=record.histories,
-        provenance=record.provenance,
-        held_constant=record.held_constant,
-        chance=record.chance,
-    )
+    analysis = write_report(folder, record)
     _show(analysis, folder)
     return 0 if (record.runs["status"] == COMPLETE).all() else 1
 
@@ -132,15 +124,9 @@ def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
     request = _request(values)
     study, runs = read_results(request)
     folder = Path("reports") / request.name
-    analysis = write_report(
-        folder,
-        study=study,
-        runs=runs,
-        histories=None,
-        provenance={"runs": request.runs.name},
-        held_constant={},
-        commands=[shlex.join(["python", "-m", "ablate.report", *given])],
-    )
+    record = StudyRecord(study, runs, provenance={"runs": request.runs.name})
+    command = shlex.join(["python", "-m", "ablate.report", *given])
+    analysis = write_report(folder, record, commands=[command])
     _show(analysis, folder)
     return 0 if (runs["status"] == COMPLETE).all() else 1
 

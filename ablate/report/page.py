@@ -18,11 +18,13 @@ from markupsafe import Markup
 from ablate import __version__
 from ablate.analysis.analyse import analyse
 from ablate.analysis.findings import Analysis, Caveat
-from ablate.report import record, table, wording
+from ablate.report import table, wording
 from ablate.report.drawing import Picture
 from ablate.report.figure import pictures
+from ablate.report.record import cells_csv, effects_csv, report_json, runs_csv
 from ablate.report.table import COMPLETE
 from ablate.report.wording import NO_BREAK, one_line, sentence
+from ablate.store.folder import StudyRecord
 from ablate.study import Study
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -61,47 +63,39 @@ _LATEX = {
 }
 
 
-def write_report(  # noqa: PLR0913 -- the contract between the rooms names each of these
-    folder: Path,
-    *,
-    study: Study,
-    runs: pd.DataFrame,
-    histories: pd.DataFrame | None,
-    provenance: Mapping[str, str],
-    held_constant: Mapping[str, str],
-    chance: float | None = None,
-    commands: Sequence[str] = (),
-) -> Analysis:
+def write_report(folder: Path, record: StudyRecord, *, commands: Sequence[str] = ()) -> Analysis:
     """Analyse a study and write all files of its report; equal input gives equal bytes.
 
     Args:
         folder: Where to write, such as `reports/<study>`; made if it is not there.
-        study: The study.
-        runs: A row a run, complete or not.
-        histories: A row an epoch; None where unknown.
-        provenance: Versions, commit, device and the like.
-        held_constant: What no cell changes, with its value.
-        chance: The first response of always guessing; None where unknown.
+        record: The study, its runs, complete or not, and what else is known of them.
         commands: How to make the report again; those of a study run by this program if empty.
 
     Returns:
         What the report says.
     """
-    analysis = _analysis(study, runs, histories, held_constant=held_constant, chance=chance)
-    drawn = pictures(analysis, runs=runs, histories=histories)
+    study, runs, provenance = record.study, record.runs, record.provenance
+    analysis = _analysis(record)
+    drawn = pictures(analysis, runs=runs, histories=record.histories)
     content = {
         **_content(analysis, runs),
         "pictures": {picture.name: picture for picture in drawn},
         "provenance": {one_line(key): one_line(text) for key, text in provenance.items()},
-        "held_constant": {one_line(key): one_line(text) for key, text in held_constant.items()},
+        "held_constant": {
+            one_line(key): one_line(text) for key, text in record.held_constant.items()
+        },
         "commands": [one_line(command) for command in commands or _commands(study, provenance)],
     }
-    background = {"provenance": provenance, "held_constant": held_constant, "chance": chance}
+    background = {
+        "provenance": provenance,
+        "held_constant": record.held_constant,
+        "chance": record.chance,
+    }
     texts = {
-        "runs.csv": record.runs_csv(study, runs),
-        "cells.csv": record.cells_csv(analysis),
-        "effects.csv": record.effects_csv(analysis),
-        "report.json": record.report_json(analysis, runs, background=background),
+        "runs.csv": runs_csv(study, runs),
+        "cells.csv": cells_csv(analysis),
+        "effects.csv": effects_csv(analysis),
+        "report.json": report_json(analysis, runs, background=background),
         **{name: _render(name, content) for name in ("report.md", "report.tex", "index.html")},
     }
     _write_files(folder, texts, drawn)
@@ -152,18 +146,17 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _analysis(
-    study: Study,
-    runs: pd.DataFrame,
-    histories: pd.DataFrame | None,
-    *,
-    held_constant: Mapping[str, str],
-    chance: float | None,
-) -> Analysis:
-    if not (runs["status"] == COMPLETE).any():
-        return _without_results(study, runs)
-    found = analyse(runs, study, histories=histories, held_constant=held_constant, chance=chance)
-    return _of_runs(found, runs)
+def _analysis(record: StudyRecord) -> Analysis:
+    if not (record.runs["status"] == COMPLETE).any():
+        return _without_results(record.study, record.runs)
+    found = analyse(
+        record.runs,
+        record.study,
+        histories=record.histories,
+        held_constant=record.held_constant,
+        chance=record.chance,
+    )
+    return _of_runs(found, record.runs)
 
 
 def _of_runs(analysis: Analysis, runs: pd.DataFrame) -> Analysis:

@@ -78,15 +78,7 @@ def _report(folder: StudyFolder, console: Console, *, recording: Recording, stor
     """Write the report, end the recording, and say what came out; whether all is complete."""
     record = folder.read_study()
     report = Path("reports") / record.study.name
-    analysis = write_report(
-        report,
-        study=record.study,
-        runs=record.runs,
-        histories=record.histories,
-        provenance=record.provenance,
-        held_constant=record.held_constant,
-        chance=record.chance,
-    )
+    analysis = write_report(report, record)
     recording.finish(report)
     show_end(console, analysis, runs=record.runs, report=report, store_uri=store_uri)
     if recording.fault:

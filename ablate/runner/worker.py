@@ -22,6 +22,7 @@ from ablate.device import Slot, occupy
 from ablate.models.macs import count_macs
 from ablate.result import Cost, Result, Status
 from ablate.runner.unit import Unit
+from ablate.seeds import stream_seed
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.images import thaw
 from ablate.store.plan import PlannedCell
@@ -92,7 +93,7 @@ def train_unit(
                 images = thaw(folder.images, planned.images)
                 model = _model(planned, plan.images[planned.images])
                 trainer = Trainer(model, images, planned.variant.recipe)
-            epochs = _train_seed(trainer, seed, run)
+            epochs = _train_seed(trainer, seed, run, placebo=planned.variant.recipe.placebo)
             cost = _cost(planned, epochs)
             result = Result(*identity, Status.COMPLETE, trainer.final(), cost, provenance)
         except Diverged as error:
@@ -116,9 +117,9 @@ def _model(planned: PlannedCell, described: Mapping[str, Any]) -> keras.Model:
     )
 
 
-def _train_seed(trainer: Trainer, seed: int, run: RunFolder) -> list[Epoch]:
+def _train_seed(trainer: Trainer, seed: int, run: RunFolder, *, placebo: bool) -> list[Epoch]:
     epochs = []
-    for epoch in trainer.run(seed):
+    for epoch in trainer.run(stream_seed(seed, "placebo") if placebo else seed):
         run.append({"event": "epoch", **asdict(epoch)})
         epochs.append(epoch)
     return epochs

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +98,19 @@ class StudyRecord:
         study: The study.
         runs: A row a planned run: `cell`, a column a factor, `seed`, `status`, `error`, responses,
             costs, `mlflow_run_id`.
-        histories: A row an epoch of every complete run: `cell`, `seed`, `epoch` and its numbers.
+        histories: A row an epoch of every complete run: `cell`, `seed`, `epoch` and its numbers;
+            None where unknown.
         provenance: Versions, commit, device and the like.
         held_constant: Keys that are equal in all cells, with their value.
-        chance: Test accuracy of always guessing the most frequent class.
+        chance: First response of always guessing the most frequent class; None where unknown.
     """
 
     study: Study
     runs: pd.DataFrame
-    histories: pd.DataFrame
-    provenance: Mapping[str, str]
-    held_constant: Mapping[str, str]
-    chance: float
+    histories: pd.DataFrame | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    held_constant: Mapping[str, str] = field(default_factory=dict)
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class Trainer:
 
     Building and tracing a model costs as much as training it on small images, so that is done once,
     when the first run begins; each run starts from exactly what a fresh build with its seed would
-    hold. One run at a time: another call of `run` ends the one before.
+    hold. One run at a time: they share the model.
     """
 
     def __init__(self, model: keras.Model, images: Images, recipe: Recipe) -> None:

@@ -90,7 +90,7 @@ def test_a_missing_cell_is_the_reason_given():
     lost = (runs["x"] == "absent") & (runs["y"] == "present")
     analysis = analyse(broken(runs, lost), study)
 
-    assert "no complete run of x=absent, y=present" in analysis.components[0].sentence
+    assert "no complete run of [no x])" in analysis.components[0].sentence
     assert named(analysis, "y", "simple").estimate == pytest.approx(0, abs=3)
     assert analysis.components[0].further_seeds is None
 

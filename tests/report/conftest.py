@@ -8,6 +8,7 @@ from simulated import HELD_CONSTANT, HOSTILE, PROVENANCE, histories_of, part, ru
 
 from ablate.analysis.findings import Analysis
 from ablate.report.page import write_report
+from ablate.store.folder import StudyRecord
 from ablate.study import Factor, Level, Response, Study
 
 
@@ -54,17 +55,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Study], tuple[
         if study.name not in written:
             folder = tmp_path_factory.mktemp("reports") / study.name
             runs = runs_of(study)
-            analysis = write_report(
-                folder,
-                study=study,
-                runs=runs,
-                histories=histories_of(runs),
-                provenance=PROVENANCE
-                if study.name != "hostile"
-                else dict.fromkeys(HOSTILE, HOSTILE[0]),
-                held_constant=HELD_CONSTANT,
-                chance=0.1,
+            hostile = dict.fromkeys(HOSTILE, HOSTILE[0])
+            provenance = hostile if study.name == "hostile" else PROVENANCE
+            record = StudyRecord(
+                study, runs, histories_of(runs), provenance, HELD_CONSTANT, chance=0.1
             )
+            analysis = write_report(folder, record)
             written[study.name] = (folder, analysis)
         return written[study.name]
 

@@ -10,6 +10,7 @@ from simulated import HELD_CONSTANT, PROVENANCE, histories_of, runs_of
 
 from ablate.analysis.findings import Analysis
 from ablate.report.page import answer_lines, latex, markdown, write_report
+from ablate.store.folder import StudyRecord
 from ablate.study import Study
 
 Report = Callable[[Study], tuple[Path, Analysis]]
@@ -220,15 +221,8 @@ def test_markdown_takes_no_letter_for_markup(text: str, expected: str) -> None:
 
 def written(folder: Path, study: Study) -> dict[str, bytes]:
     runs = runs_of(study)
-    write_report(
-        folder,
-        study=study,
-        runs=runs,
-        histories=histories_of(runs),
-        provenance=PROVENANCE,
-        held_constant=HELD_CONSTANT,
-        chance=0.1,
-    )
+    record = StudyRecord(study, runs, histories_of(runs), PROVENANCE, HELD_CONSTANT, 0.1)
+    write_report(folder, record)
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -246,7 +240,7 @@ def test_a_figure_that_is_no_longer_drawn_goes_and_strangers_stay(
     written(tmp_path, xyz)
     (tmp_path / "notes.txt").write_text("mine")
     runs = runs_of(xyz)
-    write_report(tmp_path, study=xyz, runs=runs, histories=None, provenance={}, held_constant={})
+    write_report(tmp_path, StudyRecord(xyz, runs))
     assert not (tmp_path / "figures" / "learning_curves.svg").exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
@@ -254,9 +248,7 @@ def test_a_figure_that_is_no_longer_drawn_goes_and_strangers_stay(
 def test_a_study_without_a_complete_run_still_gets_its_report(tmp_path: Path, xyz: Study) -> None:
     runs = runs_of(xyz).drop(columns=["test_accuracy", "val_loss"])
     runs["status"], runs["error"] = "failed", "no memory"
-    analysis = write_report(
-        tmp_path, study=xyz, runs=runs, histories=None, provenance={}, held_constant={}
-    )
+    analysis = write_report(tmp_path, StudyRecord(xyz, runs))
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert Page(text)
     assert "No complete run" in text

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import keras
+import pytest
+from small_models import convnet, images
+
+from ablate.recipe import Recipe
+from ablate.training.trainer import Trainer
+
+jax = pytest.importorskip("jax")
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="tests the JAX engine")
+
+RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
+
+
+def test_an_epoch_in_one_scan_is_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    stepped = list(Trainer(convnet(), images(), RECIPE).run(0))
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    scanned = list(Trainer(convnet(), images(), RECIPE).run(0))
+    for one, other in zip(stepped, scanned, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-3)
+        assert one.accuracy == pytest.approx(other.accuracy, abs=1e-6)
