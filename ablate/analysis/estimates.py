@@ -153,6 +153,7 @@ def _blocked(values: Array) -> Estimates:
         error = np.sqrt((deviations**2).sum(axis=-2) / (n - 1) / n)
     error[n < 2] = np.nan
     error[error < ROUNDING * np.abs(mean)] = 0.0
+    mean[np.abs(mean) < ROUNDING * np.where(there, np.abs(values), 0.0).max(axis=-2)] = 0.0
     return _student(mean, error, (n - 1).astype(np.float64), n=n, blocked=True)
 
 

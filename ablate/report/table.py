@@ -389,7 +389,7 @@ class _Axis:
         share = (value - self.start) / (self.end - self.start)
         return round(100 * min(1.0, max(0.0, share)), 2)
 
-    def whisker(self, mean: float, low: float, high: float) -> Whisker | None:
+    def whisker(self, mean: float, *, low: float, high: float) -> Whisker | None:
         if not math.isfinite(mean):
             return None
         ends = [end if math.isfinite(end) else mean for end in (low, high)]
@@ -440,7 +440,7 @@ def _grid_row(
         marks=tuple(_mark(factor, str(row[factor.name])) for factor in study.factors),
         mean=scale.number(mean),
         interval=scale.interval(low, high),
-        whisker=axis.whisker(mean, low, high),
+        whisker=axis.whisker(mean, low=low, high=high),
         n=wording.count(n),
         short=n < planned,
         difference=scale.signed(change[0]),

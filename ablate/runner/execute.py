@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,41 +98,45 @@ def execute(
         plan: The frozen plan.
         folder: Its folder.
         images: The images of the plan, by fingerprint.
-        train: Trains the pending runs; returns when they have ended.
+        train: Trains the pending runs; called if there are any, returns when they have ended.
         console: Where progress is shown.
         store_uri: MLflow's tracking URI.
     """
     recording = Recording()
-    runs = list(plan.runs())
-    pending = [
-        (planned, run)
-        for planned, run in runs
-        if folder.settled(plan, planned, seed=run.seed) is None
-    ]
+    pending = folder.pending(plan)
 
     def record() -> Watch:
         from ablate.store.mlflow import Recorder  # takes a second to import, in its own thread
 
         recording.recorder = Recorder(store_uri, plan, folder)
-        return Watch(folder, plan, follower=recording.recorder, runs=runs)
+        return Watch(folder, plan, follower=recording.recorder, runs=plan.runs())
+
+    def show() -> Watch:
+        return Watch(folder, plan, follower=progress, runs=pending)
 
     progress = Progressing(console, plan=plan, folder=folder, runs=[run for _, run in pending])
     recorder = Watching(record, seconds=RECORD_SECONDS)
-    shower = Watching(
-        lambda: Watch(folder, plan, follower=progress, runs=pending), seconds=LOOK_SECONDS
-    )
-    if pending:
-        for item in images.values():
-            freeze(folder.images, item)
-    with recorder, progress if pending else contextlib.nullcontext(), shower:
-        train()
-    if all(folder.settled(plan, planned, seed=run.seed) for planned, run in runs):
-        discard(folder.images)
+    shower = Watching(show, seconds=LOOK_SECONDS)
+    with _frozen(images, folder, plan=plan), recorder:
+        if pending:
+            with progress, shower:
+                train()
     if shower.fault is not None:
         raise shower.fault
     if recorder.fault is not None:
         recording.fault = _first_line(recorder.fault)
     return recording
+
+
+@contextlib.contextmanager
+def _frozen(images: Mapping[str, Images], folder: StudyFolder, *, plan: Plan) -> Iterator[None]:
+    """Images frozen for the workers, for as long as a run may need them."""
+    if folder.pending(plan):
+        for item in images.values():
+            freeze(folder.images, item)
+    yield
+    if not folder.pending(plan):
+        discard(folder.images)
 
 
 def _first_line(error: Exception) -> str:

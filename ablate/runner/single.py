@@ -41,13 +41,11 @@ def run_one(config: DictConfig) -> int:
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
     slots = slots_for(plan, request.device)[:1]
     plan = measured(plan, folder, slots=slots)
-    planned = plan.cells[0]
     folder.write_plan(plan)
     unit = Unit(cell.slug, (request.seed,))
 
     def train() -> None:
-        if folder.settled(plan, planned, seed=request.seed) is None:
-            train_units(folder, [unit], slots=slots)
+        train_units(folder, [unit], slots=slots)
 
     recording = execute(
         plan,

@@ -60,8 +60,7 @@ def sweep(
     def train() -> None:
         nonlocal interrupted
         try:
-            if jobs:
-                launcher.launch(jobs, initial_job_idx=0)
+            launcher.launch(jobs, initial_job_idx=0)
         except KeyboardInterrupt:
             interrupted = True
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablate.design import Run
 from ablate.result import Result, Status
 from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.study import Refusal, Study, nearest
@@ -178,6 +179,14 @@ class StudyFolder:
             if result is not None and result.fingerprint == wanted:
                 return result if result.status in SETTLED else None
         return None
+
+    def pending(self, plan: Plan) -> list[tuple[PlannedCell, Run]]:
+        """The runs of a plan that are yet to be settled."""
+        return [
+            (planned, run)
+            for planned, run in plan.runs()
+            if self.settled(plan, planned, seed=run.seed) is None
+        ]
 
     def adopt(self, plan: Plan) -> None:
         """Freeze the plan, and put the results in their places that it asks for.
