@@ -19,7 +19,7 @@ FLIP_ROOM = 4.0
 """How far the smallest sign-flip p value must lie below the first threshold of Holm's correction.
 
 Nearer to it the test would be exact but blunt: at the threshold itself only equal signs in all
-blocks count, which costs up to 20 points of power against Student's t; with this room about 4.
+blocks count, which costs up to 17 points of power against Student's t; with this room at most 5.
 
 Source: benchmarks/calibration.
 """
