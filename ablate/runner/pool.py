@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -54,12 +55,11 @@ def measure_cells(
         Refusal: A model cannot be built; the message names the cell where not all share the fault.
     """
     shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
-    asked = []
-    for share, slot in zip(shares, slots, strict=True):
-        if share:
-            receiver, sender = CONTEXT.Pipe(duplex=False)
-            asked.append((share, receiver, spawn(_measure, share, slot, dict(images), sender)))
-            sender.close()
+    asked = [
+        (share, *_ask(_measure, share, slot, dict(images)))
+        for share, slot in zip(shares, slots, strict=True)
+        if share
+    ]
     answers: dict[str, dict[str, Any]] = {}
     for share, receiver, process in asked:
         for planned in share:
@@ -79,6 +79,31 @@ def measure_cells(
     return {slug: answer["measures"] for slug, answer in answers.items()}
 
 
+def probe_cells(
+    cells: Sequence[PlannedCell], slots: Sequence[Slot], *, images: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, float]]:
+    """How fast some cells train, as many at once as there are slots; those that fail left out."""
+    answers = []
+    for start in range(0, len(cells), len(slots)):
+        asked = [
+            _ask(_probe, planned, slot, dict(images))
+            for planned, slot in zip(cells[start:], slots, strict=False)
+        ]
+        for receiver, process in asked:
+            with contextlib.suppress(EOFError):
+                answers.append(json.loads(receiver.recv_bytes()))
+            process.join()
+    return answers
+
+
+def _ask(target: Callable[..., None], *arguments: Any) -> tuple[connection.Connection, BaseProcess]:
+    """A worker process that answers through the connection that is its last argument."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = spawn(target, *arguments, sender)
+    sender.close()
+    return receiver, process
+
+
 def _train(folder: StudyFolder, unit: Unit, slot: Slot) -> None:
     from ablate.runner.worker import train  # in the worker, where Keras is already imported
 
@@ -91,6 +116,14 @@ def _measure(
     from ablate.runner.worker import measure
 
     measure(cells, slot, images=images, answer=answer)
+
+
+def _probe(
+    planned: PlannedCell, slot: Slot, images: dict[str, Any], answer: connection.Connection
+) -> None:
+    from ablate.runner.worker import probe
+
+    probe(planned, slot, images=images, answer=answer)
 
 
 def crashed(plan: Plan, folder: StudyFolder, *, unit: Unit, exit_code: int) -> Unit | None:

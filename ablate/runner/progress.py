@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ablate.aliases import aliases
 from ablate.analysis.findings import Analysis
 from ablate.design import Run
 from ablate.report.page import answer_lines
@@ -22,6 +23,19 @@ from ablate.result import Result, Status
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.study import RESPONSES
+
+MOST_ALIASES = 12
+
+
+def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None:
+    """What the design can and cannot tell, and how long it will take."""
+    confused = aliases(plan.study)
+    for alias in confused[:MOST_ALIASES]:
+        console.print(Text(f"In this design, {alias}."), soft_wrap=True)
+    if len(confused) > MOST_ALIASES:
+        console.print(f"... and {len(confused) - MOST_ALIASES} more of that kind.")
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
 
 
 def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:

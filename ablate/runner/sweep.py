@@ -17,8 +17,9 @@ from ablate.config import plain, read_request
 from ablate.report.page import write_report
 from ablate.result import Status
 from ablate.runner.execute import Recording, execute, measured, slots_for
+from ablate.runner.forecast import in_words
 from ablate.runner.plan import composer, make_plan, overrides_of
-from ablate.runner.progress import show_end, show_plan
+from ablate.runner.progress import show_end, show_forecast, show_plan
 from ablate.runner.unit import pending_units
 from ablate.store.folder import StudyFolder
 from ablate.study import Refusal, Study
@@ -47,6 +48,7 @@ def sweep(
     slots = slots_for(plan, request.device)
     plan = measured(plan, folder, slots=slots)
     show_plan(console, plan, folder=folder)
+    show_forecast(console, plan, lines=in_words(plan, folder, slots=slots))
     if request.plan_only:
         return 0
 

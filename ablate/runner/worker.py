@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
 import resource
 import statistics
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
+from ablate.data.images import Images, Split
 from ablate.device import Slot, occupy
 from ablate.models.macs import count_macs
 from ablate.result import Cost, Result, Status
@@ -30,6 +34,8 @@ from ablate.study import Refusal
 from ablate.training.trainer import Diverged, Epoch, Trainer
 from ablate.variant import build_model
 
+PROBE_STEPS = 8
+PROBE_IMAGES = 256
 Described = Mapping[str, Mapping[str, Any]]  # what a plan says of images, by fingerprint
 
 
@@ -52,6 +58,46 @@ def measure(cells: list[PlannedCell], slot: Slot, *, images: Described, answer: 
         except Exception as error:
             answer.send_bytes(json.dumps({"refusal": _in_words(error)}).encode())
     answer.close()
+
+
+def probe(planned: PlannedCell, slot: Slot, *, images: Described, answer: Connection) -> None:
+    """Take some steps on noise, and send back how long they took."""
+    occupy(slot, keras.backend.backend())
+    started = time.perf_counter()
+    described = images[planned.images]
+    recipe = dataclasses.replace(planned.variant.recipe, epochs=2)
+    noise = _noise(described, recipe.batch_size)
+    epochs = Trainer(_model(planned, described), noise, recipe).run(0)
+    next(epochs)
+    built = time.perf_counter()
+    second = next(epochs)
+    wall = time.perf_counter() - built
+    pace = {
+        "macs": planned.macs,
+        "build_seconds": built - started - wall,
+        "step_seconds": second.seconds / (len(noise.train.y) // recipe.batch_size),
+        "image_seconds": (wall - second.seconds) / len(noise.validation.y),
+    }
+    answer.send_bytes(json.dumps(pace).encode())
+
+
+def _noise(described: Mapping[str, Any], batch_size: int) -> Images:
+    """Images of the same shape and classes, enough for a few steps."""
+    classes = len(described["classes"])
+
+    def part(size: int) -> Split:
+        shape = (max(size, classes), *described["shape"])
+        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        return Split(pixels, np.arange(len(pixels)) % classes)
+
+    steps = max(PROBE_STEPS, -(-classes // batch_size))
+    return Images(
+        train=part(steps * batch_size),
+        validation=part(PROBE_IMAGES),
+        test=part(classes),
+        classes=tuple(described["classes"]),
+        scale=1 / 255,
+    )
 
 
 def train(folder: StudyFolder, unit: Unit, *, slot: Slot) -> None:

@@ -213,6 +213,15 @@ class StudyFolder:
     def _aside(self, planned: PlannedCell, seed: int, fingerprint: str) -> Path:
         return self.path / "superseded" / planned.cell.slug / f"{seed}-{fingerprint[:16]}"
 
+    def runs(self, plan: Plan) -> pd.DataFrame:
+        """A row a planned run, whatever became of it; the columns are those of `StudyRecord`."""
+        rows = [
+            _row(planned, run.seed, self._result(plan, planned, run.seed), folder.mlflow_run_id())
+            for planned, run in plan.runs()
+            for folder in (self.run(planned.cell.slug, run.seed),)
+        ]
+        return pd.DataFrame(rows).astype({"seed": "Int64"})
+
     def read_study(self) -> StudyRecord:
         """Everything a report needs.
 
@@ -221,26 +230,27 @@ class StudyFolder:
         """
         plan = self.read_plan()
         provenance = dict(plan.provenance)
-        rows: list[dict[str, Any]] = []
         epochs: list[dict[str, Any]] = []
         for planned, run in plan.runs():
-            folder = self.run(planned.cell.slug, run.seed)
-            result = folder.result()
-            if result is not None and result.fingerprint != plan.fingerprint(planned, run.seed):
-                result = None
-            rows.append(_row(planned, run.seed, result, folder.mlflow_run_id()))
+            result = self._result(plan, planned, run.seed)
             if result is not None and result.status is Status.COMPLETE:
                 provenance.update(result.provenance)
-                epochs.extend(_epochs(planned, run.seed, folder))
-        images = [plan.images[planned.images] for planned in plan.cells]
+                epochs.extend(_epochs(planned, run.seed, self.run(planned.cell.slug, run.seed)))
+        guessed = plan.study.response.name.endswith("accuracy")
         return StudyRecord(
             study=plan.study,
-            runs=pd.DataFrame(rows).astype({"seed": "Int64"}),
+            runs=self.runs(plan),
             histories=pd.DataFrame(epochs, columns=["cell", "seed", "epoch", *EPOCH_COLUMNS]),
-            provenance=provenance,
+            provenance={**provenance, **_images_in_words(plan)},
             held_constant=plan.held_constant(),
-            chance=max(float(item["chance"]) for item in images),
+            chance=max(item["chance"] for item in plan.images.values()) if guessed else None,
         )
+
+    def _result(self, plan: Plan, planned: PlannedCell, seed: int) -> Result | None:
+        """The result of a run in its place, if it is the one the plan asks for."""
+        result = self.run(planned.cell.slug, seed).result()
+        wanted = plan.fingerprint(planned, seed)
+        return result if result is not None and result.fingerprint == wanted else None
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -278,6 +288,21 @@ def _row(
         "macs": planned.macs,
         "mlflow_run_id": mlflow_run_id,
     }
+
+
+def _images_in_words(plan: Plan) -> dict[str, str]:
+    """How many images there are, of what kind, and what was left out of them."""
+    words = {}
+    for number, item in enumerate(plan.images.values(), start=1):
+        shape = " x ".join(str(size) for size in item["shape"])
+        key = "images" if len(plan.images) == 1 else f"images {number}"
+        words[key] = (
+            f"{item['train']} to train, {item['validation']} to validate, {item['test']} to test; "
+            f"{shape}; {len(item['classes'])} classes"
+        )
+        if item["excluded"]:
+            words[f"{key} left out"] = f"{len(item['excluded'])}: {'; '.join(item['excluded'])}"
+    return words
 
 
 def _epochs(planned: PlannedCell, seed: int, folder: RunFolder) -> Iterator[dict[str, Any]]:

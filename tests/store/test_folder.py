@@ -14,7 +14,7 @@ from ablate.store.plan import Plan, PlannedCell
 from ablate.study import Factor, Level, Refusal, Study
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
-          "chance": 0.5}  # fmt: skip
+          "chance": 0.5, "excluded": []}  # fmt: skip
 
 
 def plan_of(replicates: int = 2, *, epochs: int = 1) -> Plan:
