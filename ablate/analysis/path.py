@@ -23,8 +23,8 @@ def ablation_path(study: Study, measured: Measurements) -> pd.DataFrame:
 
     ``remove`` starts at the full model and each step moves one factor off its reference where that
     leaves the best mean. ``add`` starts with every factor at its last level and each step puts one
-    factor at its reference. Step 0 is the start. The best of several measured means is too good by
-    chance: read a path as a description, not as a test.
+    factor at its reference. Step 0 is the start; controls stay at their reference. The best of
+    several measured means is too good by chance: read a path as a description, not as a test.
 
     Returns:
         The columns `COLUMNS`; a direction that meets a missing cell is left out.
@@ -33,7 +33,10 @@ def ablation_path(study: Study, measured: Measurements) -> pd.DataFrame:
     means = dict(
         zip((cell.levels for cell in measured.cells), mean_intervals(responses)[0], strict=True)
     )
-    bare = {factor.name: factor.level_names[-1] for factor in study.factors}
+    bare = {
+        factor.name: factor.level_names[0 if factor.name in study.controls else -1]
+        for factor in study.factors
+    }
     walks = {
         "remove": _walk(study, means, start=study.reference, adding=False),
         "add": _walk(study, means, start=bare, adding=True),
@@ -57,7 +60,7 @@ def _walk(
     steps = [("", tuple(here.items()))]
     if math.isnan(means.get(steps[0][1], np.nan)):
         return []
-    open_factors = {factor.name for factor in study.factors}
+    open_factors = {factor.name for factor in study.factors} - set(study.controls)
     while open_factors:
         choices = []
         for (factor, level), name in component_names(study).items():

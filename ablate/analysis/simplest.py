@@ -42,7 +42,11 @@ def simplest_model(study: Study, measured: Measurements, *, cells: pd.DataFrame)
     if reference is None or not measured.counts[reference]:
         return None
     sizes = _sizes(study, measured.cells, cells)
-    simpler = [place for place, size in enumerate(sizes) if size < sizes[reference]]
+    simpler = [
+        place
+        for place, size in enumerate(sizes)
+        if size < sizes[reference] and _is_named(study, measured.cells[place])
+    ]
     losses, p = shown_losses(
         turned(study, measured.responses[study.response.name]),
         reference=reference,
@@ -90,6 +94,11 @@ def shown_losses(
     signs = np.where(losses.estimate < margin, 0.5**losses.n, 1.0)
     p = np.where(losses.error == 0, np.where(losses.estimate == 0, 0.0, signs), p)
     return losses, holm(p, np.zeros(len(others), dtype=np.int_))
+
+
+def _is_named(study: Study, cell: Cell) -> bool:
+    """Whether a cell can be an answer; one with a control switched is a repetition of another."""
+    return all(cell[name] == study.reference[name] for name in study.controls)
 
 
 def parts(factors: tuple[Factor, ...], cell: Cell) -> int:

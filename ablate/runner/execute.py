@@ -48,8 +48,9 @@ def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> Plan:
     """
     plan = plan.with_measures(folder.measures(plan))
     unknown = [planned for planned in plan.cells if not planned.parameters]
-    if unknown:
+    if unknown or folder.pending(plan):
         start_server(plan, folder)
+    if unknown:
         plan = plan.with_measures(measure_cells(unknown, slots, images=plan.images))
     return plan
 
