@@ -47,7 +47,7 @@ def analyse(
     measured = measure(runs, study)
     evidence = effects_of(study, measured, order=interaction_order)
     cells = cell_table(study, measured)
-    sizes = detectable_effects(evidence)
+    sizes = detectable_effects(study, evidence)
     return Analysis(
         study=study,
         cells=cells,

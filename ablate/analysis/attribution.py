@@ -11,6 +11,7 @@ import pandas as pd
 
 from ablate.analysis.effects import turned
 from ablate.analysis.estimates import estimate
+from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
 from ablate.design import Cell
 from ablate.study import Study
@@ -41,6 +42,7 @@ def attribution(study: Study, measured: Measurements) -> pd.DataFrame:
         turned(study, measured.responses[study.response.name]),
         np.array([shapley_weights(study, measured.cells, members=members) for members in sets]),
         paired=measured.paired,
+        looks=len(looks_of(study)),
     )
     return pd.DataFrame(
         {

@@ -15,6 +15,7 @@ from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals, smallest_flip_p
 from ablate.analysis.findings import Caveat, Verdict
 from ablate.analysis.measurements import Array
+from ablate.analysis.looks import looks_of
 from ablate.analysis.power import detectable
 from ablate.analysis.wording import amount, count, difference_in_words, enumeration
 from ablate.study import Study
@@ -50,6 +51,7 @@ def caveats_of(study: Study, evidence: Evidence, *, background: Background) -> t
         *_not_converged(study, evidence, background.histories),
         *_unequal_budget(study, evidence, background.histories),
         *_unequal_n(study, evidence),
+        *_rounds(study, evidence),
         *_unpaired(evidence),
         *_few_seeds(evidence),
         *_no_spread(study, evidence),
@@ -191,7 +193,8 @@ def _unequal_n(study: Study, evidence: Evidence) -> Iterator[Caveat]:
             serious=True,
         )
     there = counts[counts > 0]
-    if there.min() < there.max():
+    # Adaptive seeds mean it, and have a caveat of their own.
+    if there.min() < there.max() and study.most_replicates is None:
         fewest = np.flatnonzero(counts == there.min())
         effect = "an effect uses only the seeds that all its cells have"
         yield Caveat(
@@ -200,6 +203,24 @@ def _unequal_n(study: Study, evidence: Evidence) -> Iterator[Caveat]:
             f"{_labels(study, evidence, fewest)}"
             f"{f'; {effect}' if evidence.measured.paired else ''}.",
         )
+
+
+def _rounds(study: Study, evidence: Evidence) -> Iterator[Caveat]:
+    if study.most_replicates is None:
+        return
+    attempts = evidence.measured.attempts
+    shares = "; ".join(
+        f"{seeds} of {_labels(study, evidence, np.flatnonzero(attempts == seeds))}"
+        for seeds in sorted(set(attempts.tolist()), reverse=True)
+    )
+    looks = looks_of(study)
+    yield Caveat(
+        "Seeds added in rounds",
+        f"Seeds were added only to cells of components that were undecided: {shares}. Intervals and "
+        f"p values of effects, and verdicts, are corrected to hold at all {len(looks)} looks (at "
+        f"{enumeration([str(seeds) for seeds in looks], most=len(looks))} seeds) together; an "
+        f"effect uses only the seeds that all its cells have.",
+    )
 
 
 def _unpaired(evidence: Evidence) -> Iterator[Caveat]:
@@ -244,7 +265,7 @@ def _no_spread(study: Study, evidence: Evidence) -> Iterator[Caveat]:
 
 
 def _underpowered(study: Study, evidence: Evidence) -> Iterator[Caveat]:
-    sizes = detectable_effects(evidence)
+    sizes = detectable_effects(study, evidence)
     weak = {name: size for name, size in sizes.items() if size > study.margin}
     if weak:
         worst = max(weak, key=lambda name: weak[name])
@@ -257,9 +278,10 @@ def _underpowered(study: Study, evidence: Evidence) -> Iterator[Caveat]:
         )
 
 
-def detectable_effects(evidence: Evidence) -> dict[str, float]:
+def detectable_effects(study: Study, evidence: Evidence) -> dict[str, float]:
     """Smallest simple effect of each component found with 80 % power, where it is known."""
     found, families = evidence.found, families_of(evidence.contrasts)
+    looks = len(looks_of(study))
     simple = [
         place for place, contrast in enumerate(evidence.contrasts) if contrast.kind == "simple"
     ]
@@ -267,7 +289,7 @@ def detectable_effects(evidence: Evidence) -> dict[str, float]:
         evidence.contrasts[place].name: detectable(
             float(found.error[place]),
             float(found.df[place]),
-            tests=int((families == families[place]).sum()),
+            tests=looks * int((families == families[place]).sum()),
         )
         for place in simple
         if found.error[place] > 0

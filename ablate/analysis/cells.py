@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.estimates import Estimates, estimate, mean_intervals
+from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
 from ablate.study import Study
 
@@ -27,7 +28,7 @@ def differences(study: Study, measured: Measurements) -> Estimates | None:
     weights = np.eye(len(measured.cells))
     weights[:, reference] -= 1.0
     responses = measured.responses[study.response.name]
-    return estimate(responses, weights, paired=measured.paired)
+    return estimate(responses, weights, paired=measured.paired, looks=len(looks_of(study)))
 
 
 def cell_table(study: Study, measured: Measurements) -> pd.DataFrame:
@@ -35,7 +36,9 @@ def cell_table(study: Study, measured: Measurements) -> pd.DataFrame:
     cells = measured.cells
     columns: dict[str, object] = {"cell": [cell.slug for cell in cells]}
     columns |= {factor.name: [cell[factor.name] for cell in cells] for factor in study.factors}
-    columns |= {"n": measured.counts, "n_planned": study.replicates}
+    # Rounds plan as they go.
+    planned = measured.attempts if study.most_replicates else 0
+    columns |= {"n": measured.counts, "n_planned": np.maximum(planned, study.replicates)}
     for response in study.responses:
         ends = mean_intervals(measured.responses[response.name])
         columns |= {

@@ -11,6 +11,7 @@ from ablate.analysis.contrasts import Contrast, component_names
 from ablate.analysis.effects import Evidence, estimate_contrasts, families_of
 from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import Component, Effect, Verdict
+from ablate.analysis.looks import looks_of
 from ablate.analysis.power import further_seeds
 from ablate.analysis.wording import amount, count, interval, p_in_words
 from ablate.study import Study
@@ -57,6 +58,7 @@ def components_of(study: Study, evidence: Evidence) -> tuple[Component, ...]:
 def _seeds_to_decide(study: Study, evidence: Evidence) -> dict[tuple[str, str], int | None]:
     families = families_of(evidence.contrasts)
     found = evidence.found
+    level = ALPHA / len(looks_of(study))
     return {
         (contrast.kind, contrast.name): further_seeds(
             float(found.estimate[place]),
@@ -64,7 +66,7 @@ def _seeds_to_decide(study: Study, evidence: Evidence) -> dict[tuple[str, str], 
             df=float(found.df[place]),
             n=int(found.n[place]),
             margin=study.margin,
-            tests=int((families == families[place]).sum()),
+            levels=(level / int((families == families[place]).sum()), level),
         )
         for place, contrast in enumerate(evidence.contrasts)
         if contrast.kind != "interaction"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ablate.analysis.contrasts import Contrast, contrasts_of
 from ablate.analysis.estimates import Estimates, estimate, smallest_flip_p
 from ablate.analysis.findings import Effect
+from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.analysis.wording import difference_in_words, enumeration
@@ -61,6 +62,7 @@ def estimate_contrasts(
         np.array([contrast.weights for contrast in contrasts]).reshape(-1, len(measured.cells)),
         paired=measured.paired,
         families=families_of(contrasts),
+        looks=len(looks_of(study)),
     )
 
 
@@ -84,11 +86,19 @@ def effects_of(study: Study, measured: Measurements, *, order: int = 2) -> Evide
             p_adjusted=float(found.p_adjusted[place]),
             n=int(found.n[place]),
             verdict=None if contrast.kind == "interaction" else VERDICTS[int(verdicts[place])],
-            method=_method(study, measured, contrast=contrast, found=found, place=place),
+            method=_method(study, measured, contrast=contrast, found=found, place=place)
+            + _over_looks(study, float(found.error[place])),
         )
         for place, contrast in enumerate(contrasts)
     )
     return Evidence(measured, contrasts, found, effects)
+
+
+def _over_looks(study: Study, error: float) -> str:
+    looks = len(looks_of(study))
+    if looks == 1 or not math.isfinite(error):
+        return ""
+    return f"; seeds were added in rounds: holds over {looks} looks"
 
 
 def _method(

@@ -39,11 +39,12 @@ class Estimates:
         df: Degrees of freedom of the standard error.
         n: Blocks, or where they are not used the runs of the smaller side.
         blocked: Whether blocks are used.
-        low: Lower end of the 95 % Student t interval.
+        low: Lower end of the 95 % Student t interval; with several looks, of the interval that
+            covers at all of them.
         high: Upper end.
         p: Two-sided p value of no effect.
         flipped: Whether `p` is the exact sign-flip value.
-        p_adjusted: After Holm's correction within the contrast's family.
+        p_adjusted: After Holm's correction within the contrast's family, and for the looks.
     """
 
     estimate: Array
@@ -59,7 +60,12 @@ class Estimates:
 
 
 def estimate(
-    responses: Array, weights: Array, *, paired: bool, families: npt.NDArray[np.int_] | None = None
+    responses: Array,
+    weights: Array,
+    *,
+    paired: bool,
+    families: npt.NDArray[np.int_] | None = None,
+    looks: int = 1,
 ) -> Estimates:
     """Estimates, intervals and p values of contrasts, assuming no equal variances.
 
@@ -79,18 +85,20 @@ def estimate(
         paired: Whether rows are blocks.
         families: Number of the family of each contrast for Holm's correction, shape `(contrasts,)`;
             all one family if None.
+        looks: How many times the runs are looked at while seeds are added; see
+            `ablate.analysis.looks`.
 
     Source: Montgomery, Design and Analysis of Experiments, section 2.5; Satterthwaite 1946.
     """
     if families is None:
         families = np.zeros(len(weights), dtype=np.int_)
-    found = _unblocked(responses, weights)
+    found = _unblocked(responses, weights, looks=looks)
     if paired:
         values = _block_values(responses, weights)
-        blocked = _blocked(values)
+        blocked = _blocked(values, looks=looks)
         found = blocked if (blocked.n >= 2).all() else _first_where(blocked.n >= 2, blocked, found)
-        found = _with_sign_flips(found, values, families)
-    return replace(found, p_adjusted=holm(found.p, families))
+        found = _with_sign_flips(found, values, families=families, looks=looks)
+    return replace(found, p_adjusted=holm(looks * found.p, families))
 
 
 def holm(p: Array, families: npt.NDArray[np.int_]) -> Array:
@@ -144,7 +152,7 @@ def _block_values(responses: Array, weights: Array) -> Array:
     return np.where(np.abs(values) < ROUNDING * largest, 0.0, values)
 
 
-def _blocked(values: Array) -> Estimates:
+def _blocked(values: Array, *, looks: int = 1) -> Estimates:
     there = np.isfinite(values)
     n = there.sum(axis=-2)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -154,10 +162,11 @@ def _blocked(values: Array) -> Estimates:
     error[n < 2] = np.nan
     error[error < ROUNDING * np.abs(mean)] = 0.0
     mean[np.abs(mean) < ROUNDING * np.where(there, np.abs(values), 0.0).max(axis=-2)] = 0.0
-    return _student(mean, error, (n - 1).astype(np.float64), n=n, blocked=True)
+    df = (n - 1).astype(np.float64)
+    return _student(mean, error, df, n=n, blocked=True, looks=looks)
 
 
-def _unblocked(responses: Array, weights: Array) -> Estimates:
+def _unblocked(responses: Array, weights: Array, *, looks: int) -> Estimates:
     there = np.isfinite(responses)
     runs = there.sum(axis=-2)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -175,7 +184,7 @@ def _unblocked(responses: Array, weights: Array) -> Estimates:
         (runs[..., None, :] * (weights > 0)).sum(axis=-1),
         (runs[..., None, :] * (weights < 0)).sum(axis=-1),
     )
-    return _student(estimates, np.sqrt(variance), df, n=n, blocked=False)
+    return _student(estimates, np.sqrt(variance), df, n=n, blocked=False, looks=looks)
 
 
 def _sum_needed(cell_values: Array, weights: Array, needed: npt.NDArray[np.bool_]) -> Array:
@@ -184,10 +193,10 @@ def _sum_needed(cell_values: Array, weights: Array, needed: npt.NDArray[np.bool_
 
 
 def _student(
-    mean: Array, error: Array, df: Array, *, n: npt.NDArray[np.int_], blocked: bool
+    mean: Array, error: Array, df: Array, *, n: npt.NDArray[np.int_], blocked: bool, looks: int
 ) -> Estimates:
     with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.where(error > 0, stats.t.ppf(1 - ALPHA / 2, df) * error, error)
+        reach = np.where(error > 0, stats.t.ppf(1 - ALPHA / 2 / looks, df) * error, error)
         p = 2 * stats.t.sf(np.abs(mean) / error, df)
     # Equal differences in all blocks have no spread to judge by: only their signs can be tested.
     p = np.where(error == 0, np.where(mean == 0, 1.0, np.minimum(smallest_flip_p(n), 1.0)), p)
@@ -214,11 +223,13 @@ def _first_where(choice: npt.NDArray[np.bool_], first: Estimates, second: Estima
     )
 
 
-def _with_sign_flips(found: Estimates, values: Array, families: npt.NDArray[np.int_]) -> Estimates:
+def _with_sign_flips(
+    found: Estimates, values: Array, *, families: npt.NDArray[np.int_], looks: int
+) -> Estimates:
     if values.shape[-2] > FLIP_LIMIT:
         return found
     sizes = np.array([(families == family).sum() for family in families])
-    able = found.blocked & (smallest_flip_p(found.n) <= ALPHA / sizes / FLIP_ROOM)
+    able = found.blocked & (smallest_flip_p(found.n) <= ALPHA / looks / sizes / FLIP_ROOM)
     if not able.any():
         return found
     p = np.where(able, sign_flip_p(np.nan_to_num(values)), found.p)

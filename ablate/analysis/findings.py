@@ -39,7 +39,7 @@ class Effect:
         high: Upper end of the interval.
         p: Two-sided p value; NaN where it cannot be had.
         p_adjusted: The p value after Holm's correction over all simple and main effects, or over
-            all interactions.
+            all interactions; with adaptive seeds also over the looks, as are low and high.
         n: Number of independent observations the interval rests on (blocks, or runs a side).
         verdict: Of simple and main effects; None for interactions.
         method: How interval and p were computed, in a few words.

@@ -41,6 +41,12 @@ class Measurements:
         """Complete runs of each cell, shape `(cells,)`."""
         return np.bincount(self.complete["place"], minlength=len(self.cells))
 
+    @property
+    def attempts(self) -> npt.NDArray[np.int_]:
+        """Runs of each cell, however they ended, shape `(cells,)`."""
+        left_out = np.bincount(self.left_out["place"], minlength=len(self.cells))
+        return np.asarray(self.counts + left_out)
+
 
 def measure(runs: pd.DataFrame, study: Study) -> Measurements:
     """The complete runs of a run table as arrays.

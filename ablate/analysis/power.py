@@ -41,12 +41,21 @@ def detectable(error: float, df: float, *, tests: int = 1) -> float:
 
 
 def further_seeds(
-    estimate: float, error: float, *, df: float, n: int, margin: float, tests: int
+    estimate: float, error: float, *, df: float, n: int, margin: float, levels: tuple[float, float]
 ) -> int | None:
     """Seeds beyond n that would likely (in 4 of 5 studies) decide a verdict.
 
     Estimate and spread are taken to stay as they are. An effect is decided by showing that it is
-    not 0, after Holm's correction, or that it is below the margin, whichever takes fewer seeds.
+    not 0 or that it is below the margin, whichever takes fewer seeds.
+
+    Args:
+        estimate: The effect so far.
+        error: Its standard error.
+        df: Degrees of freedom of the error.
+        n: Seeds so far.
+        margin: The effect that is too small to matter.
+        levels: Two-sided error levels of the two tests, that the effect is not 0 (after Holm's
+            correction) and that it is below the margin.
 
     Returns:
         The number; None where the spread is unknown or more than 10,000 would be needed.
@@ -57,11 +66,11 @@ def further_seeds(
     errors = error * np.sqrt(n / total)
     dfs = df * (total - 1) / (n - 1) if error > 0 else total - 1
     reserve = stats.t.ppf(POWER, dfs)
-    away_from_none = (stats.t.isf(ALPHA / 2 / tests, dfs) + reserve) * errors <= abs(estimate)
+    away_from_none = (stats.t.isf(levels[0] / 2, dfs) + reserve) * errors <= abs(estimate)
     if error == 0:
         # Without a spread only the signs are tested.
-        away_from_none &= smallest_flip_p(total) <= ALPHA / tests
-    below_margin = (stats.t.isf(ALPHA / 2, dfs) + reserve) * errors <= margin - estimate
+        away_from_none &= smallest_flip_p(total) <= levels[0]
+    below_margin = (stats.t.isf(levels[1] / 2, dfs) + reserve) * errors <= margin - estimate
     enough = np.flatnonzero(away_from_none | below_margin)
     return int(total[enough[0]]) - n if enough.size else None
 

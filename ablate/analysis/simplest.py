@@ -11,6 +11,7 @@ from ablate.analysis.cells import reference_place
 from ablate.analysis.effects import turned
 from ablate.analysis.estimates import ALPHA, Estimates, estimate, holm
 from ablate.analysis.findings import Simplest
+from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
 from ablate.analysis.wording import amount, difference_in_words, p_in_words
 from ablate.design import Cell
@@ -53,6 +54,7 @@ def simplest_model(study: Study, measured: Measurements, *, cells: pd.DataFrame)
         others=np.array(simpler, dtype=np.int_),
         margin=study.margin,
         paired=measured.paired,
+        looks=len(looks_of(study)),
     )
     passed = [index for index in range(len(simpler)) if p[index] <= ALPHA]
     if not passed:
@@ -71,6 +73,7 @@ def shown_losses(
     others: npt.NDArray[np.int_],
     margin: float,
     paired: bool,
+    looks: int = 1,
 ) -> tuple[Estimates, Array]:
     """Tests cells for a loss as large as the margin against the reference cell.
 
@@ -80,6 +83,7 @@ def shown_losses(
         others: Indices of the cells tested.
         margin: The loss that is too large.
         paired: Whether rows are blocks.
+        looks: How many times the runs are looked at while seeds are added.
 
     Returns:
         The losses (reference minus cell), and for each the one-sided p value of a loss of the
@@ -87,13 +91,13 @@ def shown_losses(
     """
     weights = -np.eye(responses.shape[-1])[others]
     weights[:, reference] += 1.0
-    losses = estimate(responses, weights, paired=paired)
+    losses = estimate(responses, weights, paired=paired, looks=looks)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = stats.t.cdf((losses.estimate - margin) / losses.error, losses.df)
     # Equal losses in all blocks have no spread: identical results are no worse, others have signs.
     signs = np.where(losses.estimate < margin, 0.5**losses.n, 1.0)
     p = np.where(losses.error == 0, np.where(losses.estimate == 0, 0.0, signs), p)
-    return losses, holm(p, np.zeros(len(others), dtype=np.int_))
+    return losses, holm(looks * p, np.zeros(len(others), dtype=np.int_))
 
 
 def _is_named(study: Study, cell: Cell) -> bool:

@@ -11,10 +11,12 @@ import numpy as np
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
+from ablate.analysis.rounds import next_round
 from ablate.config import Variant, plain, read_variant
 from ablate.data.images import Images
 from ablate.design import Cell, cells_of
 from ablate.runner.provenance import backend, code_hash, provenance
+from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.study import RESPONSES, Refusal, Study, nearest
 from ablate.variant import load_images
@@ -86,6 +88,19 @@ def plan_cells(
         provenance=provenance(backend_name),
     )
     return plan, images
+
+
+def with_more_seeds(plan: Plan, folder: StudyFolder) -> Plan | None:
+    """The plan of the next round of adaptive seeds; None where no cell needs another run."""
+    if plan.study.most_replicates is None:
+        return None
+    runs = folder.runs(plan)
+    following = next_round(runs[runs["status"] != "missing"], plan.study)
+    cells = tuple(
+        dataclasses.replace(planned, seeds=tuple(range(following.seeds[planned.cell.slug])))
+        for planned in plan.cells
+    )
+    return None if cells == plan.cells else dataclasses.replace(plan, cells=cells)
 
 
 def _describe(images: Images) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -14,14 +16,17 @@ from rich.console import Console
 from rich.text import Text
 
 from ablate.config import plain, read_request
+from ablate.data.images import Images
+from ablate.device import Slot
 from ablate.report.page import write_report
 from ablate.result import Status
 from ablate.runner.execute import Recording, execute, measured, slots_for
 from ablate.runner.forecast import in_words
-from ablate.runner.plan import composer, make_plan, overrides_of
+from ablate.runner.plan import composer, make_plan, overrides_of, with_more_seeds
 from ablate.runner.progress import show_end, show_forecast, show_plan
 from ablate.runner.unit import pending_units
 from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan
 from ablate.study import Refusal, Study
 
 INTERRUPTED = 130
@@ -52,27 +57,62 @@ def sweep(
     if request.plan_only:
         return 0
 
-    folder.adopt(plan)
-    jobs = [
-        [*arguments, *overrides_of(plan.study, plan.find(unit.cell).cell), unit.as_override()]
-        for unit in pending_units(plan, folder, workers=len(slots))
-    ]
-    interrupted = False
-
-    def train() -> None:
-        nonlocal interrupted
-        try:
-            launcher.launch(jobs, initial_job_idx=0)
-        except KeyboardInterrupt:
-            interrupted = True
-
-    recording = execute(
-        plan, folder, images=images, train=train, console=console, store_uri=request.store_uri
-    )
+    rounds = _Rounds(folder, launcher, console, images=images, arguments=arguments)
+    recording = rounds.train(plan, slots=slots, store_uri=request.store_uri)
     complete = _report(folder, console, recording=recording, store_uri=request.store_uri)
-    if interrupted:
+    if rounds.interrupted:
         return INTERRUPTED
     return 0 if complete else 1
+
+
+@dataclass
+class _Rounds:
+    """Trains a plan, and as long as adaptive seeds ask for more of them, the plan that follows.
+
+    Attributes:
+        interrupted: Whether the user broke off.
+    """
+
+    folder: StudyFolder
+    launcher: Launcher
+    console: Console
+    images: Mapping[str, Images]
+    arguments: Sequence[str]
+    interrupted: bool = False
+
+    def train(self, plan: Plan, *, slots: Sequence[Slot], store_uri: str) -> Recording:
+        """Train until nothing is missing and no further seed is asked for."""
+        following: Plan | None = plan
+        while following is not None:
+            plan = following
+            # Rounds that an earlier call has trained are only counted.
+            while not self.folder.pending(plan) and (more := with_more_seeds(plan, self.folder)):
+                plan = more
+            self.folder.adopt(plan)
+            recording = execute(
+                plan,
+                self.folder,
+                images=self.images,
+                train=functools.partial(self._launch, plan, slots),
+                console=self.console,
+                store_uri=store_uri,
+            )
+            following = None if self.interrupted else with_more_seeds(plan, self.folder)
+        return recording
+
+    def _launch(self, plan: Plan, slots: Sequence[Slot]) -> None:
+        jobs = [
+            [
+                *self.arguments,
+                *overrides_of(plan.study, plan.find(unit.cell).cell),
+                unit.as_override(),
+            ]
+            for unit in pending_units(plan, self.folder, workers=len(slots))
+        ]
+        try:
+            self.launcher.launch(jobs, initial_job_idx=0)
+        except KeyboardInterrupt:
+            self.interrupted = True
 
 
 def _report(folder: StudyFolder, console: Console, *, recording: Recording, store_uri: str) -> bool:

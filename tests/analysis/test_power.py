@@ -38,27 +38,27 @@ def test_it_scales_with_the_spread_and_needs_two_seeds():
     ],
 )
 def test_further_seeds_decide_in_four_of_five_studies(estimate, reason):
-    spread, n, tests = 3.0, 4, 6
-    more = further_seeds(estimate, spread / math.sqrt(n), df=n - 1, n=n, margin=1.0, tests=tests)
+    spread, n, levels = 3.0, 4, (ALPHA / 6, ALPHA)
+    more = further_seeds(estimate, spread / math.sqrt(n), df=n - 1, n=n, margin=1.0, levels=levels)
     total = n + more
     if reason == "not needed":
         power = TTestPower().power(
-            (1.0 - estimate) / spread, total, ALPHA / 2, alternative="larger"
+            (1.0 - estimate) / spread, total, levels[1] / 2, alternative="larger"
         )
     else:
-        power = TTestPower().power(abs(estimate) / spread, total, ALPHA / tests)
+        power = TTestPower().power(abs(estimate) / spread, total, levels[0])
 
     assert power == pytest.approx(0.8, abs=0.04)
 
 
 def test_further_seeds_are_unknown_without_a_spread_or_beyond_all_patience():
-    assert further_seeds(0.5, math.nan, df=0, n=1, margin=1.0, tests=3) is None
-    assert further_seeds(0.5, 1000.0, df=2, n=3, margin=1.0, tests=3) is None
+    assert further_seeds(0.5, math.nan, df=0, n=1, margin=1.0, levels=(ALPHA / 3, ALPHA)) is None
+    assert further_seeds(0.5, 1000.0, df=2, n=3, margin=1.0, levels=(ALPHA / 3, ALPHA)) is None
 
 
 def test_equal_differences_need_seeds_until_their_signs_tell():
     # 2 / 2**6 is the first below 0.05.
-    assert further_seeds(5.0, 0.0, df=2, n=3, margin=1.0, tests=1) == 3
+    assert further_seeds(5.0, 0.0, df=2, n=3, margin=1.0, levels=(ALPHA, ALPHA)) == 3
 
 
 def test_more_seeds_never_hurt():
