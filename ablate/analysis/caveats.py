@@ -14,8 +14,8 @@ from ablate.analysis.components import is_blocked
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals, smallest_flip_p
 from ablate.analysis.findings import Caveat, Verdict
-from ablate.analysis.measurements import Array
 from ablate.analysis.looks import looks_of
+from ablate.analysis.measurements import Array
 from ablate.analysis.power import detectable
 from ablate.analysis.wording import amount, count, difference_in_words, enumeration
 from ablate.study import Study
@@ -216,8 +216,8 @@ def _rounds(study: Study, evidence: Evidence) -> Iterator[Caveat]:
     looks = looks_of(study)
     yield Caveat(
         "Seeds added in rounds",
-        f"Seeds were added only to cells of components that were undecided: {shares}. Intervals and "
-        f"p values of effects, and verdicts, are corrected to hold at all {len(looks)} looks (at "
+        f"Cells of undecided components got more seeds: {shares}. Intervals and p values of "
+        f"effects, and verdicts, are corrected to hold at all {len(looks)} looks (at "
         f"{enumeration([str(seeds) for seeds in looks], most=len(looks))} seeds) together; an "
         f"effect uses only the seeds that all its cells have.",
     )

@@ -110,10 +110,10 @@ def next_counts(counts: Counts, asking: Mask, *, needed: Mask, schedule: Counts)
 
 
 def _runs_of(runs: pd.DataFrame, round_: Round) -> pd.DataFrame:
-    most = runs["cell"].map(round_.seeds)
-    inside = most.notna() & runs["seed"].notna()
-    inside &= runs["seed"].fillna(0).astype(int) < most.fillna(0)
-    return runs[inside]
+    if runs.empty:
+        return runs
+    most = runs["cell"].map(round_.seeds).fillna(0).astype(int)
+    return runs[runs["seed"].notna() & (runs["seed"].fillna(0).astype(int) < most)]
 
 
 def _judged(

@@ -22,7 +22,7 @@ from ablate.report.page import answer_lines
 from ablate.result import Result, Status
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
-from ablate.study import RESPONSES
+from ablate.study import RESPONSES, Study
 
 MOST_ALIASES = 12
 
@@ -63,10 +63,17 @@ def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
     total = len(list(plan.runs()))
     console.print(table)
     console.print(
-        f"{len(plan.cells)} cells ({study.design}), {study.replicates} replicates, "
-        f"{total} runs; {done} of {total} done. The full model is in bold.",
+        f"{len(plan.cells)} cells ({study.design}), {_replicates(study)}, {total} runs"
+        f"{' in the first round' if study.most_replicates else ''}; {done} of {total} done. "
+        f"The full model is in bold.",
         soft_wrap=True,
     )
+
+
+def _replicates(study: Study) -> str:
+    if study.most_replicates is not None:
+        return f"{study.replicates} to {study.most_replicates} replicates in rounds"
+    return f"{study.replicates} {'replicate' if study.replicates == 1 else 'replicates'}"
 
 
 class Progressing:

@@ -7,7 +7,9 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -67,6 +69,7 @@ def provenance(backend_name: str) -> dict[str, str]:
         "cores": str(len(os.sched_getaffinity(0))),
         "git_commit": commit or "none",
         "git_dirty": "unknown" if changed is None else str(bool(changed)).lower(),
+        "command": shlex.join(["python", "-m", "ablate", *sys.argv[1:]]),
     }
 
 

@@ -241,7 +241,11 @@ class StudyFolder:
             study=plan.study,
             runs=self.runs(plan),
             histories=pd.DataFrame(epochs, columns=["cell", "seed", "epoch", *EPOCH_COLUMNS]),
-            provenance={**provenance, **_images_in_words(plan)},
+            provenance={
+                **provenance,
+                **_images_in_words(plan),
+                "command": plan.provenance.get("command", ""),
+            },
             held_constant=plan.held_constant(),
             chance=max(item["chance"] for item in plan.images.values()) if guessed else None,
         )

@@ -29,7 +29,7 @@ from mlflow.tracking import MlflowClient
 
 from ablate.design import Run
 from ablate.result import Result, Status
-from ablate.store.folder import StudyFolder
+from ablate.store.folder import EPOCH_COLUMNS, StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 
 BATCH = 90  # MLflow takes 100 params or tags and 1000 metrics at once
@@ -89,14 +89,13 @@ class Recorder:
         if self._steps[run] == CLOSED:
             return
         self.tick()
+        # The last epoch has said the final value of what has a curve.
+        final = {key: value for key, value in result.responses.items() if key not in EPOCH_COLUMNS}
         costs = {} if result.cost is None else asdict(result.cost)
         now = int(time.time() * 1000)
         self._client.log_batch(
             child,
-            [
-                Metric(key, float(value), now, 0)
-                for key, value in {**result.responses, **costs}.items()
-            ],
+            [Metric(key, float(value), now, 0) for key, value in {**final, **costs}.items()],
             tags=_tags({f"ablate.{key}": value for key, value in result.provenance.items()}),
         )
         for key, value in (("ablate.status", str(result.status)), ("ablate.error", result.error)):

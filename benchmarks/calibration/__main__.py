@@ -9,35 +9,38 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.calibration import promises
+from benchmarks.calibration import adaptive, promises
 from benchmarks.calibration.tables import summary
 
 FOLDER = Path(__file__).parent
-STUDIES = {
-    "coverage": 20_000,
-    "false_claims": 20_000,
-    "placebo": 20_000,
-    "verdicts": 50_000,
-    "simplest": 10_000,
-    "rivals": 4_000,
-    "exactness": 10_000,
+MEASURES: dict[Callable[[int], Iterable[promises.Row]], int] = {
+    promises.coverage: 20_000,
+    promises.false_claims: 20_000,
+    promises.placebo: 20_000,
+    promises.verdicts: 50_000,
+    promises.simplest: 10_000,
+    adaptive.adaptive: 20_000,
+    adaptive.adaptive_false_claims: 10_000,
+    promises.rivals: 4_000,
+    promises.exactness: 10_000,
 }
 
 
 def main() -> None:
     tables = {}
-    for name, studies in STUDIES.items():
-        start = time.perf_counter()
-        measure: Callable[[int], object] = getattr(promises, name)
+    for measure, studies in MEASURES.items():
+        name, start = measure.__name__, time.perf_counter()
         tables[name] = pd.DataFrame(measure(studies))
         tables[name].to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.4f")
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    (FOLDER / "README.md").write_text(summary(tables, STUDIES), encoding="utf-8")
+    (FOLDER / "README.md").write_text(
+        summary(tables, {measure.__name__: n for measure, n in MEASURES.items()}), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -43,3 +43,24 @@ def test_planted_effects_are_judged_right():
 
 def test_a_model_that_loses_the_margin_is_hardly_ever_called_good_enough():
     assert table("simplest")["named one that loses the margin"].max() <= 0.05
+
+
+def test_adaptive_seeds_save_two_runs_in_five_and_reach_the_same_verdicts():
+    judged = table("adaptive")
+    promised = judged[
+        (judged["seed spread"] == 0.2) & (judged["verdict"] == "in the full model")
+        | (judged["seed spread"] == 0.5) & (judged["verdict"] == "on average")
+    ]
+    clear = promised[(promised["effect"] == 0) | (promised["effect"] >= 2)]
+
+    assert judged["runs saved"].mean() >= 0.40
+    assert clear["same as at most"].min() >= 0.95
+    assert promised["same as at most"].mean() >= 0.95
+
+
+def test_adaptive_seeds_keep_the_promises():
+    rates = table("adaptive_false_claims")
+
+    assert rates["in either"].max() <= 0.05
+    assert rates["a part worth the margin called not needed"].max() <= 0.025
+    assert rates["lowest coverage"].min() >= 0.95

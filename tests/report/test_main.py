@@ -18,7 +18,7 @@ from ablate.store.plan import Plan, PlannedCell
 from ablate.study import Study
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
-          "chance": 0.5}  # fmt: skip
+          "chance": 0.5, "excluded": []}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
