@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.looks import looks_of
 from ablate.analysis.power import smallest_detectable
 from ablate.device import Slot
 from ablate.runner.pool import probe_cells
@@ -82,7 +83,8 @@ def spread_of(runs: pd.DataFrame, response: str) -> float:
 def detectable(plan: Plan, spread: float) -> float:
     """Smallest simple effect that the plan detects with 80 % power; NaN for a single seed."""
     study = plan.study
-    tests = 2 * sum(len(factor.levels) - 1 for factor in study.factors)
+    components = sum(len(factor.levels) - 1 for factor in study.factors)
+    tests = 2 * components * len(looks_of(study))  # each verdict twice, at every look
     seeds = study.most_replicates or study.replicates
     return smallest_detectable(spread, seeds, tests=tests)
 

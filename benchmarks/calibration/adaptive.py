@@ -38,6 +38,7 @@ def adaptive(studies: int) -> Iterator[Row]:
     for tails, spread in itertools.product(("normal", "t3"), (0.2, 0.5)):
         family = Family(tails, "equal", "none", False, MOST)
         parts, in_rounds, at_most, counts = [], [], [], []
+        alone: dict[str, list[Array]] = {"simple": [], "main": []}
         for rng, size in _batches(f"adaptive {spread}", family, studies):
             effects = rng.choice(SIZES, (size, 3))
             own = spread * noise(family, study, rng, studies=size)
@@ -47,6 +48,8 @@ def adaptive(studies: int) -> Iterator[Row]:
             in_rounds.append(judge(found, study.margin))
             at_most.append(judge(_estimate(study, responses, looks=1), study.margin))
             counts.append(seeds)
+            for kind, own_counts in alone.items():
+                own_counts.append(play(study, responses, asked=kinds == kind)[1])
         truth, codes, fixed = map(np.concatenate, (parts, in_rounds, at_most))
         saved = 1 - np.concatenate(counts).mean() / MOST
         for kind, effect in itertools.product(("simple", "main"), SIZES):
@@ -55,6 +58,7 @@ def adaptive(studies: int) -> Iterator[Row]:
                 "tails": tails,
                 "seed spread": spread,
                 "runs saved": saved,
+                "if its kind alone asked": 1 - np.concatenate(alone[kind]).mean() / MOST,
                 "verdict": "in the full model" if kind == "simple" else "on average",
                 "effect": effect,
             } | _compared(codes[own_ones], fixed[own_ones])
@@ -96,8 +100,15 @@ def adaptive_false_claims(studies: int) -> Iterator[Row]:
             }
 
 
-def play(study: Study, responses: Array) -> tuple[Estimates, npt.NDArray[np.int_]]:
+def play(
+    study: Study, responses: Array, *, asked: npt.NDArray[np.bool_] | bool = True
+) -> tuple[Estimates, npt.NDArray[np.int_]]:
     """Rounds of studies whose seeds are all known beforehand, as `next_round` plays those of one.
+
+    Args:
+        study: The study.
+        responses: Of all seeds, shape `(studies, seeds, cells)`.
+        asked: Verdicts that may ask for seeds: all of them, as users get.
 
     Returns:
         The estimates after the last round, and the seeds of each cell, shape `(studies, cells)`.
@@ -109,7 +120,7 @@ def play(study: Study, responses: Array) -> tuple[Estimates, npt.NDArray[np.int_
     while True:
         seen = np.where(seeds < counts[:, None, :], responses, np.nan)
         found = _estimate(study, seen, looks=len(schedule))
-        asking = asks_for_seeds(found, study.margin, most=MOST)
+        asking = asked & asks_for_seeds(found, study.margin, most=MOST)
         grown = next_counts(counts, asking, needed=needed, schedule=schedule)
         if (grown == counts).all():
             return found, counts
