@@ -109,12 +109,15 @@ def is_blocked(effect: Effect) -> bool:
 
 
 def _why_they_differ(study: Study, part: _Part, evidence: Evidence) -> str:
-    """Names the interaction behind two decided verdicts that differ; empty if there is none."""
+    """Names the interaction behind two verdicts that differ; empty if there is none.
+
+    Where one of them is undecided they need not differ in truth, so then only an interaction that
+    is certain in itself is named.
+    """
     full, average = part.full, part.average
     if full is None or average is None or full.verdict is average.verdict:
         return ""
-    if Verdict.UNDECIDED in (full.verdict, average.verdict):
-        return ""
+    unsure = Verdict.UNDECIDED in (full.verdict, average.verdict)
     # The full model differs from the average by its interactions: the one that pulls the most in
     # that direction is the reason.
     pull = 1.0 if full.estimate > average.estimate else -1.0
@@ -122,6 +125,7 @@ def _why_they_differ(study: Study, part: _Part, evidence: Evidence) -> str:
         (contrast, effect)
         for contrast, effect in zip(evidence.contrasts, evidence.effects, strict=True)
         if len(contrast.moves) == 2 and part.move in contrast.moves and pull * effect.estimate > 0
+        if not unsure or effect.p_adjusted <= ALPHA
     ]
     if not reasons:
         return ""

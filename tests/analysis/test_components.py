@@ -49,6 +49,19 @@ def test_where_the_verdicts_differ_the_interaction_is_named():
     assert "interaction residual:norm −10." in sentence
 
 
+def test_a_certain_interaction_is_named_where_a_verdict_is_still_open():
+    study = study_of("residual", "norm", "z", margin=0.1)
+
+    def score(levels: dict[str, str], seed: int) -> float:
+        lost = levels["residual"] == levels["norm"] == "absent"
+        return 90 - 20 * lost + wobble(levels, seed)
+
+    sentence = analyse(table_of(study, score), study).components[0].sentence
+
+    assert "residual is undecided in the full model" in sentence
+    assert "interaction residual:norm −10." in sentence
+
+
 def test_the_level_is_named_where_a_factor_has_three():
     norm = Factor("norm", (Level("before"), Level("after"), Level("none")))
     study = study_of("residual", norm)
