@@ -14,7 +14,7 @@ AUTO = DeviceRequest("auto", None, None)
     ("request_", "gpus", "cores", "pixels", "expected"),
     [
         param(AUTO, [], 2, 64, [Slot(None, 1)] * 2, id="small_images_get_a_process_a_core"),
-        param(AUTO, [], 2, 32 * 32, [Slot(None, 2)], id="large_images_get_all_cores"),
+        param(AUTO, [], 2, 64 * 64, [Slot(None, 2)], id="large_images_get_all_cores"),
         param(AUTO, [], 16, 64 * 64, [Slot(None, 4)] * 4, id="many_cores_are_shared"),
         param(AUTO, ["0", "1"], 8, 64, [Slot("0", 4), Slot("1", 4)], id="one_process_a_gpu"),
         param(
