@@ -68,9 +68,9 @@ def share_out(
 SMALL_PIXELS = 32 * 32
 """Up to this image size a process a core is the faster choice.
 
-Measured on 2 cores with 32 x 32 colour images: 87 s with two processes of one thread, 107 s with one
-of two, by `python -m ablate --multirun data=npz data.path=FILE recipe.epochs=2 study.replicates=1`
-with `device.workers=2` and `device.workers=1`. Larger images were not measured.
+Measured on 2 cores with 32 x 32 colour images: 87 s with two processes of one thread, 107 s with
+one of two, by `python -m ablate --multirun data=npz data.path=FILE recipe.epochs=2
+study.replicates=1` with `device.workers=2` and `device.workers=1`. Larger images were not measured.
 """
 
 
