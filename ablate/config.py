@@ -75,6 +75,7 @@ class Request:
     variant: Variant
     device: DeviceRequest
     store_uri: str
+    interactions: int
     plan_only: bool
     seed: int
 
@@ -155,6 +156,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
     store = _known(content, "store", ("uri",))
     if not isinstance(store["uri"], str) or not store["uri"]:
         raise Refusal(f"Expected store.uri such as sqlite:///mlflow.db; received {store['uri']!r}.")
+    report = _known(content, "report", ("interactions",))
     device = _known(content, "device", ("kind", "workers", "threads"))
     return Request(
         study=study,
@@ -164,9 +166,21 @@ def read_request(content: Mapping[str, Any]) -> Request:
             *(None if device[key] == "auto" else device[key] for key in ("workers", "threads")),
         ),
         store_uri=store["uri"],
+        interactions=check_interactions(report["interactions"], "report.interactions"),
         plan_only=plan_only,
         seed=seed,
     )
+
+
+def check_interactions(order: object, key: str) -> int:
+    """The largest number of factors in an interaction.
+
+    Raises:
+        Refusal: It is no whole number of 2 or more.
+    """
+    if type(order) is not int or order < 2:
+        raise Refusal(f"Expected {key} to be a whole number of 2 or more; received {order!r}.")
+    return order
 
 
 def _node(content: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 
 from ablate.analysis.findings import Analysis
+from ablate.config import check_interactions
 from ablate.report.anywhere import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
 from ablate.report.table import COMPLETE
@@ -34,8 +35,12 @@ With runs=, as needed:
   direction=higher       or lower, whichever is better
   margin=0.01            loss of the response that is too small to matter, in its unit
   name=mine              names the report: reports/mine/; else named after the file
+
+With either:
+  interactions=2         largest number of factors in an interaction
 """
-STORED = ("study",)
+EITHER = ("interactions",)
+STORED = ("study", *EITHER)
 ANYWHERE = (
     "runs",
     "factors",
@@ -45,6 +50,7 @@ ANYWHERE = (
     "direction",
     "margin",
     "name",
+    *EITHER,
 )
 
 
@@ -81,14 +87,13 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
     for argument in arguments:
         override = _override(parser, argument)
         key = override.key_or_group
-        if key not in (*STORED, *ANYWHERE):
-            raise Refusal(f"Unknown argument {key!r}.{nearest(key, (*STORED, *ANYWHERE))}")
+        if key not in ("study", *ANYWHERE):
+            raise Refusal(f"Unknown argument {key!r}.{nearest(key, ('study', *ANYWHERE))}")
         if key in values:
             raise Refusal(f"Expected {key} once; received it twice.")
         values[key] = override.value()
-    if "study" in values and len(values) > 1:
-        other = next(key for key in values if key != "study")
-        raise Refusal(f"Expected study=NAME alone; received {other} as well.")
+    if "study" in values and (others := [key for key in values if key not in STORED]):
+        raise Refusal(f"Expected study=NAME alone; received {others[0]} as well.")
     for key in () if "study" in values else ("runs", "factors", "response"):
         if key not in values:
             raise Refusal(f"Expected {key}=..., or study=NAME alone; received {_said(values)}.")
@@ -115,7 +120,7 @@ def _stored(values: Mapping[str, Any]) -> int:
     name = _slug(_text(values, "study"), "study")
     record = StudyFolder(Path("runs") / name).read_study()
     folder = Path("reports") / name
-    analysis = write_report(folder, record)
+    analysis = write_report(folder, record, interactions=_interactions(values))
     _show(analysis, folder)
     return 0 if (record.runs["status"] == COMPLETE).all() else 1
 
@@ -126,7 +131,7 @@ def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
     folder = Path("reports") / request.name
     record = StudyRecord(study, runs, provenance={"runs": request.runs.name})
     command = shlex.join(["python", "-m", "ablate.report", *given])
-    analysis = write_report(folder, record, commands=[command])
+    analysis = write_report(folder, record, commands=[command], interactions=_interactions(values))
     _show(analysis, folder)
     return 0 if (runs["status"] == COMPLETE).all() else 1
 
@@ -171,6 +176,10 @@ def _margin(value: object) -> float:
             f"{value!r}."
         )
     return margin
+
+
+def _interactions(values: Mapping[str, Any]) -> int:
+    return check_interactions(values.get("interactions", 2), "interactions")
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

@@ -63,19 +63,26 @@ _LATEX = {
 }
 
 
-def write_report(folder: Path, record: StudyRecord, *, commands: Sequence[str] = ()) -> Analysis:
+def write_report(
+    folder: Path,
+    record: StudyRecord,
+    *,
+    commands: Sequence[str] = (),
+    interactions: int = 2,
+) -> Analysis:
     """Analyse a study and write all files of its report; equal input gives equal bytes.
 
     Args:
         folder: Where to write, such as `reports/<study>`; made if it is not there.
         record: The study, its runs, complete or not, and what else is known of them.
         commands: How to make the report again; those of a study run by this program if empty.
+        interactions: Largest number of factors in an interaction.
 
     Returns:
         What the report says.
     """
     study, runs, provenance = record.study, record.runs, record.provenance
-    analysis = _analysis(record)
+    analysis = _analysis(record, interactions)
     drawn = pictures(analysis, runs=runs, histories=record.histories)
     content = {
         **_content(analysis, runs),
@@ -146,7 +153,7 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _analysis(record: StudyRecord) -> Analysis:
+def _analysis(record: StudyRecord, interactions: int) -> Analysis:
     if not (record.runs["status"] == COMPLETE).any():
         return _without_results(record.study, record.runs)
     found = analyse(
@@ -155,6 +162,7 @@ def _analysis(record: StudyRecord) -> Analysis:
         histories=record.histories,
         held_constant=record.held_constant,
         chance=record.chance,
+        interaction_order=interactions,
     )
     return _of_runs(found, record.runs)
 

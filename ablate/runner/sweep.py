@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from ablate.config import plain, read_request
+from ablate.config import Request, plain, read_request
 from ablate.data.images import Images
 from ablate.device import Slot
 from ablate.report.page import write_report
@@ -59,7 +59,7 @@ def sweep(
 
     rounds = _Rounds(folder, launcher, console, images=images, arguments=arguments)
     recording = rounds.train(plan, slots=slots, store_uri=request.store_uri)
-    complete = _report(folder, console, recording=recording, store_uri=request.store_uri)
+    complete = _report(folder, console, recording=recording, request=request)
     if rounds.interrupted:
         return INTERRUPTED
     return 0 if complete else 1
@@ -115,13 +115,15 @@ class _Rounds:
             self.interrupted = True
 
 
-def _report(folder: StudyFolder, console: Console, *, recording: Recording, store_uri: str) -> bool:
+def _report(
+    folder: StudyFolder, console: Console, *, recording: Recording, request: Request
+) -> bool:
     """Write the report, end the recording, and say what came out; whether all is complete."""
     record = folder.read_study()
     report = Path("reports") / record.study.name
-    analysis = write_report(report, record)
+    analysis = write_report(report, record, interactions=request.interactions)
     recording.finish(report)
-    show_end(console, analysis, runs=record.runs, report=report, store_uri=store_uri)
+    show_end(console, analysis, runs=record.runs, report=report, store_uri=request.store_uri)
     if recording.fault:
         console.print(Text(f"Not recorded in MLflow: {recording.fault}", style="red"))
     return bool((record.runs["status"] == str(Status.COMPLETE)).all())

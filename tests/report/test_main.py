@@ -105,6 +105,12 @@ def test_a_report_is_named_after_its_file_where_no_name_is_given(results: list[s
     assert Path("reports/results/index.html").is_file()
 
 
+def test_interactions_of_three_parts_are_given_on_request(xyz: Study) -> None:
+    store(xyz)
+    assert ended("study=xyz", "interactions=3") == 0
+    assert "\nresidual:norm:separable,interaction," in Path("reports/xyz/effects.csv").read_text()
+
+
 def test_our_own_runs_csv_gives_the_same_effects(xyz: Study) -> None:
     store(xyz)
     assert ended("study=xyz") == 0
@@ -130,6 +136,7 @@ def test_our_own_runs_csv_gives_the_same_effects(xyz: Study) -> None:
         ({"response": "response=test_acuracy"}, "Did you mean 'test_accuracy'?"),
         ({"runs": "runs=nothing.csv"}, "No file nothing.csv."),
         ({"x": "respons=a"}, "Did you mean 'response'?"),
+        ({"x": "interactions=1"}, "Expected interactions to be a whole number of 2 or more"),
         ({"x": "margin=0"}, "Expected margin to be a number above 0"),
         ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
         ({"x": "margin=nan"}, "Expected margin to be a number above 0"),

@@ -38,6 +38,7 @@ def nothing_was_trained(folder: Path) -> bool:
         param(["recipe.learning_rate=nan"], "finite number above 0", id="rate"),
         param(["recipe.epochs=1,2"], "Expected one value for recipe.epochs", id="swept_key"),
         param(["seed=1"], "study.replicates=N", id="seed_of_a_study"),
+        param(["report.interactions=1"], "whole number of 2 or more", id="interactions"),
         param(["data=npz"], "Expected data.path to be given", id="no_path"),
         param(["data=npz", "data.path=none.npz"], "none.npz", id="missing_file"),
         param(["device.kind=gpu", "device.workers=none"], "device.workers", id="workers"),
