@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ablate.aliases import aliases
 from ablate.analysis.findings import Analysis
+from ablate.analysis.looks import looks_of
 from ablate.design import Run
 from ablate.report.page import answer_lines
 from ablate.result import Result, Status
@@ -72,7 +73,8 @@ def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
 
 def _replicates(study: Study) -> str:
     if study.most_replicates is not None:
-        return f"{study.replicates} to {study.most_replicates} replicates in rounds"
+        rounds = ", ".join(str(seeds) for seeds in looks_of(study))
+        return f"{study.replicates} to {study.most_replicates} replicates in rounds ({rounds})"
     return f"{study.replicates} {'replicate' if study.replicates == 1 else 'replicates'}"
 
 

@@ -27,6 +27,7 @@ def test_undecided_cells_get_more_seeds_up_to_the_most(ablate: Command, tmp_path
     arguments = ["--multirun", "study=rounds", "model.filters=[4,4]", "recipe.epochs=1"]
     first = ablate(tmp_path, *arguments)
     assert first.returncode == 0, first.stdout + first.stderr
+    assert "2 to 4 replicates in rounds (2, 3, 4)" in first.stdout
     runs = pd.read_csv(tmp_path / "reports" / "rounds" / "runs.csv")
     # With a margin that small, nothing is decided by four runs of an untrained model.
     assert runs.groupby("cell")["seed"].apply(list).tolist() == [[0, 1, 2, 3]] * 2
