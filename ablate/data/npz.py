@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -67,12 +68,13 @@ def _member(archive: Any, key: str, path: str) -> NDArray[Any]:
 def _existing(path: str) -> Path:
     if not isinstance(path, str) or not path:
         raise Refusal(f"Expected data.path to be the path of a file; received {path!r}.")
-    file = Path(path).expanduser()
-    if file.is_file():
+    # The functions of os.path call what cannot be looked at absent; those of pathlib raise.
+    file = Path(os.path.expanduser(path))
+    if os.path.isfile(file):
         return file
-    if file.is_dir():
+    if os.path.isdir(file):
         raise Refusal(f"Expected data.path to be a file; {path} is a folder.{_beside(file, '')}")
-    if not file.parent.is_dir():
+    if not os.path.isdir(file.parent):
         raise Refusal(f"Expected the file {path}; there is no folder {file.parent}.")
     raise Refusal(f"Expected the file {path}; there is none.{_beside(file.parent, file.name)}")
 

@@ -201,6 +201,14 @@ def test_an_archive_is_refused_for(save, content, message):
         npz.load(path=save(content))
 
 
+@pytest.mark.parametrize(
+    "path", ["x" * 300 + ".npz", "~nobody-of-that-name/a.npz"], ids=["too_long", "unknown_home"]
+)
+def test_a_path_that_cannot_be_looked_at_is_answered_like_a_missing_one(path):
+    with pytest.raises(Refusal, match="Expected the file"):
+        npz.load(path=path)
+
+
 def test_a_missing_file_is_answered_with_the_nearest_one(save):
     path = Path(save(arrays()))
 
