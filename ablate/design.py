@@ -222,11 +222,6 @@ def cells_of(study: Study) -> list[Cell]:
     return design(study)
 
 
-def runs_of(study: Study) -> list[Run]:
-    """The runs of a study, cell by cell, seeds 0 to replicates - 1 in each."""
-    return [Run(cell, seed) for cell in cells_of(study) for seed in range(study.replicates)]
-
-
 def _moved(study: Study, moves: Mapping[str, str]) -> Cell:
     """The full model with some factors moved to other levels."""
     factors = {factor.name: factor for factor in study.factors}

@@ -7,7 +7,7 @@ import pydoe
 import pytest
 from pytest import param
 
-from ablate.design import DESIGNS, Cell, cells_of, runs_of
+from ablate.design import DESIGNS, Cell, cells_of
 from ablate.study import Factor, Level, Refusal, Study, study_from_mapping
 
 
@@ -281,14 +281,6 @@ def test_the_keys_of_a_design_are_refused_in_one_line(changes: dict, message: st
     with pytest.raises(Refusal) as refused:
         study_from_mapping({**Study("mine", parts(2)).as_mapping(), **changes})
     assert message in str(refused.value)
-
-
-def test_runs_of_all_cells_share_their_seeds() -> None:
-    study = Study("mine", (SKIP, NORM), replicates=3)
-    runs = runs_of(study)
-    assert len(runs) == 18
-    for cell in cells_of(study):
-        assert [run.seed for run in runs if run.cell == cell] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
