@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -63,12 +63,13 @@ class JaxEngine:
         for batch in {len(x): (x, y) for x, y in self._batches("validation")}.values():
             self._test(self._state(), *batch)
 
-    def train(self, order: np.ndarray) -> tuple[float, float]:
+    def train(self, order: np.ndarray, alive: Callable[[], None]) -> tuple[float, float]:
         """A step for each row of image indices; mean loss and accuracy on the way."""
         self._model.reset_metrics()
         state = self._state()
         for chosen in order if self._by_step else [order]:
             state, logs = self._train(state, *self._train_images, chosen)
+            alive()
         self._keep(state)
         return float(logs["loss"]), float(logs["accuracy"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,8 @@ import tensorflow as tf
 from ablate.study import Refusal
 
 EVALUATION_BATCH = 256
+SIGN_STEPS = 32
+"""Training steps between two signs of life; leaving the loop for one costs about a millisecond."""
 UNSEEDED = {
     "Multinomial",
     "ParameterizedTruncatedNormal",
@@ -53,6 +55,7 @@ class TensorFlowEngine:
                 tf.TensorSpec(y.shape, y.dtype),
                 tf.TensorSpec(self._order_shape, tf.int32),
                 tf.TensorSpec([], tf.int32),
+                tf.TensorSpec([], tf.int32),
             ],
             jit_compile=jit,
             autograph=False,
@@ -76,16 +79,20 @@ class TensorFlowEngine:
         Raises:
             Refusal: The model keeps state where the trainer cannot reset it.
         """
-        self._train(*self._parts["train"], np.zeros(self._order_shape, np.int32), steps)
+        self._train(*self._parts["train"], np.zeros(self._order_shape, np.int32), 0, steps)
         x, y = self._parts["validation"]
         self._evaluate(x[:steps], y[:steps])
         if steps:
             self._refuse_hidden_state()
 
-    def train(self, order: np.ndarray) -> tuple[float, float]:
+    def train(self, order: np.ndarray, alive: Callable[[], None]) -> tuple[float, float]:
         """A step for each row of image indices; mean loss and accuracy on the way."""
         self._model.reset_metrics()
-        return _numbers(self._train(*self._parts["train"], order, len(order)))
+        for first in range(0, len(order), SIGN_STEPS):
+            last = min(first + SIGN_STEPS, len(order))
+            numbers = self._train(*self._parts["train"], order, first, last)
+            alive()
+        return _numbers(numbers)
 
     def evaluate(self, part: str) -> tuple[float, float]:
         """Mean loss and accuracy in inference mode, every image once."""
@@ -93,14 +100,14 @@ class TensorFlowEngine:
         return _numbers(self._evaluate(*self._parts[part]))
 
     def _epoch(
-        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, steps: tf.Tensor
+        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, first: tf.Tensor, last: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         def step(index: tf.Tensor) -> list[tf.Tensor]:
             chosen = tf.gather(order, index)
             self._model.train_step((self._seen(tf.gather(x, chosen)), tf.gather(y, chosen)))
             return [index + 1]
 
-        tf.while_loop(lambda index: index < steps, step, [0], parallel_iterations=1)
+        tf.while_loop(lambda index: index < last, step, [first], parallel_iterations=1)
         return self._metrics()
 
     def _passage(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
@@ -56,13 +56,32 @@ class Epoch:
     seconds: float
 
 
+Alive = Callable[[], None]
+"""Called every few steps as a sign that training gets on."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a run stands at the end of an epoch.
+
+    Attributes:
+        epochs: The numbers of each epoch so far.
+        arrays: Every variable of the model and the optimizer: weights, statistics, the states of
+            random generators, moments. The order is the model's own. Streams that are hashed from
+            a name and the run seed, such as the shuffle, have no state.
+    """
+
+    epochs: tuple[Epoch, ...]
+    arrays: tuple[NDArray[Any], ...]
+
+
 class Engine(Protocol):
     """What a backend does for the trainer; what it measures is mean loss and accuracy."""
 
     def prepare(self, *, steps: int) -> None:
         """Compile what is not, and take some steps; with none, the model stays as it is."""
 
-    def train(self, order: NDArray[np.int32]) -> tuple[float, float]:
+    def train(self, order: NDArray[np.int32], alive: Alive) -> tuple[float, float]:
         """A step for each row of image indices, `order` being of shape `(steps, batch)`."""
 
     def evaluate(self, part: str) -> tuple[float, float]:
@@ -93,7 +112,7 @@ class Trainer:
         self._model, self._images, self._recipe = model, images, recipe
         self._batch = min(recipe.batch_size, len(images.train.y))
         backend = _backend()
-        units = _output_units(model, images)
+        units = output_units(model, images.shape, classes=len(images.classes))
         _compile(model, backend.OPTIMIZERS[recipe.optimizer](recipe.learning_rate), units)
         self._optimizer_start = [
             np.asarray(variable).copy() for variable in model.optimizer.variables
@@ -103,38 +122,64 @@ class Trainer:
             model, parts, batch=self._batch, scale=images.scale, jit=recipe.jit
         )
         self._prepared = False
-        self._last: Epoch | None = None
+        self._history: list[Epoch] = []
 
-    def run(self, seed: int) -> Iterator[Epoch]:
-        """Train from the start with a run seed.
+    def run(
+        self, seed: int, *, start: State | None = None, alive: Alive = lambda: None
+    ) -> Iterator[Epoch]:
+        """Train with a run seed, from the start or from where a run with this seed was broken off.
+
+        Args:
+            seed: The run seed.
+            start: What `state` returned; it must fit, see `fits`.
+            alive: Called as a sign of life.
 
         Yields:
-            The numbers of each epoch, as it ends.
+            The numbers of each further epoch, as it ends.
 
         Raises:
             Diverged: A loss was not finite.
         """
-        self._last = None
+        self._history = []
         # What is only done at the first step (tracing, compiling) belongs to no epoch.
         if not self._prepared:
             self._engine.prepare(steps=1)
             self._prepared = True
         reset(self._model, seed)
         self._engine.prepare(steps=0)
-        for variable, start in zip(
-            self._model.optimizer.variables, self._optimizer_start, strict=True
-        ):
-            variable.assign(start)
-        for number in range(1, self._recipe.epochs + 1):
-            epoch = self._epoch(seed, number)
+        optimizer = self._model.optimizer.variables
+        for variable, value in zip(optimizer, self._optimizer_start, strict=True):
+            variable.assign(value)
+        if start is not None:
+            for variable, value in zip(self._variables(), start.arrays, strict=True):
+                variable.assign(value)
+            self._history = list(start.epochs)
+        for number in range(len(self._history) + 1, self._recipe.epochs + 1):
+            alive()
+            epoch = self._epoch(seed, number, alive)
+            self._history.append(epoch)
             yield epoch
-        self._last = epoch
 
-    def _epoch(self, seed: int, epoch: int) -> Epoch:
+    def state(self) -> State:
+        """Where the run stands whose last epoch was yielded."""
+        arrays = tuple(np.asarray(variable) for variable in self._variables())
+        return State(tuple(self._history), arrays)
+
+    def fits(self, arrays: Sequence[NDArray[Any]]) -> bool:
+        """Whether arrays are of the number, shapes and kinds that a state of this model has."""
+        own = [(tuple(item.shape), np.asarray(item).dtype) for item in self._variables()]
+        return own == [(array.shape, array.dtype) for array in arrays]
+
+    def _variables(self) -> list[keras.Variable]:
+        # A generator's state is among the variables of its layer, and not among its weights.
+        return [*self._model.variables, *self._model.optimizer.variables]
+
+    def _epoch(self, seed: int, epoch: int, alive: Alive) -> Epoch:
         order = self.order(seed, epoch)
         started = time.perf_counter()
-        loss, accuracy = self._engine.train(order)
+        loss, accuracy = self._engine.train(order, alive)
         seconds = time.perf_counter() - started
+        alive()
         _refuse_infinite(epoch, loss, "training loss")
         val_loss, val_accuracy = self._engine.evaluate("validation")
         _refuse_infinite(epoch, val_loss, "validation loss")
@@ -160,9 +205,9 @@ class Trainer:
         Raises:
             Diverged: A loss is not finite.
         """
-        if self._last is None:
+        if len(self._history) < self._recipe.epochs:
             raise RuntimeError("Expected a run that was trained to its end; received none.")
-        last = self._last
+        last = self._history[-1]
         test_loss, test_accuracy = self._engine.evaluate("test")
         train_loss, train_accuracy = self._engine.evaluate("train")
         _refuse_infinite(last.epoch, test_loss, "test loss")
@@ -193,10 +238,19 @@ def _backend() -> ModuleType:
     raise Refusal(f"Expected KERAS_BACKEND to be tensorflow or jax; received {name!r}.")
 
 
-def _output_units(model: keras.Model, images: Images) -> int:
+def output_units(model: keras.Model, shape: tuple[int, int, int], *, classes: int) -> int:
+    """The number of outputs of a model: one for each class or, of two classes, that of the second.
+
+    Args:
+        model: The model.
+        shape: Height, width and channels of an image.
+        classes: Number of classes.
+
+    Raises:
+        Refusal: The outputs do not fit the classes.
+    """
     # Only models made of layers know their shape; a call builds any other, and tells.
-    output = getattr(model, "output_shape", None) or model(keras.Input(images.shape)).shape
-    classes = len(images.classes)
+    output = getattr(model, "output_shape", None) or model(keras.Input(shape)).shape
     expected = [(None, classes), (None, 1)][: 2 if classes == 2 else 1]
     if output not in expected:
         raise Refusal(

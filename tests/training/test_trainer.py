@@ -16,9 +16,10 @@ from small_models import SHAPE, convnet, held, images, plain
 
 from ablate.data.images import Images
 from ablate.recipe import Recipe
+from ablate.store.checkpoint import Checkpoint, newest, save
 from ablate.study import Refusal
 from ablate.training.fresh import reset
-from ablate.training.trainer import Diverged, Epoch, Trainer
+from ablate.training.trainer import Diverged, Epoch, State, Trainer
 
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
 
@@ -65,6 +66,63 @@ def test_a_seed_can_be_trained_again_also_after_a_run_that_was_broken_off(traine
     trainer, model, outcomes = trained
     next(trainer.run(5))
     assert outcome(trainer, model, 0) == outcomes[0]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "broken_off"),
+    [("adam", 1), ("rmsprop", 2), ("sgd", 3)],
+    ids=["adam_early", "rmsprop_late", "sgd_before_the_test_images"],
+)
+def test_a_run_that_goes_on_elsewhere_is_bit_for_bit_the_run_that_never_stopped(
+    tmp_path: Path, optimizer: str, broken_off: int
+) -> None:
+    # The model has dropout and normalization: their states go on as well.
+    recipe = dataclasses.replace(RECIPE, epochs=3, optimizer=optimizer)
+    whole = Trainer(convnet(), images(), recipe)
+    expected = [dataclasses.replace(epoch, seconds=0) for epoch in whole.run(4)]
+    first = Trainer(convnet(), images(), recipe)
+    epochs = first.run(4)
+    for _ in range(broken_off):
+        next(epochs)
+    state = first.state()
+    history = tuple(dataclasses.asdict(epoch) for epoch in state.epochs)
+    save(tmp_path, Checkpoint(history, state.arrays), fingerprint="print")
+    # Whatever the first one does from here on, and the second did before, does not count.
+    list(epochs)
+    second = Trainer(convnet(), images(), recipe)
+    next(second.run(9))
+    found, _ = newest(tmp_path, fingerprint="print")
+    assert found is not None
+    assert second.fits(found.arrays)
+    start = State(tuple(Epoch(**numbers) for numbers in found.history), found.arrays)
+    rest = [dataclasses.replace(epoch, seconds=0) for epoch in second.run(4, start=start)]
+    assert rest == expected[broken_off:]
+    assert second.final() == whole.final()
+    for one, other in zip(second.state().arrays, whole.state().arrays, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_the_state_of_another_model_does_not_fit() -> None:
+    arrays = Trainer(plain(3), images(), RECIPE).state().arrays
+    assert not Trainer(convnet(), images(), RECIPE).fits(arrays)
+    assert not Trainer(plain(3), images(), RECIPE).fits(arrays[:-1])
+
+
+def test_long_epochs_give_signs_of_life_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ablate.training import tensorflow
+
+    recipe = dataclasses.replace(RECIPE, batch_size=2, epochs=1)
+    whole = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, [])]
+    monkeypatch.setattr(tensorflow, "SIGN_STEPS", 10)
+    signs: list[int] = []
+    parts = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, signs)]
+    assert parts == whole  # 35 steps in one go, or in 10 + 10 + 10 + 5
+    assert len(signs) == 1 + 4 + 1
+
+
+def _counting(recipe: Recipe, signs: list[int]) -> list[Epoch]:
+    trainer = Trainer(convnet(), images(), recipe)
+    return list(trainer.run(0, alive=lambda: signs.append(1)))
 
 
 def test_another_seed_is_another_run(trained: Any) -> None:
