@@ -16,8 +16,9 @@ class Status(enum.StrEnum):
     DIVERGED = enum.auto()  # a loss that is not finite
     FAILED = enum.auto()  # an exception; see `error`
     CRASHED = enum.auto()  # the process ended without a word; see `error`
-    TIMEOUT = enum.auto()
-    PREEMPTED = enum.auto()
+    OUT_OF_MEMORY = enum.auto()  # of the machine or of the GPU
+    TIMEOUT = enum.auto()  # no sign of life for too long
+    PREEMPTED = enum.auto()  # the study was stopped; the next command goes on
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,17 @@
 """A study on disk: `runs/<study>/`, the truth that everything else is rebuilt from.
 
 `result.json` is the commit point of a run: it appears whole or not at all. The journal beside it
-grows by a line an epoch while the run trains.
+grows by a line an epoch while the run trains, and is never shortened but by a line cut short.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,40 @@ class RunFolder:
 
     @property
     def journal(self) -> Path:
-        """A JSON line an event: `started`, then an `epoch` each."""
+        """A JSON line an event: `started`, an `epoch` each, `broken_off` and `resumed`."""
         return self.path / "journal.jsonl"
 
-    def start(self, attempt: str) -> None:
-        """Begin a journal for an attempt; an earlier result of the run is gone."""
+    @property
+    def checkpoints(self) -> Path:
+        """What training goes on from, while the run is not complete."""
+        return self.path / "checkpoints"
+
+    def open(self, attempt: str, *, fingerprint: str) -> bool:
+        """Begin or go on with an attempt; what an earlier one committed is gone.
+
+        Args:
+            attempt: A name for the attempt, if there is none to go on with.
+            fingerprint: Identity of the run.
+
+        Returns:
+            Whether there is an attempt to go on with.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
+        self._trim()
+        going_on = self.identity() == fingerprint
+        earlier = self.result()
+        if going_on and earlier is not None:
+            self.break_off(earlier.status, earlier.error)
         (self.path / "result.json").unlink(missing_ok=True)
-        self.journal.unlink(missing_ok=True)
-        self.append({"event": "started", "attempt": attempt})
+        if going_on:
+            return True
+        self.append({"event": "started", "attempt": attempt, "fingerprint": fingerprint})
+        return False
+
+    def _trim(self) -> None:
+        """Cut off a line that a dying process did not finish, or the next would run into it."""
+        with contextlib.suppress(FileNotFoundError), self.journal.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Add an event to the journal, safe on disk before this returns."""
@@ -56,17 +82,45 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
 
+    def break_off(self, status: Status, cause: str) -> None:
+        """Note in the journal that the process which trained the run has ended."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._trim()
+        self.append({"event": "broken_off", "status": str(status), "cause": cause})
+
+    def cause(self) -> str:
+        """Why the run was last broken off."""
+        for event in reversed(self.events()[0]):
+            if event["event"] == "broken_off":
+                return f"{event['status']}: {event['cause']}"
+        return "the study was killed"
+
     def commit(self, result: Result) -> None:
         """Write the result; from here on the run has ended."""
         write_whole(self.path / "result.json", json.dumps(result.as_json(), indent=1))
 
     def result(self) -> Result | None:
-        """The committed result, None if there is none yet."""
+        """The committed result, None if there is none yet or it cannot be read."""
         try:
             text = (self.path / "result.json").read_text(encoding="utf-8")
+            return Result.from_json(json.loads(text))
         except FileNotFoundError:
             return None
-        return Result.from_json(json.loads(text))
+        except (ValueError, TypeError, KeyError, LookupError):
+            return None  # damaged from outside: the run is trained again
+
+    def identity(self) -> str:
+        """Fingerprint of what was trained here, empty where that is not known."""
+        result = self.result()
+        if result is not None:
+            return result.fingerprint
+        started = [event for event in self.events()[0] if event["event"] == "started"]
+        return str(started[-1].get("fingerprint", "")) if started else ""
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """The numbers of each epoch; of one that was trained twice, those that count."""
+        events = [event for event in self.events()[0] if event["event"] == "epoch"]
+        return list({event["epoch"]: event for event in events}.values())
 
     def note_mlflow_run(self, run_id: str) -> None:
         """Remember MLflow's name for this run, so that reports need not ask MLflow."""
@@ -88,7 +142,9 @@ class RunFolder:
         except FileNotFoundError:
             return [], 0
         whole = data[: data.rfind(b"\n") + 1]
-        return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+        return [event for line in whole.splitlines() if (event := _event(line))], offset + len(
+            whole
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +160,9 @@ class StudyRecord:
         provenance: Versions, commit, device and the like.
         held_constant: Keys that are equal in all cells, with their value.
         chance: First response of always guessing the most frequent class; None where unknown.
+        interruptions: What broke runs off that went on, a line each.
+        changes: What has changed since runs that are kept were trained, a line each.
+        kept: Number of those runs.
     """
 
     study: Study
@@ -112,6 +171,9 @@ class StudyRecord:
     provenance: Mapping[str, str] = field(default_factory=dict)
     held_constant: Mapping[str, str] = field(default_factory=dict)
     chance: float | None = None
+    interruptions: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +208,13 @@ class StudyFolder:
             beside = [file.parent.name for file in self.path.parent.glob("*/plan.json")]
             known = nearest(self.path.name, beside) if beside else " No study was run here."
             raise Refusal(f"No study {self.path.name!r} in {self.path.parent}.{known}") from None
-        return Plan.from_json(json.loads(text))
+        try:
+            return Plan.from_json(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Refusal(
+                f"Expected the plan that a study left in {self.path / 'plan.json'}; it cannot be "
+                f"read ({type(error).__name__}). The study's command writes it anew."
+            ) from error
 
     def measures(self, plan: Plan) -> dict[str, dict[str, int]]:
         """Parameters and MACs by cell, where an earlier plan here measured the same models."""
@@ -167,48 +235,77 @@ class StudyFolder:
             if cell is not None
         }
 
-    def settled(self, plan: Plan, planned: PlannedCell, *, seed: int) -> Result | None:
-        """The result of a planned run if it has one that training again would not change.
+    def settled(self, plan: Plan) -> dict[Run, Result]:
+        """Results of planned runs that training again would not change, wherever they lie.
 
-        A diverged run diverges again; a failed or crashed one is worth another attempt.
+        A diverged run diverges again; a failed or crashed one is worth another attempt. A result is
+        known by its fingerprint, so a factor that is added, or a level, loses none.
         """
-        wanted = plan.fingerprint(planned, seed)
-        places = (self.run(planned.cell.slug, seed), RunFolder(self._aside(planned, seed, wanted)))
-        for place in places:
-            result = place.result()
-            if result is not None and result.fingerprint == wanted:
-                return result if result.status in SETTLED else None
-        return None
+        found: dict[Run, Result] = {}
+        elsewhere: list[tuple[Run, str]] = []
+        for planned, run in plan.runs():
+            result = self._result(plan, planned, run.seed)
+            if result is None:
+                elsewhere.append((run, plan.fingerprint(planned, run.seed)))
+            elif result.status in SETTLED:
+                found[run] = result
+        known = self._known() if elsewhere else {}
+        for run, wanted in elsewhere:
+            result = known[wanted].result() if wanted in known else None
+            if result is not None and result.status in SETTLED:
+                found[run] = result
+        return found
 
     def pending(self, plan: Plan) -> list[tuple[PlannedCell, Run]]:
         """The runs of a plan that are yet to be settled."""
-        return [
-            (planned, run)
-            for planned, run in plan.runs()
-            if self.settled(plan, planned, seed=run.seed) is None
-        ]
+        settled = self.settled(plan)
+        return [(planned, run) for planned, run in plan.runs() if run not in settled]
 
     def adopt(self, plan: Plan) -> None:
-        """Freeze the plan, and put the results in their places that it asks for.
+        """Freeze the plan, and put what was trained before in the places that it asks for.
 
         A run's folder is named by cell and seed, so the same cell on other images or with another
-        recipe would overwrite it. Finished runs are never lost: they wait in `superseded/`. What
-        is left of attempts that did not settle a run is cleared away.
+        recipe would overwrite it. Nothing that was trained is lost: it waits in `superseded/`.
         """
         self.write_plan(plan)
         for planned, run in plan.runs():
             folder = self.run(planned.cell.slug, run.seed)
-            wanted = plan.fingerprint(planned, run.seed)
-            result = folder.result()
-            if result is not None and result.status in SETTLED:
-                if result.fingerprint == wanted:
-                    continue
-                _move(folder.path, self._aside(planned, run.seed, result.fingerprint))
+            found = folder.identity()
+            if found == plan.fingerprint(planned, run.seed):
+                continue
+            if found:
+                _move(folder.path, self._aside(planned, run.seed, found))
             else:
                 shutil.rmtree(folder.path, ignore_errors=True)
-            earlier = self._aside(planned, run.seed, wanted)
-            if earlier.is_dir():
-                _move(earlier, folder.path)
+        known = self._known()
+        for planned, run in plan.runs():
+            folder, wanted = (
+                self.run(planned.cell.slug, run.seed),
+                known.get(plan.fingerprint(planned, run.seed)),
+            )
+            if wanted is not None and not folder.path.exists():
+                _move(wanted.path, folder.path)
+                result = folder.result()
+                if result is not None:  # the same run under another name of its cell
+                    folder.commit(replace(result, cell=planned.cell.slug))
+
+    def _known(self) -> dict[str, RunFolder]:
+        """Every folder of a run, also those laid aside, by the fingerprint of what is in it."""
+        places = [*self.path.glob("*/*/"), *self.path.glob("superseded/*/*/")]
+        folders = [RunFolder(place) for place in places if (place / "journal.jsonl").is_file()]
+        return {identity: folder for folder in folders if (identity := folder.identity())}
+
+    def preempt(self, plan: Plan) -> None:
+        """Say of the runs that were broken off that they go on with the next command."""
+        for planned, run in plan.runs():
+            folder = self.run(planned.cell.slug, run.seed)
+            wanted = plan.fingerprint(planned, run.seed)
+            if folder.result() is None and folder.identity() == wanted:
+                epochs = max((event["epoch"] for event in folder.epochs()), default=0)
+                error = f"The study was stopped after epoch {epochs}; the same command goes on."
+                folder.commit(
+                    Result(planned.cell.slug, run.seed, wanted, Status.PREEMPTED, error=error)
+                )
 
     def _aside(self, planned: PlannedCell, seed: int, fingerprint: str) -> Path:
         return self.path / "superseded" / planned.cell.slug / f"{seed}-{fingerprint[:16]}"
@@ -248,7 +345,21 @@ class StudyFolder:
             },
             held_constant=plan.held_constant(),
             chance=max(item["chance"] for item in plan.images.values()) if guessed else None,
+            interruptions=tuple(self._interruptions(plan)),
+            changes=plan.changes,
+            kept=len(plan.kept),
         )
+
+    def _interruptions(self, plan: Plan) -> Iterator[str]:
+        for planned, run in plan.runs():
+            events = self.run(planned.cell.slug, run.seed).events()[0]
+            for event in events:
+                if event["event"] == "resumed":
+                    broken = "".join(f"; {fault}" for fault in event["passed_over"])
+                    went_on = (
+                        f"went on after epoch {event['epoch']}" if event["epoch"] else "began anew"
+                    )
+                    yield (f"{run.cell.name}, seed {run.seed} {went_on} ({event['cause']}{broken})")
 
     def _result(self, plan: Plan, planned: PlannedCell, seed: int) -> Result | None:
         """The result of a run in its place, if it is the one the plan asks for."""
@@ -265,6 +376,15 @@ def write_whole(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """An event of a journal; None for a line that a failing disk has damaged."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
 
 
 def _move(source: Path, target: Path) -> None:
@@ -310,6 +430,5 @@ def _images_in_words(plan: Plan) -> dict[str, str]:
 
 
 def _epochs(planned: PlannedCell, seed: int, folder: RunFolder) -> Iterator[dict[str, Any]]:
-    for event in folder.events()[0]:
-        if event["event"] == "epoch":
-            yield {"cell": planned.cell.slug, "seed": seed} | event
+    for event in folder.epochs():
+        yield {"cell": planned.cell.slug, "seed": seed} | event

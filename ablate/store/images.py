@@ -14,6 +14,14 @@ from ablate.store.folder import write_whole
 PARTS = ("train", "validation", "test")
 
 
+def is_frozen(folder: Path, images: Images) -> bool:
+    """Whether images are there, whole: a machine that lost power may have kept a part of them."""
+    try:
+        return thaw(folder, images.fingerprint).fingerprint == images.fingerprint
+    except (OSError, ValueError):
+        return False
+
+
 def freeze(folder: Path, images: Images) -> None:
     """Write images to `<folder>/<fingerprint>/`, unless they are there already.
 
@@ -21,7 +29,7 @@ def freeze(folder: Path, images: Images) -> None:
     a study trains does not reach it.
     """
     place = folder / images.fingerprint
-    if (place / "about.json").is_file():
+    if is_frozen(folder, images):
         return
     place.mkdir(parents=True, exist_ok=True)
     for part in PARTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ablate.config import Variant
@@ -46,6 +46,10 @@ class Plan:
         code: Hash of the code and the libraries that can change a result.
         backend: ``tensorflow`` or ``jax``.
         provenance: Versions, commit and the like of the planning process.
+        sources: What `code` is the hash of: digest of every file, version of every library.
+        kept: Fingerprints of results that are used although what they were trained with has
+            changed, by ``cell/seed``.
+        changes: What has changed since these were trained, a line each.
     """
 
     study: Study
@@ -54,6 +58,9 @@ class Plan:
     code: str
     backend: str
     provenance: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
 
     def runs(self) -> Iterator[tuple[PlannedCell, Run]]:
         """Every run, cell by cell, seeds in order."""
@@ -82,8 +89,11 @@ class Plan:
         """Identity of a run: hash of everything that can change its result, and nothing else.
 
         Where the images lie, how they are read and what they are called does not count, only what
-        they are; nor does the device, the number of workers or the name of the study.
+        they are; nor does the device, the number of workers or the name of the study. A result that
+        is kept has the identity that it was trained with.
         """
+        if (kept := self.kept.get(f"{planned.cell.slug}/{seed}")) is not None:
+            return kept
         identity = {
             "model": planned.variant.model,
             "recipe": asdict(planned.variant.recipe),
@@ -136,6 +146,9 @@ class Plan:
             "code": self.code,
             "backend": self.backend,
             "provenance": dict(self.provenance),
+            "sources": dict(self.sources),
+            "kept": dict(self.kept),
+            "changes": list(self.changes),
         }
 
     @staticmethod
@@ -158,6 +171,9 @@ class Plan:
             code=record["code"],
             backend=record["backend"],
             provenance=record["provenance"],
+            sources=record["sources"],
+            kept=record["kept"],
+            changes=tuple(record["changes"]),
         )
 
 

@@ -37,7 +37,7 @@ def plan_of(replicates: int = 2, *, epochs: int = 1) -> Plan:
 def finish(folder: StudyFolder, plan: Plan, *, accuracy: float = 0.5) -> None:
     for planned, run in plan.runs():
         place = folder.run(planned.cell.slug, run.seed)
-        place.start("attempt")
+        place.open("attempt", fingerprint=plan.fingerprint(planned, run.seed))
         place.append({"event": "epoch", "epoch": 1, "loss": 1.0, "accuracy": 0.25,
                       "val_loss": 1.0, "val_accuracy": 0.5, "seconds": 0.1})  # fmt: skip
         place.commit(
@@ -54,9 +54,7 @@ def finish(folder: StudyFolder, plan: Plan, *, accuracy: float = 0.5) -> None:
 
 
 def settled(folder: StudyFolder, plan: Plan) -> int:
-    return sum(
-        folder.settled(plan, planned, seed=run.seed) is not None for planned, run in plan.runs()
-    )
+    return len(folder.settled(plan))
 
 
 def test_a_plan_reads_back_what_was_frozen(tmp_path: Path) -> None:
@@ -106,7 +104,14 @@ def test_results_of_another_recipe_are_laid_aside_and_come_back(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("status", "again"),
-    [(Status.DIVERGED, False), (Status.FAILED, True), (Status.CRASHED, True)],
+    [
+        (Status.DIVERGED, False),
+        (Status.FAILED, True),
+        (Status.CRASHED, True),
+        (Status.OUT_OF_MEMORY, True),
+        (Status.TIMEOUT, True),
+        (Status.PREEMPTED, True),
+    ],
 )
 def test_only_what_training_could_change_is_trained_again(
     tmp_path: Path, status: Status, again: bool
@@ -114,17 +119,95 @@ def test_only_what_training_could_change_is_trained_again(
     folder, plan = StudyFolder(tmp_path / "mine"), plan_of()
     planned = plan.cells[0]
     place = folder.run(planned.cell.slug, 0)
-    place.start("attempt")
     identity = (planned.cell.slug, 0, plan.fingerprint(planned, 0))
+    place.open("attempt", fingerprint=identity[2])
     place.commit(Result(*identity, status, error="why"))
-    assert (folder.settled(plan, planned, seed=0) is None) == again
+    assert (settled(folder, plan) == 0) == again
     folder.adopt(plan)
-    assert (place.result() is None) == again
+    assert place.open("another", fingerprint=identity[2])
+    assert place.cause() == f"{status}: why"
+    assert place.result() is None
+
+
+def test_a_factor_that_is_added_later_loses_no_result(tmp_path: Path) -> None:
+    folder, plan = StudyFolder(tmp_path / "mine"), plan_of()
+    folder.adopt(plan)
+    finish(folder, plan)
+    wider = with_factor(plan)
+    assert settled(folder, wider) == 4
+    folder.adopt(wider)
+    assert settled(folder, wider) == 4
+    runs = folder.read_study().runs
+    assert (runs["status"] == "complete").sum() == 4
+    kept = runs[runs["status"] == "complete"]
+    assert kept["width"].unique().tolist() == ["narrow"]
+    folder.adopt(plan)
+    assert settled(folder, plan) == 4
+
+
+def with_factor(plan: Plan) -> Plan:
+    """The plan of a study with one more factor, whose reference level changes nothing."""
+    width = Factor("width", (Level("narrow"), Level("wide")))
+    study = dataclasses.replace(plan.study, factors=(*plan.study.factors, width))
+    variants = {planned.cell["residual"]: planned for planned in plan.cells}
+    cells = []
+    for cell in cells_of(study):
+        planned = dataclasses.replace(variants[cell["residual"]], cell=cell)
+        if cell["width"] == "wide":
+            model = {**planned.variant.model, "width": 2}
+            variant = dataclasses.replace(planned.variant, model=model)
+            planned = dataclasses.replace(planned, variant=variant)
+        cells.append(planned)
+    return dataclasses.replace(plan, study=study, cells=tuple(cells))
+
+
+def test_a_result_that_was_damaged_is_trained_again(tmp_path: Path) -> None:
+    folder, plan = StudyFolder(tmp_path / "mine"), plan_of()
+    folder.adopt(plan)
+    finish(folder, plan)
+    slug = plan.cells[0].cell.slug
+    (folder.run(slug, 0).path / "result.json").write_bytes(b"\0" * 100)
+    assert settled(folder, plan) == 3
+    folder.adopt(plan)
+    assert folder.read_study().runs["status"].tolist().count("missing") == 1
+
+
+def test_a_plan_that_was_damaged_is_told_in_one_line(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    folder.adopt(plan_of())
+    (tmp_path / "mine" / "plan.json").write_text("{")
+    with pytest.raises(Refusal, match="cannot be read"):
+        folder.read_plan()
+
+
+def test_runs_that_were_stopped_are_preempted_and_others_stay(tmp_path: Path) -> None:
+    folder, plan = StudyFolder(tmp_path / "mine"), plan_of()
+    folder.adopt(plan)
+    planned = plan.cells[0]
+    place = folder.run(planned.cell.slug, 0)
+    place.open("attempt", fingerprint=plan.fingerprint(planned, 0))
+    place.append({"event": "epoch", "epoch": 3})
+    folder.preempt(plan)
+    statuses = folder.read_study().runs["status"].tolist()
+    assert statuses == ["preempted", "missing", "missing", "missing"]
+    result = place.result()
+    assert result is not None
+    assert "after epoch 3" in result.error
+
+
+def test_a_line_that_a_dying_process_left_is_cut_off(tmp_path: Path) -> None:
+    place = RunFolder(tmp_path)
+    place.open("attempt", fingerprint="print")
+    with place.journal.open("a") as file:
+        file.write('{"event": "epo')
+    assert place.open("other", fingerprint="print")
+    place.append({"event": "epoch", "epoch": 1})
+    assert [event["event"] for event in place.events()[0]] == ["started", "epoch"]
 
 
 def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
     place = RunFolder(tmp_path)
-    place.start("attempt")
+    place.open("attempt", fingerprint="print")
     with place.journal.open("a") as file:
         file.write('{"event": "epo')
     events, offset = place.events()

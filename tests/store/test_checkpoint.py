@@ -1,0 +1,171 @@
+"""Checkpoints: whole or not there, and never gone on from when broken."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest import param
+
+from ablate.store.checkpoint import MAGIC, Checkpoint, discard, newest, save
+from tests.conftest import ROOT
+
+
+def checkpoint_of(epoch: int) -> Checkpoint:
+    history = tuple({"epoch": number, "loss": 1 / number} for number in range(1, epoch + 1))
+    arrays = (
+        np.full((3, 4), epoch, np.float32),
+        np.array(epoch, np.int64),
+        np.zeros((0, 2), np.float32),
+    )
+    return Checkpoint(history, arrays)
+
+
+def written(folder: Path, *epochs: int) -> None:
+    for epoch in epochs:
+        save(folder, checkpoint_of(epoch), fingerprint="print")
+
+
+def epoch_of(folder: Path) -> int:
+    found, _ = newest(folder, fingerprint="print")
+    return 0 if found is None else len(found.history)
+
+
+def test_a_checkpoint_reads_back_bit_by_bit(tmp_path: Path) -> None:
+    written(tmp_path / "c", 1)
+    found, faults = newest(tmp_path / "c", fingerprint="print")
+    assert found is not None
+    assert faults == ()
+    assert found.history == checkpoint_of(1).history
+    for read, kept in zip(found.arrays, checkpoint_of(1).arrays, strict=True):
+        assert read.dtype == kept.dtype
+        np.testing.assert_array_equal(read, kept)
+
+
+def test_two_are_kept_and_the_newest_is_found_by_its_epoch(tmp_path: Path) -> None:
+    written(tmp_path / "c", 1, 2, 9, 10)
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["000009", "000010"]
+    # Clocks may be off: what a file's time says of its age does not count.
+    os.utime(tmp_path / "c" / "000009", (4e9, 4e9))
+    assert epoch_of(tmp_path / "c") == 10
+
+
+def _truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-50])
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def _empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _pickle(file: Path) -> None:
+    file.write_bytes(pickle.dumps({"weights": 1}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        param(_truncate, "checksum", id="truncated"),
+        param(_flip, "checksum", id="a_bit_flipped"),
+        param(_empty, "checksum", id="empty"),
+        param(_pickle, "checksum", id="a_pickle"),
+        param(Path.unlink, "", id="deleted"),
+    ],
+)
+def test_a_broken_checkpoint_falls_back_to_the_one_before(
+    tmp_path: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    written(tmp_path / "c", 1, 2)
+    damage(tmp_path / "c" / "000002")
+    found, faults = newest(tmp_path / "c", fingerprint="print")
+    assert found is not None
+    assert len(found.history) == 1
+    assert [said in fault and "epoch 2" in fault for fault in faults] == [True] * bool(said)
+
+
+def test_if_all_are_broken_there_is_none(tmp_path: Path) -> None:
+    written(tmp_path / "c", 1, 2)
+    for file in (tmp_path / "c").iterdir():
+        _flip(file)
+    found, faults = newest(tmp_path / "c", fingerprint="print")
+    assert found is None
+    assert len(faults) == 2
+
+
+def test_a_checkpoint_of_something_else_is_passed_over(tmp_path: Path) -> None:
+    written(tmp_path / "c", 1)
+    found, faults = newest(tmp_path / "c", fingerprint="other")
+    assert found is None
+    assert "of another configuration" in faults[0]
+
+
+def test_nothing_in_a_checkpoint_is_unpickled(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Object arrays"):
+        save(
+            tmp_path / "c",
+            Checkpoint(({"epoch": 1},), (np.array([{}], object),)),
+            fingerprint="print",
+        )
+    assert epoch_of(tmp_path / "c") == 0
+
+
+def test_discarded_checkpoints_are_gone(tmp_path: Path) -> None:
+    written(tmp_path / "c", 1, 2)
+    discard(tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+    assert MAGIC.endswith(b"\n")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.store.test_checkpoint import checkpoint_of, written
+import ablate.store.checkpoint as module
+
+folder, last = Path(sys.argv[1]), int(sys.argv[2])
+count = 0
+def killing(name, plain):
+    def call(*arguments, **options):
+        global count
+        count += 1
+        if count == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(*arguments, **options)
+    return call
+
+module.os.fsync = killing("fsync", os.fsync)
+module.np.lib.format.write_array = killing("write_array", module.np.lib.format.write_array)
+module.Path.replace = killing("replace", Path.replace)
+module.Path.unlink = killing("unlink", Path.unlink)
+written(folder, 1, 2, 3)
+print(count)
+"""
+
+
+def test_a_process_killed_at_any_step_leaves_a_sound_checkpoint(tmp_path: Path) -> None:
+    # Each save is three arrays, fsync, replace and, from the third on, the removal of the first.
+    seen = []
+    for last in range(1, 18):
+        folder = tmp_path / str(last)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(folder), str(last)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seen.append((done.returncode, epoch_of(folder)))
+    assert [code for code, _ in seen] == [-9] * 16 + [0]
+    assert [epoch for _, epoch in seen] == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 2
