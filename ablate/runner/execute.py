@@ -5,28 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ablate.config import DeviceRequest
 from ablate.data.images import Images
 from ablate.device import Slot, share_out, visible_gpus
-from ablate.runner.pool import measure_cells
+from ablate.runner.asking import measure_cells
 from ablate.runner.processes import warm_up
 from ablate.runner.progress import Progressing
+from ablate.runner.recording import Recording
 from ablate.runner.watch import Watch, Watching
 from ablate.store.folder import StudyFolder
 from ablate.store.images import discard, freeze
 from ablate.store.plan import Plan
 
-if TYPE_CHECKING:
-    from ablate.store.mlflow import Recorder
-
 LOOK_SECONDS = 0.25
-RECORD_SECONDS = 1.0
 
 
 def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
@@ -40,8 +34,14 @@ def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
     return share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
 
 
-def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> Plan:
+def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience: float) -> Plan:
     """The plan with parameters and MACs of every cell, as an earlier plan of the folder knew them.
+
+    Args:
+        plan: The plan.
+        folder: Its folder.
+        slots: What each worker may use.
+        patience: Seconds that building a model may take.
 
     Raises:
         Refusal: A model cannot be built.
@@ -51,7 +51,9 @@ def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> Plan:
     if unknown or folder.pending(plan):
         start_server(plan, folder)
     if unknown:
-        plan = plan.with_measures(measure_cells(unknown, slots, images=plan.images))
+        plan = plan.with_measures(
+            measure_cells(unknown, slots, images=plan.images, patience=patience)
+        )
     return plan
 
 
@@ -63,33 +65,12 @@ def start_server(plan: Plan, folder: StudyFolder) -> None:
     warm_up(folder.path / "server.log")
 
 
-@dataclass
-class Recording:
-    """What became of the recording in MLflow.
-
-    Attributes:
-        recorder: The recorder; None if MLflow could not be reached.
-        fault: Why recording stopped; empty if it did not.
-    """
-
-    recorder: Recorder | None = None
-    fault: str = ""
-
-    def finish(self, report: Path | None) -> None:
-        """Attach the report and close the study's run."""
-        if self.recorder is not None and not self.fault:
-            try:
-                self.recorder.close(report)
-            except Exception as error:
-                self.fault = _first_line(error)
-
-
 def execute(
     plan: Plan,
     folder: StudyFolder,
     *,
     images: Mapping[str, Images],
-    train: Callable[[], None],
+    train: Callable[[], float | None],
     console: Console,
     store_uri: str,
 ) -> Recording:
@@ -100,32 +81,24 @@ def execute(
         folder: Its folder.
         images: The images of the plan, by fingerprint.
         train: Trains the pending runs; called if there are any, returns when they have ended.
+            Returns how many seconds may be spent on what MLflow still lacks then; None for as long
+            as MLflow answers.
         console: Where progress is shown.
         store_uri: MLflow's tracking URI.
     """
-    recording = Recording()
     pending = folder.pending(plan)
-
-    def record() -> Watch:
-        from ablate.store.mlflow import Recorder  # takes a second to import, in its own thread
-
-        recording.recorder = Recorder(store_uri, plan, folder)
-        return Watch(folder, plan, follower=recording.recorder, runs=plan.runs())
-
-    def show() -> Watch:
-        return Watch(folder, plan, follower=progress, runs=pending)
-
     progress = Progressing(console, plan=plan, folder=folder, runs=[run for _, run in pending])
-    recorder = Watching(record, seconds=RECORD_SECONDS)
-    shower = Watching(show, seconds=LOOK_SECONDS)
+    shown = Watch(folder, plan, follower=progress, runs=pending, from_now=True)
+    shower = Watching(lambda: shown, seconds=LOOK_SECONDS)
+    recording = Recording(folder, plan, store_uri)
+    recorder = recording.following()
     with _frozen(images, folder, plan=plan), recorder:
         if pending:
             with progress, shower:
-                train()
+                recorder.most_seconds = train()
     if shower.fault is not None:
         raise shower.fault
-    if recorder.fault is not None:
-        recording.fault = _first_line(recorder.fault)
+    recording.settle(recorder.fault)
     return recording
 
 
@@ -138,7 +111,3 @@ def _frozen(images: Mapping[str, Images], folder: StudyFolder, *, plan: Plan) ->
     yield
     if not folder.pending(plan):
         discard(folder.images)
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
