@@ -6,7 +6,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from ablate.study import Study
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FIGURE_NAMES = ("grid", "effects", "learning_curves", "cost")
 MOST_UNFINISHED = 40
+MOST_INTERRUPTIONS = 5
 
 LAST_LATIN = "\u024f"
 _LATEX = {
@@ -97,6 +98,9 @@ def write_report(
         "provenance": provenance,
         "held_constant": record.held_constant,
         "chance": record.chance,
+        "interruptions": list(record.interruptions),
+        "kept": record.kept,
+        "changes": list(record.changes),
     }
     texts = {
         "runs.csv": runs_csv(study, runs),
@@ -155,7 +159,8 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
 
 def _analysis(record: StudyRecord, interactions: int) -> Analysis:
     if not (record.runs["status"] == COMPLETE).any():
-        return _without_results(record.study, record.runs)
+        found = _without_results(record.study, record.runs)
+        return replace(found, caveats=(*found.caveats, *_of_faults(record)))
     found = analyse(
         record.runs,
         record.study,
@@ -164,7 +169,27 @@ def _analysis(record: StudyRecord, interactions: int) -> Analysis:
         chance=record.chance,
         interaction_order=interactions,
     )
-    return _of_runs(found, record.runs)
+    return _of_runs(replace(found, caveats=(*found.caveats, *_of_faults(record))), record.runs)
+
+
+def _of_faults(record: StudyRecord) -> Iterator[Caveat]:
+    """What happened to runs that the tables do not show."""
+    if record.kept:
+        yield Caveat(
+            "Results of other settings",
+            f"{record.kept} runs are kept although what they were trained with has changed since: "
+            f"{'; '.join(record.changes)}. Differences between cells may be those of the settings.",
+            serious=True,
+        )
+    if record.interruptions:
+        named = "; ".join(record.interruptions[:MOST_INTERRUPTIONS])
+        more = len(record.interruptions) - MOST_INTERRUPTIONS
+        yield Caveat(
+            "Interrupted runs",
+            f"Runs were broken off and went on from their last checkpoint, to the numbers that "
+            f"they would have come to anyway. Times and memory are those of the parts: {named}"
+            f"{f'; and {more} more, all in report.json' if more > 0 else ''}.",
+        )
 
 
 def _of_runs(analysis: Analysis, runs: pd.DataFrame) -> Analysis:

@@ -14,7 +14,7 @@ import pandas as pd
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import smallest_detectable
 from ablate.device import Slot
-from ablate.runner.pool import probe_cells
+from ablate.runner.asking import probe_cells
 from ablate.runner.unit import pending_units
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
@@ -37,7 +37,7 @@ class Pace:
     image_seconds: float
 
 
-def probe(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> list[Pace]:
+def probe(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience: float) -> list[Pace]:
     """The pace of the pending cells with the fewest and the most MACs, some steps each.
 
     Measured at once, as they will be trained; on noise, since pixels do not matter. A cell whose
@@ -48,7 +48,8 @@ def probe(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> list[Pac
         return []
     by_size = sorted(pending.values(), key=lambda planned: planned.macs)
     ends = [by_size[0], *by_size[-1:]] if len(by_size) > 1 else by_size
-    return [Pace(**answer) for answer in probe_cells(ends, slots, images=plan.images)]
+    answers = probe_cells(ends, slots, images=plan.images, patience=patience)
+    return [Pace(**answer) for answer in answers]
 
 
 def training_seconds(
@@ -107,16 +108,19 @@ def _between(paces: Sequence[Pace], macs: int) -> dict[str, Any]:
     }
 
 
-def in_words(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot]) -> list[str]:
+def in_words(
+    plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience: float
+) -> list[str]:
     """What the plan says of time and power, one line each.
 
     Args:
         plan: The plan, its models measured.
         folder: Its folder.
         slots: What each worker may use.
+        patience: Seconds after which a process counts as hanging.
     """
     lines = []
-    paces = probe(plan, folder, slots=slots)
+    paces = probe(plan, folder, slots=slots, patience=patience)
     if paces:
         seconds = training_seconds(plan, folder, paces=paces, slots=slots)
         lines.append(

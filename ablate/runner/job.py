@@ -21,6 +21,12 @@ def train_job(config: DictConfig) -> None:
     plan = folder.read_plan()
     slot = slots_for(plan, request.device)[0]
     device = occupy(slot, plan.backend)
-    from ablate.runner.worker import train_unit  # imports Keras
+    from ablate.runner.worker import Outlets, train_unit  # imports Keras
 
-    train_unit(folder, Unit.from_node(content["unit"]), device=device, threads=slot.threads)
+    train_unit(
+        folder,
+        Unit.from_node(content["unit"]),
+        about={"device": device, "threads": str(slot.threads)},
+        keep_checkpoints=request.care.keep_checkpoints,
+        outlets=Outlets(),
+    )

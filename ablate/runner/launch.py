@@ -20,5 +20,8 @@ def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
     folder = StudyFolder(Path("runs") / request.study.name)
     slots = slots_for(folder.read_plan(), request.device)
     train_units(
-        folder, [Unit.from_overrides(overrides) for overrides in job_overrides], slots=slots
+        folder,
+        [Unit.from_overrides(overrides) for overrides in job_overrides],
+        slots=slots,
+        care=request.care,
     )

@@ -2,159 +2,197 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+import functools
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
-from typing import Any
 
+from ablate.config import Care
 from ablate.device import Slot
 from ablate.result import Result, Status
+from ablate.runner.deaths import Death, death_of, memory_kills
 from ablate.runner.processes import CONTEXT, spawn
 from ablate.runner.unit import Unit
+from ablate.store.disk import Unwritable, in_words
 from ablate.store.folder import StudyFolder
-from ablate.store.plan import Plan, PlannedCell
-from ablate.study import Refusal
+from ablate.store.plan import Plan
+
+TRIED_AGAIN = (Status.CRASHED, Status.TIMEOUT)
+"""Ends that may have been bad luck. Memory that was too small still is, and an exception recurs."""
 
 
-def train_units(folder: StudyFolder, units: Sequence[Unit], *, slots: Sequence[Slot]) -> None:
+def train_units(
+    folder: StudyFolder, units: Sequence[Unit], *, slots: Sequence[Slot], care: Care
+) -> None:
     """Train units in worker processes until all have ended, one way or another.
 
-    A process that dies is recorded as a crashed run; the seeds it had left go to a fresh one.
-    """
-    plan = folder.read_plan()
-    waiting, free = deque(units), list(slots)
-    active: dict[int, tuple[BaseProcess, Unit, Slot]] = {}
-    try:
-        while waiting or active:
-            while waiting and free:
-                slot, unit = free.pop(0), waiting.popleft()
-                process = spawn(_train, folder, unit, slot)
-                active[process.sentinel] = (process, unit, slot)
-            for sentinel in connection.wait(list(active)):
-                process, unit, slot = active.pop(sentinel)  # type: ignore[call-overload]
-                process.join()
-                free.append(slot)
-                left = crashed(plan, folder, unit=unit, exit_code=process.exitcode or 0)
-                if left is not None:
-                    waiting.appendleft(left)
-    finally:
-        for process, _, _ in active.values():
-            process.kill()
-            process.join()
-
-
-def measure_cells(
-    cells: Sequence[PlannedCell], slots: Sequence[Slot], *, images: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, int]]:
-    """Parameters and MACs of every cell's model, each built once in a worker process.
+    A run whose process dies or hangs is tried again from its last checkpoint, a limited number of
+    times; the other seeds of its unit go on in the process that tries it.
 
     Raises:
-        Refusal: A model cannot be built; the message names the cell where not all share the fault.
+        Unwritable: The disk takes no more.
     """
-    shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
-    asked = [
-        (share, *_ask(_measure, share, slot, dict(images)))
-        for share, slot in zip(shares, slots, strict=True)
-        if share
-    ]
-    answers: dict[str, dict[str, Any]] = {}
-    for share, receiver, process in asked:
-        for planned in share:
-            try:
-                answers[planned.cell.slug] = json.loads(receiver.recv_bytes())
-            except EOFError:
-                process.join()
-                raise Refusal(
-                    f"The process that builds the model of {planned.cell.name} ended with exit "
-                    f"code {process.exitcode}."
-                ) from None
-        process.join()
-    refused = {slug: answer["refusal"] for slug, answer in answers.items() if "refusal" in answer}
-    for slug, refusal in refused.items():
-        shared = len(refused) == len(cells) and len(set(refused.values())) == 1
-        raise Refusal(refusal if shared else f"In cell {slug}: {refusal}")
-    return {slug: answer["measures"] for slug, answer in answers.items()}
+    pool = _Pool(folder, folder.read_plan(), units=units, slots=slots, care=care)
+    try:
+        while pool.busy():
+            pool.fill()
+            pool.wait()
+    finally:
+        pool.kill()
 
 
-def probe_cells(
-    cells: Sequence[PlannedCell], slots: Sequence[Slot], *, images: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, float]]:
-    """How fast some cells train, as many at once as there are slots; those that fail left out."""
-    answers = []
-    for start in range(0, len(cells), len(slots)):
-        asked = [
-            _ask(_probe, planned, slot, dict(images))
-            for planned, slot in zip(cells[start:], slots, strict=False)
-        ]
-        for receiver, process in asked:
-            with contextlib.suppress(EOFError):
-                answers.append(json.loads(receiver.recv_bytes()))
-            process.join()
-    return answers
+@dataclass(slots=True)
+class _Worker:
+    """A process at work.
+
+    Attributes:
+        process: The process.
+        signs: Where its signs of life arrive.
+        unit: What it trains.
+        slot: What it occupies.
+        heard: When it last gave a sign of life, by the clock that never jumps.
+        kills: The system's count of processes killed for memory when this one started.
+        hanging: Whether it was killed for giving no sign of life.
+        said: Its last words, if the disk took no more.
+    """
+
+    process: BaseProcess
+    signs: connection.Connection
+    unit: Unit
+    slot: Slot
+    heard: float
+    kills: int
+    hanging: bool = False
+    said: bytes = b""
+
+    def listen(self) -> None:
+        """Take what has arrived."""
+        try:
+            while self.signs.poll():
+                self.said = self.signs.recv_bytes()
+                self.heard = time.monotonic()
+        except (EOFError, OSError):
+            return
 
 
-def _ask(target: Callable[..., None], *arguments: Any) -> tuple[connection.Connection, BaseProcess]:
-    """A worker process that answers through the connection that is its last argument."""
-    receiver, sender = CONTEXT.Pipe(duplex=False)
-    process = spawn(target, *arguments, sender)
-    sender.close()
-    return receiver, process
+class _Pool:
+    def __init__(
+        self,
+        folder: StudyFolder,
+        plan: Plan,
+        *,
+        units: Sequence[Unit],
+        slots: Sequence[Slot],
+        care: Care,
+    ) -> None:
+        self._folder, self._plan, self._care = folder, plan, care
+        self._waiting, self._free = deque(units), list(slots)
+        self._workers: dict[int, _Worker] = {}
+        self._tries: Counter[tuple[str, int]] = Counter()
+
+    def busy(self) -> bool:
+        return bool(self._waiting or self._workers)
+
+    def fill(self) -> None:
+        """Give every free slot a unit."""
+        while self._waiting and self._free:
+            slot, unit = self._free.pop(0), self._waiting.popleft()
+            signs, sender = CONTEXT.Pipe(duplex=False)
+            target = functools.partial(_train, keep_checkpoints=self._care.keep_checkpoints)
+            process = spawn(target, self._folder, unit, slot, sender)
+            sender.close()
+            self._workers[process.sentinel] = _Worker(
+                process, signs, unit, slot, time.monotonic(), memory_kills()
+            )
+
+    def wait(self) -> None:
+        """Wait until a worker ends or speaks, or until one has been silent for too long."""
+        now = time.monotonic()
+        silent = max(now - worker.heard for worker in self._workers.values())
+        awaited = [*self._workers, *(worker.signs for worker in self._workers.values())]
+        ready = connection.wait(awaited, max(0.0, self._care.patience_seconds - silent))
+        for worker in self._workers.values():
+            if worker.signs in ready:
+                worker.listen()
+            if time.monotonic() - worker.heard > self._care.patience_seconds:
+                worker.hanging = True
+                worker.process.kill()
+        for sentinel in [item for item in ready if isinstance(item, int)]:
+            self._bury(self._workers.pop(sentinel))
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        for worker in self._workers.values():
+            worker.process.kill()
+        for worker in self._workers.values():
+            worker.process.join()
+
+    def _bury(self, worker: _Worker) -> None:
+        """Record what the end of a process means, and put back what it has left."""
+        worker.process.join()
+        worker.listen()
+        worker.signs.close()
+        self._free.append(worker.slot)
+        left = self._left(worker.unit)
+        if not left:
+            return
+        death = death_of(
+            worker.process.exitcode or 0,
+            said=worker.said,
+            hanging=self._care.patience_seconds if worker.hanging else None,
+            kills=memory_kills() - worker.kills,
+            log=self._folder.run(worker.unit.cell, left[0]).log,
+        )
+        if death.disk is not None:
+            raise Unwritable(in_words(death.disk, self._folder.path))
+        if death.status is not None:
+            left = self._after(death, worker.unit.cell, left)
+        if left:
+            self._waiting.appendleft(Unit(worker.unit.cell, left))
+
+    def _after(self, death: Death, cell: str, left: tuple[int, ...]) -> tuple[int, ...]:
+        """Try the run again during which the process died, or record its end.
+
+        Returns:
+            The seeds that are to be trained, that run first if it is among them.
+        """
+        seed, status = left[0], death.status
+        assert status is not None
+        run = self._folder.run(cell, seed)
+        if status in TRIED_AGAIN and self._tries[cell, seed] < self._care.retries:
+            self._tries[cell, seed] += 1
+            run.break_off(status, death.cause)
+            return left
+        run.path.mkdir(parents=True, exist_ok=True)
+        fingerprint = self._plan.fingerprint(self._plan.find(cell), seed)
+        tries = self._tries[cell, seed]
+        often = f" It was tried {tries + 1} times." if tries else ""
+        error = f"{death.cause}.{often} See {run.log}."
+        run.commit(Result(cell, seed, fingerprint, status, error=error))
+        return left[1:]
+
+    def _left(self, unit: Unit) -> tuple[int, ...]:
+        """Seeds of a unit whose runs have not ended."""
+        planned = self._plan.find(unit.cell)
+        return tuple(
+            seed
+            for seed in unit.seeds
+            if (result := self._folder.run(unit.cell, seed).result()) is None
+            or result.fingerprint != self._plan.fingerprint(planned, seed)
+        )
 
 
-def _train(folder: StudyFolder, unit: Unit, slot: Slot) -> None:
+def _train(
+    folder: StudyFolder,
+    unit: Unit,
+    slot: Slot,
+    signs: connection.Connection,
+    *,
+    keep_checkpoints: bool,
+) -> None:
     from ablate.runner.worker import train  # in the worker, where Keras is already imported
 
-    train(folder, unit, slot=slot)
-
-
-def _measure(
-    cells: list[PlannedCell], slot: Slot, images: dict[str, Any], answer: connection.Connection
-) -> None:
-    from ablate.runner.worker import measure
-
-    measure(cells, slot, images=images, answer=answer)
-
-
-def _probe(
-    planned: PlannedCell, slot: Slot, images: dict[str, Any], answer: connection.Connection
-) -> None:
-    from ablate.runner.worker import probe
-
-    probe(planned, slot, images=images, answer=answer)
-
-
-def crashed(plan: Plan, folder: StudyFolder, *, unit: Unit, exit_code: int) -> Unit | None:
-    """Record the run during which a worker process died, and return what the unit has left.
-
-    Args:
-        plan: The plan of the study.
-        folder: Its folder.
-        unit: What the process was training.
-        exit_code: As the operating system gave it; negative for a signal.
-    """
-    planned = plan.find(unit.cell)
-    left = [seed for seed in unit.seeds if not _ended(plan, planned, folder, seed)]
-    if not left:
-        return None
-    seed, rest = left[0], tuple(left[1:])
-    cause = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
-    run = folder.run(unit.cell, seed)
-    run.path.mkdir(parents=True, exist_ok=True)
-    run.commit(
-        Result(
-            unit.cell,
-            seed,
-            plan.fingerprint(planned, seed),
-            Status.CRASHED,
-            error=f"The worker process ended with {cause}; see {run.log}.",
-        )
-    )
-    return Unit(unit.cell, rest) if rest else None
-
-
-def _ended(plan: Plan, planned: PlannedCell, folder: StudyFolder, seed: int) -> bool:
-    result = folder.run(planned.cell.slug, seed).result()
-    return result is not None and result.fingerprint == plan.fingerprint(planned, seed)
+    train(folder, unit, slot=slot, keep_checkpoints=keep_checkpoints, signs=signs)

@@ -28,7 +28,7 @@ def warm_up(log: Path) -> None:
     Args:
         log: Takes what libraries print on being imported, which no setting silences altogether.
     """
-    CONTEXT.set_forkserver_preload(["ablate.runner.worker"])
+    CONTEXT.set_forkserver_preload(["ablate.runner.worker", "ablate.runner.measuring"])
     with printing_to(log):
         forkserver.ensure_running()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from rich.text import Text
 from ablate.aliases import aliases
 from ablate.analysis.findings import Analysis
 from ablate.analysis.looks import looks_of
+from ablate.config import runs_hint
 from ablate.design import Run
 from ablate.report.page import answer_lines
 from ablate.result import Result, Status
@@ -47,16 +51,12 @@ def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
         table.add_column(escape(factor.name))
     for heading in ("done", "parameters", "MACs"):
         table.add_column(heading, justify="right")
-    done = 0
+    done = Counter(run.cell for run in folder.settled(plan))
     for planned in plan.cells:
-        settled = sum(
-            folder.settled(plan, planned, seed=seed) is not None for seed in planned.seeds
-        )
-        done += settled
         reference = dict(planned.cell.levels) == study.reference
         table.add_row(
             *(escape(level) for _, level in planned.cell.levels),
-            f"{settled}/{len(planned.seeds)}",
+            f"{done[planned.cell]}/{len(planned.seeds)}",
             f"{planned.parameters:,}" if planned.parameters else "–",
             f"{planned.macs:,}" if planned.macs else "–",
             style="bold" if reference else "",
@@ -65,8 +65,8 @@ def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
     console.print(table)
     console.print(
         f"{len(plan.cells)} cells ({study.design}), {_replicates(study)}, {total} runs"
-        f"{' in the first round' if study.most_replicates else ''}; {done} of {total} done. "
-        f"The full model is in bold.",
+        f"{' in the first round' if study.most_replicates else ''}; "
+        f"{done.total()} of {total} done. The full model is in bold.",
         soft_wrap=True,
     )
 
@@ -111,8 +111,15 @@ class Progressing:
 
     def event(self, run: Run, event: dict[str, Any]) -> None:
         """A run has started or ended an epoch."""
-        if event["event"] == "started":
+        if event["event"] in ("started", "broken_off"):
             self._active[run] = "building the model"
+        if event["event"] == "broken_off":
+            self._tell(run, f"broken off ({event['status']}: {event['cause']}); tried again.")
+        if event["event"] == "resumed":
+            self._active[run] = f"going on after epoch {event['epoch']}"
+            if event["passed_over"]:
+                self._tell(run, "; ".join(event["passed_over"]) + "; passed over.")
+        if event["event"] != "epoch":
             return
         self._active[run] = (
             f"epoch {event['epoch']}/{self._epochs[run.cell]}, validation accuracy "
@@ -140,6 +147,10 @@ class Progressing:
     def tick(self) -> None:
         """Nothing: the live display draws itself."""
 
+    def _tell(self, run: Run, what: str) -> None:
+        text = Text(f"{run.cell.name}, seed {run.seed}: {what}", style="yellow")
+        self._console.print(text, soft_wrap=True)
+
     def _outcome(self, result: Result) -> str:
         seconds = result.cost.train_seconds if result.cost else 0.0
         response = self._response
@@ -160,6 +171,12 @@ class Progressing:
         return Group(*lines, self._bar)
 
 
+def show_how_to_go_on(console: Console) -> None:
+    """The command that goes on where this one was stopped."""
+    command = shlex.join(["python", "-m", "ablate", *sys.argv[1:]])
+    console.print(Text(f"Stopped; nothing that was finished is lost. To go on:\n  {command}"))
+
+
 def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -> None:
     """What one run left."""
     if result.status is Status.COMPLETE:
@@ -174,7 +191,7 @@ def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -
             f"{cost.train_seconds:.1f} s"
         )
     console.print(Text(f"Run:  {place}"), soft_wrap=True)
-    console.print(Text(f"Runs: mlflow ui --backend-store-uri {store_uri}"), soft_wrap=True)
+    console.print(Text(f"Runs: {runs_hint(store_uri)}"), soft_wrap=True)
 
 
 def show_end(
@@ -194,7 +211,7 @@ def show_end(
     for line in answer_lines(analysis):
         console.print(Text(line), soft_wrap=True)
     console.print(Text(f"Report: {report / 'index.html'}"), soft_wrap=True)
-    console.print(Text(f"Runs:   mlflow ui --backend-store-uri {store_uri}"), soft_wrap=True)
+    console.print(Text(f"Runs:   {runs_hint(store_uri)}"), soft_wrap=True)
 
 
 def _number(name: str, value: float) -> str:

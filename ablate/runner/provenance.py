@@ -1,4 +1,4 @@
-"""Where results come from: versions, commit, and a hash of the code that can change a result."""
+"""Where results come from: versions, commit, and the code that can change a result."""
 
 from __future__ import annotations
 
@@ -40,18 +40,19 @@ def backend() -> str:
     )
 
 
-def code_hash(variants: Iterable[Variant], backend_name: str) -> str:
-    """Hash of everything outside the configuration and the images that can change a result.
+def sources(variants: Iterable[Variant], backend_name: str) -> dict[str, str]:
+    """Everything outside the configuration and the images that can change a result.
 
-    That is the code that builds, reads and trains, the modules that the variants name, and the
-    versions of Keras, NumPy and the backend. Reports and documentation do not count.
+    That is the code that builds, reads and trains and the modules that the variants name, a digest
+    a file, and the versions of Keras, NumPy and the backend. Reports and documentation do not
+    count.
     """
-    hasher = hashlib.blake2s(digest_size=16)
-    for file in sorted(_training_files(variants)):
-        hasher.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    for library in ("keras", "numpy", *LIBRARIES[backend_name]):
-        hasher.update(f"{library} {_version(library)}\n".encode())
-    return hasher.hexdigest()
+    found = {
+        name: hashlib.blake2s(file.read_bytes(), digest_size=8).hexdigest()
+        for name, file in sorted(_training_files(variants).items())
+    }
+    libraries = ("keras", "numpy", *LIBRARIES[backend_name])
+    return found | {name: version for name in libraries if (version := _version(name))}
 
 
 def provenance(backend_name: str) -> dict[str, str]:
@@ -73,11 +74,13 @@ def provenance(backend_name: str) -> dict[str, str]:
     }
 
 
-def _training_files(variants: Iterable[Variant]) -> set[Path]:
-    files: set[Path] = set()
+def _training_files(variants: Iterable[Variant]) -> dict[str, Path]:
+    """Files by a name that is the same wherever the package lies."""
+    files: dict[str, Path] = {}
     for name in TRAINING_CODE:
         path = PACKAGE / name
-        files.update(path.rglob("*.py") if path.is_dir() else [path])
+        for file in path.rglob("*.py") if path.is_dir() else [path]:
+            files[str(file.relative_to(PACKAGE.parent))] = file
     for variant in variants:
         for node in (variant.model, variant.data):
             module = check_target(node.get("_target_"), variant.allow).rpartition(".")[0]
@@ -86,13 +89,17 @@ def _training_files(variants: Iterable[Variant]) -> set[Path]:
     return files
 
 
-def _sources(module: str) -> list[Path]:
+def _sources(module: str) -> dict[str, Path]:
     """The files of the package that holds a user's module, since it may import any of them."""
     spec = importlib.util.find_spec(module.split(".")[0])
     if spec is None or spec.origin is None:
         raise Refusal(f"Cannot find the module {module!r} that a _target_ names.")
     origin = Path(spec.origin)
-    return list(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    if origin.name != "__init__.py":
+        return {origin.name: origin}
+    return {
+        str(file.relative_to(origin.parent.parent)): file for file in origin.parent.rglob("*.py")
+    }
 
 
 def _version(distribution: str) -> str:

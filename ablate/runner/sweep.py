@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
+from ablate.arguments import parsed
 from ablate.config import Request, plain, read_request
 from ablate.data.images import Images
 from ablate.device import Slot
@@ -22,14 +22,20 @@ from ablate.report.page import write_report
 from ablate.result import Status
 from ablate.runner.execute import Recording, execute, measured, slots_for
 from ablate.runner.forecast import in_words
-from ablate.runner.plan import composer, make_plan, overrides_of, with_more_seeds
-from ablate.runner.progress import show_end, show_forecast, show_plan
+from ablate.runner.plan import Compose, composer, make_plan, overrides_of, with_more_seeds
+from ablate.runner.progress import show_end, show_forecast, show_how_to_go_on, show_plan
+from ablate.runner.reconcile import reconcile
+from ablate.runner.stop import TERMINATED, Stopped
 from ablate.runner.unit import pending_units
+from ablate.runner.writing import bytes_needed, writing
+from ablate.store.disk import Unwritable, check_room
 from ablate.store.folder import StudyFolder
+from ablate.store.lock import held
 from ablate.store.plan import Plan
 from ablate.study import Refusal, Study
 
-INTERRUPTED = 130
+TERMINATED_SECONDS = 3.0
+"""How long a command that was sent SIGTERM waits for MLflow."""
 
 
 def sweep(
@@ -38,7 +44,7 @@ def sweep(
     """Plan a study, train what is missing of it, record it and write its report.
 
     Returns:
-        The exit code: 0 if all runs are complete, 1 if some are not, 130 if interrupted.
+        The exit code: 0 if all runs are complete, 1 if some are not, 130 or 143 if stopped.
 
     Raises:
         Refusal: Something in the request is not what it should be; nothing was trained.
@@ -46,23 +52,59 @@ def sweep(
     HydraConfig.instance().set_config(config)
     request = read_request(plain(config))
     _refuse_overrides(arguments, request.study)
-    console = Console(highlight=False)
     folder = StudyFolder(Path("runs") / request.study.name)
     compose = composer(context.config_loader, config, arguments=arguments)
-    plan, images = make_plan(request.study, compose)
-    slots = slots_for(plan, request.device)
-    plan = measured(plan, folder, slots=slots)
-    show_plan(console, plan, folder=folder)
-    show_forecast(console, plan, lines=in_words(plan, folder, slots=slots))
+    job = _Job(folder, launcher, Console(highlight=False), request=request, arguments=arguments)
+    check_room(folder.path)
     if request.plan_only:
+        job.plan(compose)
         return 0
+    with held(folder.path):
+        plan, images, slots = job.plan(compose)
+        check_room(folder.path, needed=bytes_needed(plan, images, folder=folder))
+        return writing(lambda: job.run(plan, images, slots=slots), job.console, folder=folder)
 
-    rounds = _Rounds(folder, launcher, console, images=images, arguments=arguments)
-    recording = rounds.train(plan, slots=slots, store_uri=request.store_uri)
-    complete = _report(folder, console, recording=recording, request=request)
-    if rounds.interrupted:
-        return INTERRUPTED
-    return 0 if complete else 1
+
+@dataclass
+class _Job:
+    """One command: its request, and where and with what it is carried out."""
+
+    folder: StudyFolder
+    launcher: Launcher
+    console: Console
+    request: Request
+    arguments: Sequence[str]
+
+    def plan(self, compose: Compose) -> tuple[Plan, dict[str, Images], list[Slot]]:
+        """What is to be trained, with what, on what; shown to the user."""
+        request, folder = self.request, self.folder
+        plan, images = make_plan(request.study, compose)
+        on_change = "show" if request.plan_only else request.on_change
+        plan = reconcile(plan, folder, on_change=on_change, console=self.console)
+        slots = slots_for(plan, request.device)
+        patience = request.care.patience_seconds
+        plan = measured(plan, folder, slots=slots, patience=patience)
+        show_plan(self.console, plan, folder=folder)
+        lines = in_words(plan, folder, slots=slots, patience=patience)
+        show_forecast(self.console, plan, lines=lines)
+        return plan, images, slots
+
+    def run(self, plan: Plan, images: Mapping[str, Images], *, slots: Sequence[Slot]) -> int:
+        """Train, record and report; returns the exit code."""
+        rounds = _Rounds(
+            self.folder, self.launcher, self.console, images=images, arguments=self.arguments
+        )
+        recording = rounds.train(plan, slots=slots, store_uri=self.request.store_uri)
+        if rounds.stopped == TERMINATED:
+            # Whoever sent the signal will not wait for a report.
+            recording.finish(None, seconds=TERMINATED_SECONDS)
+            complete = False
+        else:
+            complete = _report(self.folder, self.console, recording=recording, request=self.request)
+        if rounds.stopped:
+            show_how_to_go_on(self.console)
+            return rounds.stopped
+        return 0 if complete and not rounds.fault else 1
 
 
 @dataclass
@@ -70,7 +112,8 @@ class _Rounds:
     """Trains a plan, and as long as adaptive seeds ask for more of them, the plan that follows.
 
     Attributes:
-        interrupted: Whether the user broke off.
+        stopped: The exit code that says by what it was broken off; 0 if it was not.
+        fault: What the launcher died of; empty if it did not.
     """
 
     folder: StudyFolder
@@ -78,7 +121,8 @@ class _Rounds:
     console: Console
     images: Mapping[str, Images]
     arguments: Sequence[str]
-    interrupted: bool = False
+    stopped: int = 0
+    fault: str = ""
 
     def train(self, plan: Plan, *, slots: Sequence[Slot], store_uri: str) -> Recording:
         """Train until nothing is missing and no further seed is asked for."""
@@ -97,10 +141,12 @@ class _Rounds:
                 console=self.console,
                 store_uri=store_uri,
             )
-            following = None if self.interrupted else with_more_seeds(plan, self.folder)
+            broken_off = self.stopped or self.fault
+            following = None if broken_off else with_more_seeds(plan, self.folder)
         return recording
 
-    def _launch(self, plan: Plan, slots: Sequence[Slot]) -> None:
+    def _launch(self, plan: Plan, slots: Sequence[Slot]) -> float | None:
+        """Train what is pending; returns how many seconds MLflow may take after that."""
         jobs = [
             [
                 *self.arguments,
@@ -111,8 +157,16 @@ class _Rounds:
         ]
         try:
             self.launcher.launch(jobs, initial_job_idx=0)
-        except KeyboardInterrupt:
-            self.interrupted = True
+        except Stopped as stop:
+            self.stopped = stop.code
+            self.folder.preempt(plan)
+        except Unwritable:
+            raise
+        except Exception as error:
+            # Whatever a launcher dies of, what was trained gets its report.
+            self.fault = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            self.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
+        return TERMINATED_SECONDS if self.stopped == TERMINATED else None
 
 
 def _report(
@@ -125,33 +179,27 @@ def _report(
     recording.finish(report)
     show_end(console, analysis, runs=record.runs, report=report, store_uri=request.store_uri)
     if recording.fault:
-        console.print(Text(f"Not recorded in MLflow: {recording.fault}", style="red"))
+        console.print(Text(recording.fault, style="red"), soft_wrap=True)
     return bool((record.runs["status"] == str(Status.COMPLETE)).all())
 
 
 def _refuse_overrides(arguments: Sequence[str], study: Study) -> None:
-    """Overrides that a study cannot honour: swept ones, and those that a factor decides."""
-    parser = OverridesParser.create()
+    """Overrides that a study cannot honour: those of what a factor or the study decides."""
     switched = {
-        override.key_or_group: factor.name
+        parsed(override).key_or_group: factor.name
         for factor in study.factors
         for level in factor.levels
-        for override in parser.parse_overrides(list(level.overrides))
+        for override in level.overrides
     }
-    for override in parser.parse_overrides(list(arguments)):
-        key = override.key_or_group
-        if override.is_sweep_override():
-            raise Refusal(
-                f"Expected one value for {key}; received {override.input_line}. What a study "
-                f"compares are the levels of its factors, in experiments/study/."
-            )
+    for argument in arguments:
+        key = parsed(argument).key_or_group
         if key in switched:
             raise Refusal(
                 f"Expected no override of {key}, since factor {switched[key]!r} of study "
-                f"{study.name!r} switches it; received {override.input_line}."
+                f"{study.name!r} switches it; received {argument}."
             )
-        if key in ("seed", "unit"):
+        if key.split(".")[0] in ("seed", "unit"):
             raise Refusal(
                 f"Expected study.replicates=N for a study, whose seeds are 0 to N - 1; received "
-                f"{override.input_line}."
+                f"{argument}."
             )

@@ -49,13 +49,10 @@ def pending_units(plan: Plan, folder: StudyFolder, *, workers: int) -> list[Unit
     fewer cells than workers are they split. Work is judged by MACs, so that the last unit to start
     is a short one.
     """
-    pending: list[tuple[int, Unit]] = []
-    for planned in plan.cells:
-        seeds = tuple(
-            seed for seed in planned.seeds if folder.settled(plan, planned, seed=seed) is None
-        )
-        if seeds:
-            pending.append((planned.macs, Unit(planned.cell.slug, seeds)))
+    seeds: dict[str, list[int]] = {}
+    for planned, run in folder.pending(plan):
+        seeds.setdefault(planned.cell.slug, []).append(run.seed)
+    pending = [(plan.find(slug).macs, Unit(slug, tuple(each))) for slug, each in seeds.items()]
     parts = -(-workers // len(pending)) if pending else 1
     units = [
         (macs * len(share), Unit(unit.cell, share))

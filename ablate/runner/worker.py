@@ -1,192 +1,229 @@
-"""What a worker process does: build the model of a cell, train its seeds, commit their results."""
+"""What a worker process does: train the seeds of a unit one after the other, and commit each."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
-import re
 import resource
 import statistics
-import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 
-from ablate.data.images import Images, Split
 from ablate.device import Slot, occupy
-from ablate.models.macs import count_macs
 from ablate.result import Cost, Result, Status
+from ablate.runner.deaths import BEGINNING
+from ablate.runner.measuring import in_words, model_of
 from ablate.runner.unit import Unit
 from ablate.seeds import stream_seed
+from ablate.store import checkpoint
+from ablate.store.checkpoint import Checkpoint
+from ablate.store.disk import is_unwritable
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.images import thaw
-from ablate.store.plan import PlannedCell
-from ablate.study import Refusal
-from ablate.training.trainer import Diverged, Epoch, Trainer
-from ablate.variant import build_model
+from ablate.store.lock import working
+from ablate.store.plan import Plan, PlannedCell
+from ablate.training.trainer import Diverged, Epoch, State, Trainer
 
-PROBE_STEPS = 8
-PROBE_IMAGES = 256
-Described = Mapping[str, Mapping[str, Any]]  # what a plan says of images, by fingerprint
-
-
-def measure(cells: list[PlannedCell], slot: Slot, *, images: Described, answer: Connection) -> None:
-    """Build the model of each cell and send back its parameters and MACs, or why it is refused."""
-    occupy(slot, keras.backend.backend())
-    for planned in cells:
-        try:
-            model = _model(planned, images[planned.images])
-            answer.send_bytes(
-                json.dumps(
-                    {
-                        "measures": {
-                            "parameters": model.count_params(),
-                            "macs": count_macs(model),
-                        }
-                    }
-                ).encode()
-            )
-        except Exception as error:
-            answer.send_bytes(json.dumps({"refusal": _in_words(error)}).encode())
-    answer.close()
+ALIVE = b"alive"
+NO_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allocating")
+UNWRITABLE_EXIT = os.EX_IOERR
+"""Exit code of a worker whose disk took no more; it has sent the reason."""
 
 
-def probe(planned: PlannedCell, slot: Slot, *, images: Described, answer: Connection) -> None:
-    """Take some steps on noise, and send back how long they took."""
-    occupy(slot, keras.backend.backend())
-    started = time.perf_counter()
-    described = images[planned.images]
-    recipe = dataclasses.replace(planned.variant.recipe, epochs=2)
-    noise = _noise(described, recipe.batch_size)
-    epochs = Trainer(_model(planned, described), noise, recipe).run(0)
-    next(epochs)
-    built = time.perf_counter()
-    second = next(epochs)
-    wall = time.perf_counter() - built
-    pace = {
-        "macs": planned.macs,
-        "build_seconds": built - started - wall,
-        "step_seconds": second.seconds / (len(noise.train.y) // recipe.batch_size),
-        "image_seconds": (wall - second.seconds) / len(noise.validation.y),
-    }
-    answer.send_bytes(json.dumps(pace).encode())
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where a worker tells how it is getting on.
+
+    Attributes:
+        alive: Called as a sign of life.
+        redirect: Sends what is printed from here on to a file.
+    """
+
+    alive: Callable[[], None] = lambda: None
+    redirect: Callable[[Path], None] = lambda path: None
 
 
-def _noise(described: Mapping[str, Any], batch_size: int) -> Images:
-    """Images of the same shape and classes, enough for a few steps."""
-    classes = len(described["classes"])
-
-    def part(size: int) -> Split:
-        shape = (max(size, classes), *described["shape"])
-        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        return Split(pixels, np.arange(len(pixels)) % classes)
-
-    steps = max(PROBE_STEPS, -(-classes // batch_size))
-    return Images(
-        train=part(steps * batch_size),
-        validation=part(PROBE_IMAGES),
-        test=part(classes),
-        classes=tuple(described["classes"]),
-        scale=1 / 255,
-    )
-
-
-def train(folder: StudyFolder, unit: Unit, *, slot: Slot) -> None:
+def train(
+    folder: StudyFolder, unit: Unit, *, slot: Slot, keep_checkpoints: bool, signs: Connection
+) -> None:
     """Train the seeds of a unit in a process of its own; what they print goes to their logs."""
-    _print_to(_log(folder.run(unit.cell, unit.seeds[0])))
-    device = occupy(slot, keras.backend.backend())
-    train_unit(folder, unit, device=device, threads=slot.threads, redirect=_print_to)
+    outlets = Outlets(lambda: _sign(signs), _print_to)
+    try:
+        outlets.redirect(_log(folder.run(unit.cell, unit.seeds[0])))
+        device = occupy(slot, keras.backend.backend())
+        about = {"device": device, "threads": str(slot.threads)}
+        train_unit(folder, unit, about=about, keep_checkpoints=keep_checkpoints, outlets=outlets)
+    except OSError as error:
+        if not is_unwritable(error):
+            raise
+        signs.send_bytes(f"{error.errno}".encode())
+        os._exit(UNWRITABLE_EXIT)
 
 
 def train_unit(
     folder: StudyFolder,
     unit: Unit,
     *,
-    device: str,
-    threads: int,
-    redirect: Callable[[Path], None] | None = None,
+    about: Mapping[str, str],
+    keep_checkpoints: bool,
+    outlets: Outlets,
 ) -> None:
     """Train the seeds of a unit in this process, each through the same compiled model.
+
+    Where memory has run out, the seeds that are left are for another process.
 
     Args:
         folder: The folder of the study; its plan is frozen there.
         unit: The cell and its seeds.
-        device: The device in words.
-        threads: CPU threads of this process.
-        redirect: Sends what is printed from here on to a file; None leaves it as it is.
+        about: Device and threads in words, for the provenance of the results.
+        keep_checkpoints: Whether those of complete runs stay.
+        outlets: Where to tell how it is getting on.
+
+    Raises:
+        OSError: The disk takes no more.
     """
-    plan = folder.read_plan()
-    planned = plan.find(unit.cell)
-    provenance = {**plan.provenance, "device": device, "threads": str(threads)}
-    trainer: Trainer | None = None
-    for seed in unit.seeds:
-        run = folder.run(unit.cell, seed)
-        if redirect is not None:
-            redirect(_log(run))
-        run.start(uuid.uuid4().hex[:12])
-        identity = (unit.cell, seed, plan.fingerprint(planned, seed))
-        try:
-            if trainer is None:
-                images = thaw(folder.images, planned.images)
-                model = _model(planned, plan.images[planned.images])
-                trainer = Trainer(model, images, planned.variant.recipe)
-            epochs = _train_seed(trainer, seed, run, placebo=planned.variant.recipe.placebo)
-            cost = _cost(planned, epochs)
-            result = Result(*identity, Status.COMPLETE, trainer.final(), cost, provenance)
-        except Diverged as error:
-            result = Result(
-                *identity, Status.DIVERGED, error=_in_words(error), provenance=provenance
-            )
-        except Exception as error:
-            # Whatever a model or a library raises is this run's end and not the study's.
-            traceback.print_exc()
-            result = Result(*identity, Status.FAILED, error=_in_words(error), provenance=provenance)
+    with working(folder.path):
+        plan = folder.read_plan()
+        crew = _Crew(folder, plan, planned=plan.find(unit.cell), about=about, outlets=outlets)
+        for seed in unit.seeds:
+            outlets.redirect(_log(folder.run(unit.cell, seed)))
+            status = crew.train(seed, keep_checkpoints=keep_checkpoints)
+            if status is Status.OUT_OF_MEMORY:
+                return
+
+
+class _Crew:
+    """The model of a cell, built when the first of its seeds is trained."""
+
+    def __init__(
+        self,
+        folder: StudyFolder,
+        plan: Plan,
+        *,
+        planned: PlannedCell,
+        about: Mapping[str, str],
+        outlets: Outlets,
+    ) -> None:
+        self._folder, self._plan, self._planned = folder, plan, planned
+        self._provenance = {**plan.provenance, **about}
+        self._alive = outlets.alive
+        self._trainer: Trainer | None = None
+
+    def train(self, seed: int, *, keep_checkpoints: bool) -> Status:
+        """Train one seed to its end, from where it was broken off, and commit what comes of it."""
+        cell = self._planned.cell.slug
+        run = self._folder.run(cell, seed)
+        fingerprint = self._plan.fingerprint(self._planned, seed)
+        going_on = run.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)
+        result = self._outcome(seed, run, fingerprint=fingerprint, going_on=going_on)
         run.commit(result)
+        if result.status is Status.COMPLETE and not keep_checkpoints:
+            checkpoint.discard(run.checkpoints)
+        return result.status
+
+    def _outcome(self, seed: int, run: RunFolder, *, fingerprint: str, going_on: bool) -> Result:
+        identity = (self._planned.cell.slug, seed, fingerprint)
+        about = {"provenance": self._provenance}
+        try:
+            trainer = self._ready()
+            start = self._start(trainer, run, fingerprint) if going_on else None
+            epochs = [*(start.epochs if start else ()), *self._epochs(trainer, seed, run, start)]
+            responses = trainer.final()
+            return Result(*identity, Status.COMPLETE, responses, self._cost(epochs), **about)
+        except Diverged as error:
+            return Result(*identity, Status.DIVERGED, error=in_words(error), **about)
+        except Exception as error:
+            if is_unwritable(error):
+                raise
+            # Whatever a model or a library raises is this run's end and not the study's.
+            with suppress(Exception):
+                traceback.print_exc()
+            if _is_memory(error):
+                said = f"Memory ran out: {in_words(error)}"
+                return Result(*identity, Status.OUT_OF_MEMORY, error=said, **about)
+            return Result(*identity, Status.FAILED, error=in_words(error), **about)
+
+    def _ready(self) -> Trainer:
+        if self._trainer is None:
+            images = thaw(self._folder.images, self._planned.images)
+            self._alive()
+            model = model_of(self._planned, self._plan.images[self._planned.images])
+            self._alive()
+            self._trainer = Trainer(model, images, self._planned.variant.recipe)
+        return self._trainer
+
+    def _start(self, trainer: Trainer, run: RunFolder, fingerprint: str) -> State | None:
+        """Where a broken-off run stands, None at its beginning; the journal tells which."""
+        found, faults = checkpoint.newest(run.checkpoints, fingerprint=fingerprint)
+        if found is not None and not trainer.fits(found.arrays):
+            faults, found = (*faults, "a checkpoint that does not fit the model"), None
+        epochs = () if found is None else tuple(Epoch(**numbers) for numbers in found.history)
+        run.append(
+            {
+                "event": "resumed",
+                "epoch": len(epochs),
+                "cause": run.cause(),
+                "passed_over": list(faults),
+            }
+        )
+        if found is None:
+            return None
+        # Who died between a checkpoint and its line in the journal left that line out.
+        told = {numbers["epoch"] for numbers in run.epochs()}
+        for numbers in found.history:
+            if numbers["epoch"] not in told:
+                run.append({"event": "epoch", **numbers})
+        return State(epochs, found.arrays)
+
+    def _epochs(
+        self, trainer: Trainer, seed: int, run: RunFolder, start: State | None
+    ) -> Iterator[Epoch]:
+        drawn = stream_seed(seed, "placebo") if self._planned.variant.recipe.placebo else seed
+        fingerprint = self._plan.fingerprint(self._planned, seed)
+        for epoch in trainer.run(drawn, start=start, alive=self._alive):
+            state = trainer.state()
+            history = tuple(asdict(each) for each in state.epochs)
+            # The checkpoint first: the journal then never knows more than can be gone on from.
+            checkpoint.save(
+                run.checkpoints, Checkpoint(history, state.arrays), fingerprint=fingerprint
+            )
+            run.append({"event": "epoch", **history[-1]})
+            self._alive()
+            yield epoch
+
+    def _cost(self, epochs: list[Epoch]) -> Cost:
+        seconds = [epoch.seconds for epoch in epochs]
+        return Cost(
+            parameters=self._planned.parameters,
+            macs=self._planned.macs,
+            train_seconds=sum(seconds),
+            seconds_per_epoch=statistics.median(seconds[1:] or seconds),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        )
 
 
-def _model(planned: PlannedCell, described: Mapping[str, Any]) -> keras.Model:
-    # Keras numbers layers without a name in the order of their making; a model's layers must be
-    # called the same whatever this process built before it.
-    keras.utils.clear_session()
-    height, width, channels = described["shape"]
-    return build_model(
-        planned.variant, (height, width, channels), classes=len(described["classes"])
-    )
+def _is_memory(error: BaseException | None) -> bool:
+    """Whether memory has run out: of the machine, or as TensorFlow or JAX say it of a device."""
+    while error is not None:
+        said = f"{type(error).__name__}: {in_words(error)}"
+        if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY):
+            return True
+        error = error.__context__  # Keras raises an exception of its own over that of a layer
+    return False
 
 
-def _train_seed(trainer: Trainer, seed: int, run: RunFolder, *, placebo: bool) -> list[Epoch]:
-    epochs = []
-    for epoch in trainer.run(stream_seed(seed, "placebo") if placebo else seed):
-        run.append({"event": "epoch", **asdict(epoch)})
-        epochs.append(epoch)
-    return epochs
-
-
-def _cost(planned: PlannedCell, epochs: list[Epoch]) -> Cost:
-    seconds = [epoch.seconds for epoch in epochs]
-    return Cost(
-        parameters=planned.parameters,
-        macs=planned.macs,
-        train_seconds=sum(seconds),
-        seconds_per_epoch=statistics.median(seconds[1:] or seconds),
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    )
-
-
-def _in_words(error: Exception) -> str:
-    # Keras sets the cause in bold, below a headline and above pages of arguments.
-    text = re.sub(r"\x1b\[\d*m", "", str(error)).partition("\n\nArguments received")[0]
-    words = " ".join(text.split())[:500] or "no message"
-    return words if isinstance(error, Refusal | Diverged) else f"{type(error).__name__}: {words}"
+def _sign(signs: Connection) -> None:
+    try:
+        signs.send_bytes(ALIVE)
+    except ConnectionError:
+        # The parent is gone. Nothing more may be committed: its successor may be at work.
+        os._exit(1)
 
 
 def _log(run: RunFolder) -> Path:
@@ -198,3 +235,4 @@ def _print_to(path: Path) -> None:
     with suppress(OSError), path.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+        file.write(f"{BEGINNING}{os.getpid()}\n")

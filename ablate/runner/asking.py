@@ -1,0 +1,131 @@
+"""Asking worker processes before training: do the models build, how large are they, how fast?"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from ablate.device import Slot
+from ablate.runner.processes import CONTEXT, spawn
+from ablate.store.plan import PlannedCell
+from ablate.study import Refusal
+
+PROBE_SECONDS = 60.0
+"""How long a probe may take: a plan without a forecast is better than none."""
+
+
+def measure_cells(
+    cells: Sequence[PlannedCell],
+    slots: Sequence[Slot],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    patience: float,
+) -> dict[str, dict[str, int]]:
+    """Parameters and MACs of every cell's model, each built once in a worker process.
+
+    Args:
+        cells: The cells.
+        slots: What each worker may use.
+        images: What the plan says of the images, by fingerprint.
+        patience: Seconds that building a model may take.
+
+    Raises:
+        Refusal: A model cannot be built; the message names the cell where not all share the fault.
+    """
+    shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
+    asked = [
+        (share, *_ask(_measure, share, slot, dict(images)))
+        for share, slot in zip(shares, slots, strict=True)
+        if share
+    ]
+    answers: dict[str, dict[str, Any]] = {}
+    for share, receiver, process in asked:
+        for planned in share:
+            try:
+                answers[planned.cell.slug] = _answer(receiver, process, patience)
+            except TimeoutError:
+                raise Refusal(
+                    f"Expected the model of {planned.cell.name} to be built within {patience:g} s "
+                    f"(device.patience_seconds); it was not."
+                ) from None
+            except EOFError:
+                process.join()
+                raise Refusal(
+                    f"The process that builds the model of {planned.cell.name} ended with exit "
+                    f"code {process.exitcode}."
+                ) from None
+        process.join()
+    refused = {slug: answer["refusal"] for slug, answer in answers.items() if "refusal" in answer}
+    for slug, refusal in refused.items():
+        shared = len(refused) == len(cells) and len(set(refused.values())) == 1
+        raise Refusal(refusal if shared else f"In cell {slug}: {refusal}")
+    return {slug: answer["measures"] for slug, answer in answers.items()}
+
+
+def probe_cells(
+    cells: Sequence[PlannedCell],
+    slots: Sequence[Slot],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    patience: float,
+) -> list[dict[str, float]]:
+    """How fast some cells train, as many at once as there are slots; those that fail left out.
+
+    Args:
+        cells: The cells.
+        slots: What each worker may use.
+        images: What the plan says of the images, by fingerprint.
+        patience: Seconds after which a process counts as hanging.
+    """
+    seconds = min(patience, PROBE_SECONDS)
+    answers = []
+    for start in range(0, len(cells), len(slots)):
+        asked = [
+            _ask(_probe, planned, slot, dict(images))
+            for planned, slot in zip(cells[start:], slots, strict=False)
+        ]
+        for receiver, process in asked:
+            with contextlib.suppress(EOFError, TimeoutError):
+                answers.append(_answer(receiver, process, seconds))
+            process.join()
+    return answers
+
+
+def _ask(target: Callable[..., None], *arguments: Any) -> tuple[connection.Connection, BaseProcess]:
+    """A worker process that answers through the connection that is its last argument."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = spawn(target, *arguments, sender)
+    sender.close()
+    return receiver, process
+
+
+def _answer(
+    receiver: connection.Connection, process: BaseProcess, patience: float
+) -> dict[str, Any]:
+    """What a process answers; EOFError if it died, TimeoutError if it hung and was killed."""
+    if not receiver.poll(patience):
+        process.kill()
+        process.join()
+        raise TimeoutError
+    answer: dict[str, Any] = json.loads(receiver.recv_bytes())
+    return answer
+
+
+def _measure(
+    cells: list[PlannedCell], slot: Slot, images: dict[str, Any], answer: connection.Connection
+) -> None:
+    from ablate.runner.measuring import measure
+
+    measure(cells, slot, images=images, answer=answer)
+
+
+def _probe(
+    planned: PlannedCell, slot: Slot, images: dict[str, Any], answer: connection.Connection
+) -> None:
+    from ablate.runner.measuring import probe
+
+    probe(planned, slot, images=images, answer=answer)

@@ -1,0 +1,50 @@
+"""A changed mind: what to do when finished runs no longer fit what is asked for."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from ablate.store.changes import affected, differences, keeping, still_kept
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan
+from ablate.study import Refusal
+
+MOST_NAMED = 3
+
+
+def reconcile(plan: Plan, folder: StudyFolder, *, on_change: str, console: Console) -> Plan:
+    """The plan, with what it uses of the results of the plan before it.
+
+    Args:
+        plan: What is asked for now.
+        folder: The folder of the study, where the plan before it may be.
+        on_change: ``refuse``, ``rerun``, ``keep``, or ``show`` to go on without a decision.
+        console: Where the differences are shown.
+
+    Raises:
+        Refusal: Finished runs no longer fit, and the request does not say what to do with them.
+    """
+    try:
+        earlier = folder.read_plan()
+    except Refusal:
+        return plan
+    kept = {} if on_change == "rerun" else still_kept(earlier, folder)
+    plan = keeping(plan, kept, changes=earlier.changes)
+    unfit, lines = affected(earlier, plan, folder=folder), differences(earlier, plan)
+    if not unfit or not lines:
+        return plan
+    console.print(f"Changed since {len(unfit)} finished runs of study {plan.study.name}:")
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)
+    if on_change == "refuse":
+        named = "; ".join(lines[:MOST_NAMED])
+        more = f"; and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else ""
+        raise Refusal(
+            f"Expected what study {plan.study.name!r} was planned with; {len(unfit)} finished runs "
+            f"no longer fit ({named}{more}). Give on_change=rerun to train them anew, "
+            f"on_change=keep to use them as they are, or another study.name."
+        )
+    if on_change == "keep":
+        return keeping(plan, {**kept, **unfit}, changes=(*earlier.changes, *lines))
+    return plan

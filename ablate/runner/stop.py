@@ -1,0 +1,50 @@
+"""Ctrl-C and SIGTERM: the first one stops in good order, the second at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Stopped(BaseException):
+    """The user or the system wants the command to end.
+
+    No Exception, so that nobody takes it for a fault and goes on.
+
+    Attributes:
+        code: The exit code that says so.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Within the block, the first signal raises `Stopped`; a second one ends the process at once.
+
+    Worker processes end with this one, however it ends.
+    """
+    codes = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        code = codes[signal.Signals(number)]
+        if received:
+            os._exit(code)
+        received.append(number)
+        raise Stopped(code)
+
+    before = {number: signal.signal(number, stop) for number in codes}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
