@@ -1,0 +1,1 @@
+"""What reliability costs a study that nothing happens to."""

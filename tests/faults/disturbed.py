@@ -1,0 +1,214 @@
+"""A study of a user's own model that takes long enough to be disturbed, and how to disturb it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+from tests.conftest import ROOT
+
+PATIENCE_SECONDS = 120.0
+THEIRS = '''
+"""A model of a user's own with dropout, and a switch that makes its training fail."""
+
+import os
+import resource
+import signal
+import time
+
+import keras
+import numpy as np
+
+
+class Horrible(Exception):
+    """An exception that cannot be printed or pickled."""
+
+    def __init__(self):
+        super().__init__(lambda: "x")
+
+    def __str__(self):
+        raise RuntimeError("not even this")
+
+
+def wide():
+    # The address space of this process may grow by a little; the next large array does not fit.
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, resource.RLIM_INFINITY))
+    try:
+        np.ones(1_000_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def horrible():
+    raise Horrible()
+
+
+FAULTS = {
+    "none": lambda: None,
+    "raise": lambda: int("the user's own mistake"),
+    "horrible": horrible,
+    "huge": lambda: int("x" * 10 + "y" * 3_000_000),
+    "memory": wide,
+    "device": lambda: keras.ops.sum(keras.ops.zeros((10**7, 10**7))),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda: os._exit(7),
+    "hang": lambda: time.sleep(10_000),
+}
+
+
+class Failing(keras.layers.Layer):
+    def __init__(self, fault, **kwargs):
+        super().__init__(**kwargs)
+        self.fault = fault
+
+    def call(self, x, training=False):
+        found = FAULTS[self.fault]() if training else None
+        return x if found is None else x + found
+
+    def get_config(self):
+        return {**super().get_config(), "fault": self.fault}
+
+
+def build(input_shape, classes, *, fault="none", part=True):
+    images = keras.Input(input_shape)
+    x = keras.layers.Conv2D(8, 3, padding="same", name="conv")(images)
+    if part:
+        x = keras.layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    x = keras.layers.Activation("relu", name="relu")(x)
+    x = keras.layers.Dropout(0.3, name="dropout")(x)
+    x = Failing(fault, name="failing")(keras.layers.Flatten(name="flat")(x))
+    return keras.Model(images, keras.layers.Dense(classes, activation="softmax", name="head")(x))
+'''
+STUDY = """
+replicates: 2
+factors:
+  part:
+    levels:
+      - {name: present, overrides: [model.part=true]}
+      - {name: absent, overrides: [model.part=false]}
+"""
+FAULTY = """
+replicates: 2
+design: cells
+cells: [{{}}, {{fault: {fault}}}]
+factors:
+  fault:
+    levels:
+      - {{name: none, overrides: [model.fault=none]}}
+      - {{name: {fault}, overrides: [model.fault={fault}]}}
+"""
+ARGUMENTS = ("model=theirs", "allow=[theirs]", "device.threads=1")
+DISTURBED = ("--multirun", "study=disturbed", *ARGUMENTS, "recipe.epochs=40")
+"""Four runs of forty epochs: long enough to be caught at work."""
+OF_TIME = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_run_id")
+"""Columns of `runs.csv` that are measured anew, or named anew, whenever a run is trained."""
+
+
+def lay_out(folder: Path, *, fault: str = "kill") -> None:
+    """Write the model and the studies into a user's folder."""
+    (folder / "theirs.py").write_text(THEIRS)
+    for group, name, text in (
+        ("study", "disturbed", STUDY),
+        ("study", "faulty", FAULTY.format(fault=fault)),
+        ("model", "theirs", "_target_: theirs.build\nfault: none\npart: true\n"),
+    ):
+        file = folder / "experiments" / group / f"{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+@contextlib.contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command at work, ended with the block at the latest."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ablate", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait()
+
+
+def until(happened: Callable[[], object], what: str) -> None:
+    """Wait for something to happen."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.005)
+
+
+def epochs_of(folder: Path, study: str = "disturbed") -> int:
+    """Epochs that the journals of a study tell of."""
+    return sum(
+        file.read_text(errors="replace").count('"event": "epoch"')
+        for file in (folder / "runs" / study).glob("*/*/journal.jsonl")
+    )
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The worker processes of a command: children of its fork server."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [
+            worker
+            for server in psutil.Process(process.pid).children()
+            for worker in server.children()
+        ]
+    return []
+
+
+def server_of(process: subprocess.Popen[str]) -> psutil.Process:
+    """The fork server of a command."""
+    (server,) = [item for item in psutil.Process(process.pid).children() if item.children()]
+    return server
+
+
+def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(
+        item.is_running() and item.status() != psutil.STATUS_ZOMBIE for item in processes
+    )
+
+
+def table(folder: Path, study: str = "disturbed") -> str:
+    """`runs.csv` without what is measured anew, to the last digit of all else."""
+    frame = pd.read_csv(folder / "reports" / study / "runs.csv", dtype=str)
+    return frame.drop(columns=list(OF_TIME)).to_csv()
+
+
+def events_of(folder: Path, study: str = "disturbed") -> list[dict]:
+    return [
+        json.loads(line)
+        for file in sorted((folder / "runs" / study).glob("*/*/journal.jsonl"))
+        for line in file.read_text().splitlines()
+    ]
+
+
+def send(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for item in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            item.send_signal(number)

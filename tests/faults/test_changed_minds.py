@@ -1,0 +1,120 @@
+"""The configuration, the code or the images change between two commands of a study."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pytest import param
+
+from tests.conftest import Command
+from tests.faults.disturbed import ARGUMENTS, epochs_of, lay_out, table
+
+SHORT = ("--multirun", "study=disturbed", *ARGUMENTS, "data=npz", "data.path=mine.npz")
+
+
+@pytest.fixture(scope="module")
+def trained(ablate: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished study of one epoch. Copy it."""
+    folder = tmp_path_factory.mktemp("trained")
+    lay_out(folder)
+    save_images(folder, 0)
+    done = ablate(folder, *SHORT, "recipe.epochs=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def save_images(folder: Path, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    y = np.arange(90) % 3
+    x = generator.random((90, 8, 8, 1), dtype=np.float32) / 2 + y[:, None, None, None] / 6
+    np.savez(folder / "mine.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+
+
+def _code(folder: Path) -> list[str]:
+    file = folder / "theirs.py"
+    file.write_text(
+        file.read_text().replace('Dropout(0.3, name="dropout")', 'Dropout(0.4, name="dropout")')
+    )
+    return ["recipe.epochs=1"]
+
+
+def _images(folder: Path) -> list[str]:
+    save_images(folder, 1)
+    return ["recipe.epochs=1"]
+
+
+def _recipe(folder: Path) -> list[str]:
+    return ["recipe.epochs=2"]
+
+
+CHANGES = [
+    param(_recipe, "recipe.epochs: 1 -> 2", id="configuration"),
+    param(_code, "code: theirs.py was changed", id="code"),
+    param(_images, "images: 48 + 12 + 30 of 8 x 8 x 1", id="images"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), CHANGES)
+def test_a_change_is_shown_and_refused_and_rerun_trains_it_anew(
+    ablate: Command, trained: Path, tmp_path: Path, change: Callable[[Path], list[str]], said: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    arguments = [*SHORT, *change(folder)]
+    refused = ablate(folder, *arguments)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert said in refused.stdout
+    assert said in refused.stderr
+    assert "on_change=rerun" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert table(folder) == table(trained)
+    rerun = ablate(folder, *arguments, "on_change=rerun")
+    assert rerun.returncode == 0, rerun.stdout + rerun.stderr
+    assert "0 of 4 done" in rerun.stdout
+    assert table(folder) != table(trained)
+
+
+def test_results_are_kept_where_that_is_asked_for_and_the_report_says_so(
+    ablate: Command, trained: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    kept = ablate(folder, *SHORT, "recipe.epochs=2", "study.replicates=3", "on_change=keep")
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    assert "4 of 6 done" in kept.stdout
+    assert epochs_of(folder) == 4 * 1 + 2 * 2
+    report = (folder / "reports" / "disturbed" / "report.md").read_text()
+    assert "Results of other settings" in report
+    assert "recipe.epochs: 1 -&gt; 2" in report
+
+
+def test_seeds_and_factors_that_are_added_retrain_nothing_whatever_files_say_of_time(
+    ablate: Command, trained: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    # Clocks may have jumped: no decision rests on the time of a file.
+    for path in folder.rglob("*"):
+        os.utime(path, (4e9, 4e9))
+    file = folder / "experiments" / "study" / "disturbed.yaml"
+    file.write_text(
+        file.read_text()
+        + "  size:\n    levels:\n"
+        + "      - {name: usual, overrides: [recipe.batch_size=64]}\n"
+        + "      - {name: small, overrides: [recipe.batch_size=16]}\n"
+    )
+    wider = ablate(folder, *SHORT, "recipe.epochs=1", "study.replicates=3")
+    assert wider.returncode == 0, wider.stdout + wider.stderr
+    assert "4 of 12 done" in wider.stdout
+    assert epochs_of(folder) == 12
+    runs = pd.read_csv(folder / "reports" / "disturbed" / "runs.csv")
+    assert (runs["status"] == "complete").all()
+    before = pd.read_csv(trained / "reports" / "disturbed" / "runs.csv")
+    usual = runs[(runs["size"] == "usual") & (runs["seed"] < 2)]
+    assert usual["test_loss"].tolist() == before["test_loss"].tolist()

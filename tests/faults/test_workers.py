@@ -1,0 +1,145 @@
+"""Workers that are killed, hang, run out of memory or raise: the study goes on without a gap."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pytest import param
+
+from ablate.result import Status
+from ablate.runner.deaths import BEGINNING, death_of
+from tests.conftest import Command
+from tests.faults.disturbed import (
+    ARGUMENTS,
+    DISTURBED,
+    epochs_of,
+    events_of,
+    lay_out,
+    send,
+    server_of,
+    started,
+    table,
+    until,
+    workers_of,
+)
+
+
+def test_a_killed_worker_costs_an_epoch_at_most(undisturbed: Path, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    with started(tmp_path, *DISTURBED) as process:
+        until(lambda: epochs_of(tmp_path) >= 10, "ten epochs")
+        (victim, *_) = workers_of(process)
+        victim.send_signal(signal.SIGKILL)
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "broken off (crashed: The worker process ended with signal 9 (SIGKILL))" in output
+    assert table(tmp_path) == table(undisturbed)
+    (resumed,) = [event for event in events_of(tmp_path) if event["event"] == "resumed"]
+    assert resumed["epoch"] > 0
+    epochs = sum(event["event"] == "epoch" for event in events_of(tmp_path))
+    assert epochs == 4 * 40
+    report = (tmp_path / "reports" / "disturbed" / "report.md").read_text()
+    assert "Interrupted runs" in report
+    assert f"went on after epoch {resumed['epoch']}" in report
+    assert not list(tmp_path.rglob("checkpoints"))
+
+
+def test_a_killed_fork_server_is_started_again(undisturbed: Path, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    with started(tmp_path, *DISTURBED) as process:
+        until(lambda: epochs_of(tmp_path) >= 10, "ten epochs")
+        server = server_of(process)
+        send([server, *server.children()], signal.SIGKILL)
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert table(tmp_path) == table(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("fault", "arguments", "status", "why"),
+    [
+        param("raise", [], "failed", "ValueError", id="an_exception"),
+        param("horrible", [], "failed", "Horrible", id="an_exception_that_cannot_be_printed"),
+        param("huge", [], "failed", "invalid literal", id="an_exception_of_three_megabytes"),
+        param("memory", [], "out_of_memory", "Memory ran out", id="no_memory"),
+        param("device", [], "out_of_memory", "Memory ran out", id="no_memory_of_the_device"),
+        param("kill", [], "crashed", "signal 9 (SIGKILL). It was tried 3 times", id="killed"),
+        param("exit", ["device.retries=0"], "crashed", "exit code 7", id="an_exit"),
+        param(
+            "hang",
+            ["device.retries=0", "device.patience_seconds=12"],
+            "timeout",
+            "no sign of life for 12 s",
+            id="hanging",
+        ),
+    ],
+)
+def test_a_run_that_goes_wrong_is_recorded_and_the_study_goes_on(
+    ablate: Command, tmp_path: Path, fault: str, arguments: list[str], status: str, why: str
+) -> None:
+    lay_out(tmp_path, fault=fault)
+    answer = ablate(
+        tmp_path, "--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", *arguments
+    )
+    assert answer.returncode == 1, answer.stdout + answer.stderr
+    assert "Traceback" not in answer.stdout + answer.stderr
+    runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv").set_index(["fault", "seed"])
+    # pandas reads the word none as a gap.
+    assert runs["status"].tolist() == ["complete", "complete", status, status]
+    assert runs["test_accuracy"].notna().tolist() == [True, True, False, False]
+    for seed in (0, 1):
+        place = tmp_path / "runs" / "faulty" / f"fault={fault}" / str(seed)
+        error = json.loads((place / "result.json").read_text())["error"]
+        assert why in error
+        assert len(error) < 1000
+    report = (tmp_path / "reports" / "faulty" / "report.md").read_text()
+    assert status.replace("_", "\\_") in report
+
+
+def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Path) -> None:
+    lay_out(tmp_path, fault="raise")
+    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1"]
+    assert ablate(tmp_path, *arguments).returncode == 1
+    finished = tmp_path / "runs" / "faulty" / "fault=none" / "0" / "journal.jsonl"
+    before = finished.read_bytes()
+    assert ablate(tmp_path, *arguments).returncode == 1
+    assert finished.read_bytes() == before
+    events = events_of(tmp_path, "faulty")
+    assert [event["event"] for event in events].count("broken_off") == 2
+    assert [event["event"] for event in events].count("started") == 4
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "signs", "status"),
+    [
+        param(-9, {}, Status.CRASHED, id="killed"),
+        param(-9, {"kills": 1}, Status.OUT_OF_MEMORY, id="killed_by_the_kernel_for_memory"),
+        param(-15, {"kills": 1}, Status.CRASHED, id="ended_by_someone_else_meanwhile"),
+        param(-6, {"words": "std::bad_alloc"}, Status.OUT_OF_MEMORY, id="aborted_for_memory"),
+        param(-11, {}, Status.CRASHED, id="segmentation_fault"),
+        param(-9, {"hanging": 5.0}, Status.TIMEOUT, id="killed_for_silence"),
+        param(os.EX_IOERR, {"said": b"28"}, None, id="full_disk"),
+        param(os.EX_IOERR, {}, Status.CRASHED, id="an_exit_code_that_only_looks_like_it"),
+        param(0, {}, None, id="as_it_should"),
+    ],
+)
+def test_deaths_are_told_apart(
+    tmp_path: Path, exit_code: int, signs: dict, status: Status | None
+) -> None:
+    # What an earlier process said of memory is not what this one died of.
+    text = f"{BEGINNING}1\nMemoryError\n{BEGINNING}2\n{signs.get('words', '')}\n"
+    (tmp_path / "log").write_text(text)
+    death = death_of(
+        exit_code,
+        said=signs.get("said", b"alive"),
+        hanging=signs.get("hanging"),
+        kills=signs.get("kills", 0),
+        log=tmp_path / "log",
+    )
+    assert death.status == status
+    assert (death.disk is not None) == ("said" in signs)
