@@ -24,7 +24,7 @@ from ablate.seeds import stream_seed
 from ablate.store import checkpoint
 from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import is_unwritable
-from ablate.store.folder import RunFolder, StudyFolder
+from ablate.store.folder import SETTLED, RunFolder, StudyFolder
 from ablate.store.images import thaw
 from ablate.store.lock import working
 from ablate.store.plan import Plan, PlannedCell
@@ -123,7 +123,7 @@ class _Crew:
         going_on = run.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)
         result = self._outcome(seed, run, fingerprint=fingerprint, going_on=going_on)
         run.commit(result)
-        if result.status is Status.COMPLETE and not keep_checkpoints:
+        if result.status in SETTLED and not keep_checkpoints:
             checkpoint.discard(run.checkpoints)
         return result.status
 

@@ -69,7 +69,8 @@ def held(study: Path) -> Iterator[None]:
 def working(study: Path) -> Iterator[None]:
     """What a worker holds while it trains, so that no study is begun anew beside it."""
     with (study / "workers").open("a", encoding="utf-8") as file:
-        fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+        with contextlib.suppress(OSError):  # where there are no such locks, none is looked for
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH)
         yield
 
 

@@ -55,7 +55,13 @@ def horrible():
     raise Horrible()
 
 
+def greedy():
+    # More than the control group may have; the kernel then kills the largest of its processes.
+    return len([bytearray(b"x") * 500_000_000 for _ in range(40)])
+
+
 FAULTS = {
+    "greedy": greedy,
     "none": lambda: None,
     "raise": lambda: int("the user's own mistake"),
     "horrible": horrible,

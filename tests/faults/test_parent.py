@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -50,12 +51,16 @@ def test_a_killed_command_leaves_no_orphans_and_loses_an_epoch_at_most(
     assert before < 4 * 40
 
 
-def test_sigterm_saves_and_ends_soon(ablate: Command, undisturbed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole_group", [False, True], ids=["to_the_command", "to_all_of_it"])
+def test_sigterm_saves_and_ends_soon(
+    ablate: Command, undisturbed: Path, tmp_path: Path, whole_group: bool
+) -> None:
     lay_out(tmp_path)
     with started(tmp_path, *DISTURBED) as process:
         until(lambda: epochs_of(tmp_path) >= 30, "thirty epochs")
         children = descendants(process)
-        process.terminate()
+        # A scheduler sends it to every process of a job.
+        os.killpg(process.pid, signal.SIGTERM) if whole_group else process.terminate()
         sent = time.monotonic()
         output, _ = process.communicate()
         assert time.monotonic() - sent < 20

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +17,7 @@ from pytest import param
 
 from ablate.result import Status
 from ablate.runner.deaths import BEGINNING, death_of
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.faults.disturbed import (
     ARGUMENTS,
     DISTURBED,
@@ -99,6 +103,51 @@ def test_a_run_that_goes_wrong_is_recorded_and_the_study_goes_on(
         assert len(error) < 1000
     report = (tmp_path / "reports" / "faulty" / "report.md").read_text()
     assert status.replace("_", "\\_") in report
+
+
+MEMORY_BYTES = 4_000_000_000
+
+
+@contextlib.contextmanager
+def control_group() -> Iterator[Path]:
+    """A control group with little memory, within this process's; needs the right to make it."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "memory"):
+            break
+    group = Path("/sys/fs/cgroup") / controllers / path.lstrip("/") / "ablate-test"
+    limit = "memory.limit_in_bytes" if controllers else "memory.max"
+    try:
+        group.mkdir()
+        (group / limit).write_text(str(MEMORY_BYTES))
+    except OSError as error:
+        pytest.skip(f"no control group may be made here: {error}")
+    try:
+        yield group
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text(), "the group to be empty")
+        group.rmdir()
+
+
+def test_a_worker_that_the_kernel_kills_for_memory_is_told_from_other_kills(
+    tmp_path: Path,
+) -> None:
+    lay_out(tmp_path, fault="greedy")
+    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.workers=1"]
+    with control_group() as group:
+        command = ["sh", "-c", 'echo $$ > "$0"; exec "$@"', str(group / "cgroup.procs")]
+        answer = subprocess.run(
+            [*command, sys.executable, "-m", "ablate", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert answer.returncode == 1, answer.stdout + answer.stderr
+    runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv")
+    assert runs["status"].tolist() == ["complete"] * 2 + ["out_of_memory"] * 2
+    assert "Memory ran out, and the worker ended with signal 9 (SIGKILL)" in answer.stdout
 
 
 def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Path) -> None:

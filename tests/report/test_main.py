@@ -53,7 +53,7 @@ def store(study: Study, *, diverged: bool = False) -> None:
     for place, (planned, run) in enumerate(plan.runs()):
         lost = diverged and place == 0
         run_folder = folder.run(planned.cell.slug, run.seed)
-        run_folder.start("attempt")
+        run_folder.open("attempt", fingerprint=plan.fingerprint(planned, run.seed))
         run_folder.append({"event": "epoch", "epoch": 1, "loss": 1.0, "accuracy": 0.25,
                            "val_loss": 1.0, "val_accuracy": 0.5, "seconds": 0.1})  # fmt: skip
         run_folder.commit(
