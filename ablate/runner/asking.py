@@ -14,6 +14,8 @@ from ablate.runner.processes import CONTEXT, spawn
 from ablate.store.plan import PlannedCell
 from ablate.study import Refusal
 
+TRIES = 3
+"""How often models are asked for whose process dies: once may be bad luck."""
 PROBE_SECONDS = 60.0
 """How long a probe may take: a plan without a forecast is better than none."""
 
@@ -36,6 +38,33 @@ def measure_cells(
     Raises:
         Refusal: A model cannot be built; the message names the cell where not all share the fault.
     """
+    answers: dict[str, dict[str, Any]] = {}
+    for tries in range(TRIES):
+        left = [planned for planned in cells if planned.cell.slug not in answers]
+        found, exit_codes = _answers(left, slots, images=images, patience=patience)
+        answers |= found
+        if len(answers) == len(cells):
+            break
+        if tries == TRIES - 1:
+            code = exit_codes[0]
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            name = next(each.cell.name for each in left if each.cell.slug not in answers)
+            raise Refusal(f"The process that builds the model of {name} ended with {how}.")
+    refused = {slug: answer["refusal"] for slug, answer in answers.items() if "refusal" in answer}
+    for slug, refusal in refused.items():
+        shared = len(refused) == len(cells) and len(set(refused.values())) == 1
+        raise Refusal(refusal if shared else f"In cell {slug}: {refusal}")
+    return {slug: answer["measures"] for slug, answer in answers.items()}
+
+
+def _answers(
+    cells: Sequence[PlannedCell],
+    slots: Sequence[Slot],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    patience: float,
+) -> tuple[dict[str, dict[str, Any]], list[int]]:
+    """What processes answer of the cells, and the exit codes of those that died over it."""
     shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
     asked = [
         (share, *_ask(_measure, share, slot, dict(images)))
@@ -43,6 +72,7 @@ def measure_cells(
         if share
     ]
     answers: dict[str, dict[str, Any]] = {}
+    exit_codes = []
     for share, receiver, process in asked:
         for planned in share:
             try:
@@ -54,16 +84,10 @@ def measure_cells(
                 ) from None
             except EOFError:
                 process.join()
-                raise Refusal(
-                    f"The process that builds the model of {planned.cell.name} ended with exit "
-                    f"code {process.exitcode}."
-                ) from None
+                exit_codes.append(process.exitcode or 0)
+                break
         process.join()
-    refused = {slug: answer["refusal"] for slug, answer in answers.items() if "refusal" in answer}
-    for slug, refusal in refused.items():
-        shared = len(refused) == len(cells) and len(set(refused.values())) == 1
-        raise Refusal(refusal if shared else f"In cell {slug}: {refusal}")
-    return {slug: answer["measures"] for slug, answer in answers.items()}
+    return answers, exit_codes
 
 
 def probe_cells(

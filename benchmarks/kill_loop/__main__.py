@@ -125,6 +125,8 @@ def _events(folder: Path, kind: str) -> int:
 
 def _recorded(folder: Path) -> bool:
     """Whether MLflow holds every run once, none of them open, no point twice."""
+    if not (folder / "mlflow.db").is_file():
+        return False
     with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:
         children = store.execute(
             "select status, count(*) from runs join tags using (run_uuid) "

@@ -88,6 +88,9 @@ class Failing(keras.layers.Layer):
 
 
 def build(input_shape, classes, *, fault="none", part=True):
+    if os.path.exists("kill_the_builder"):
+        os.remove("kill_the_builder")
+        os.kill(os.getpid(), signal.SIGKILL)
     images = keras.Input(input_shape)
     x = keras.layers.Conv2D(8, 3, padding="same", name="conv")(images)
     if part:

@@ -35,8 +35,10 @@ from tests.faults.disturbed import (
 
 def test_a_killed_worker_costs_an_epoch_at_most(undisturbed: Path, tmp_path: Path) -> None:
     lay_out(tmp_path)
+    (tmp_path / "kill_the_builder").touch()  # of the first model, while the plan is made
     with started(tmp_path, *DISTURBED) as process:
         until(lambda: epochs_of(tmp_path) >= 10, "ten epochs")
+        assert not (tmp_path / "kill_the_builder").exists()
         (victim, *_) = workers_of(process)
         victim.send_signal(signal.SIGKILL)
         output, _ = process.communicate()
