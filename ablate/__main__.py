@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import hydra
 
+from ablate.arguments import check_arguments
 from ablate.config import shipped
 from ablate.refusals import REFUSALS, in_one_line
+from ablate.runner.stop import Stopped, stoppable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -22,7 +24,8 @@ def main() -> None:
     # Hydra would print errors in its own way and exit with 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     command = hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")
-    with _refusing():
+    with _stopping(), _refusing():
+        sys.argv[1:] = check_arguments(sys.argv[1:])
         command(task)()
 
 
@@ -38,6 +41,17 @@ def task(config: DictConfig) -> None:
     # Hydra would add lines of its own to an exception that left here.
     with _refusing():
         raise SystemExit(run_one(config))
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the command with their exit code, wherever it is."""
+    try:
+        with stoppable():
+            yield
+    except Stopped as stop:
+        print("ablate: stopped; nothing that was finished is lost.", file=sys.stderr)
+        raise SystemExit(stop.code) from None
 
 
 @contextlib.contextmanager

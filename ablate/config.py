@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,31 +70,61 @@ class DeviceRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Care:
+    """What is done about runs that go wrong.
+
+    Attributes:
+        retries: How often a run whose process died or hung is tried again by one command.
+        patience_seconds: How long a worker may give no sign of life before it counts as hanging.
+        keep_checkpoints: Whether a complete run keeps its checkpoints.
+    """
+
+    retries: int
+    patience_seconds: float
+    keep_checkpoints: bool
+
+    def __post_init__(self) -> None:
+        if type(self.retries) is not int or self.retries < 0:
+            raise Refusal(
+                f"Expected device.retries to be a whole number of 0 or more; received "
+                f"{self.retries!r}."
+            )
+        patience = self.patience_seconds
+        if type(patience) not in (int, float) or not 0 < patience < math.inf:
+            raise Refusal(
+                f"Expected device.patience_seconds to be a number above 0; received {patience!r}."
+            )
+        if not isinstance(self.keep_checkpoints, bool):
+            raise Refusal(
+                f"Expected store.keep_checkpoints to be true or false; received "
+                f"{self.keep_checkpoints!r}."
+            )
+
+
+ON_CHANGE = ("refuse", "rerun", "keep")
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A composed configuration, checked."""
 
     study: Study
     variant: Variant
     device: DeviceRequest
+    care: Care
+    on_change: str
     store_uri: str
     interactions: int
     plan_only: bool
     seed: int
 
 
-KEYS = (
-    "study",
-    "data",
-    "model",
-    "recipe",
-    "device",
-    "store",
-    "report",
-    "plan_only",
-    "seed",
-    "allow",
-    "unit",
-)
+STORE_URI = "sqlite:///mlflow.db"
+"""Where MLflow keeps the runs unless `store.uri` says otherwise."""
+STORE_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
+GROUPS = ("study", "data", "model", "recipe", "device", "store", "report")
+KEYS = (*GROUPS, "plan_only", "on_change", "seed", "allow", "unit")
+DEEPEST = 30
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -107,8 +139,41 @@ def plain(config: DictConfig) -> dict[str, Any]:
         content = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise Refusal(f"The configuration has a gap: {str(error).splitlines()[0]}.") from error
+    except RecursionError:
+        raise Refusal(f"Expected nodes at most {DEEPEST} deep; received deeper ones.") from None
     assert isinstance(content, dict)
+    _refuse_odd_values(content)
     return {str(key): value for key, value in content.items()}
+
+
+def _refuse_odd_values(node: object, path: str = "", depth: int = 0) -> None:
+    """What YAML can say and no hash, report or page could hold."""
+    if depth > DEEPEST:
+        raise Refusal(f"Expected nodes at most {DEEPEST} deep; received {path} deeper than that.")
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            _refuse_odd_values(key, f"a key of {path or 'the request'}", depth + 1)
+            _refuse_odd_values(value, f"{path}.{key}" if path else str(key), depth + 1)
+    elif isinstance(node, int) and abs(node) >= 2**63:
+        raise Refusal(f"Expected numbers below 2**63; received a larger one as {path}.")
+    elif isinstance(node, str) and re.search("[\ud800-\udfff]", node):
+        raise Refusal(f"Expected text that UTF-8 can hold as {path}; received {node!r}.")
+    elif not isinstance(node, str | int | float | None):
+        raise Refusal(f"Expected text, numbers, lists and mappings; received {node!r} as {path}.")
+
+
+def allowed_packages(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The packages, besides this program and Keras, that a `_target_` may name.
+
+    Raises:
+        Refusal: `allow` is no list of package names.
+    """
+    allow = content.get("allow", [])
+    if not isinstance(allow, list) or not all(
+        isinstance(name, str) and re.fullmatch(r"\w+(\.\w+)*", name) for name in allow
+    ):
+        raise Refusal(f"Expected allow to be a list of package names; received {allow!r}.")
+    return tuple(allow)
 
 
 def read_variant(content: Mapping[str, Any]) -> Variant:
@@ -117,16 +182,11 @@ def read_variant(content: Mapping[str, Any]) -> Variant:
     Raises:
         Refusal: A key is unknown, or a value is not what it should be.
     """
-    allow = content["allow"]
-    if not isinstance(allow, list) or not all(
-        isinstance(name, str) and re.fullmatch(r"\w+(\.\w+)*", name) for name in allow
-    ):
-        raise Refusal(f"Expected allow to be a list of package names; received {allow!r}.")
     return Variant(
-        model=_node(content, "model"),
-        data=_node(content, "data"),
+        model=_options(content, "model"),
+        data=_options(content, "data"),
         recipe=recipe_from_mapping(_node(content, "recipe")),
-        allow=tuple(allow),
+        allow=allowed_packages(content),
     )
 
 
@@ -139,9 +199,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
     Raises:
         Refusal: A key is unknown, or a value is not what it should be.
     """
-    for key in content:
-        if key not in KEYS:
-            raise Refusal(f"Unknown key {key!r}.{nearest(key, KEYS)}")
+    _refuse_other_keys(content)
     study = study_from_mapping(_node(content, "study"))
     if not re.fullmatch(r"\w[\w.-]{0,99}", study.name, re.ASCII):
         raise Refusal(
@@ -153,11 +211,14 @@ def read_request(content: Mapping[str, Any]) -> Request:
         raise Refusal(f"Expected seed to be a whole number from 0 to 2**31 - 1; received {seed!r}.")
     if not isinstance(plan_only, bool):
         raise Refusal(f"Expected plan_only to be true or false; received {plan_only!r}.")
-    store = _known(content, "store", ("uri",))
-    if not isinstance(store["uri"], str) or not store["uri"]:
-        raise Refusal(f"Expected store.uri such as sqlite:///mlflow.db; received {store['uri']!r}.")
+    store = _known(content, "store", ("uri", "keep_checkpoints"))
     report = _known(content, "report", ("interactions",))
-    device = _known(content, "device", ("kind", "workers", "threads"))
+    device = _known(
+        content, "device", ("kind", "workers", "threads", "retries", "patience_seconds")
+    )
+    on_change = content["on_change"]
+    if on_change not in ON_CHANGE:
+        raise Refusal(f"Unknown on_change {on_change!r}.{nearest(str(on_change), ON_CHANGE)}")
     return Request(
         study=study,
         variant=read_variant(content),
@@ -165,11 +226,54 @@ def read_request(content: Mapping[str, Any]) -> Request:
             device["kind"],
             *(None if device[key] == "auto" else device[key] for key in ("workers", "threads")),
         ),
-        store_uri=store["uri"],
+        care=Care(device["retries"], device["patience_seconds"], store["keep_checkpoints"]),
+        on_change=on_change,
+        store_uri=check_store_uri(store["uri"]),
         interactions=check_interactions(report["interactions"], "report.interactions"),
         plan_only=plan_only,
         seed=seed,
     )
+
+
+def check_store_uri(uri: object) -> str:
+    """Where MLflow keeps the runs.
+
+    Raises:
+        Refusal: It is nothing that MLflow records in.
+    """
+    if not isinstance(uri, str) or not uri:
+        raise Refusal(f"Expected store.uri such as {STORE_URI}; received {uri!r}.")
+    shown = without_password(uri)
+    scheme, separator, place = uri.partition("://")
+    if not separator or scheme == "file":
+        raise Refusal(
+            f"Expected store.uri to be an SQLite file or a server, since MLflow keeps no runs in "
+            f"plain folders; received {shown!r}. Write store.uri={STORE_URI} or "
+            f"store.uri=http://127.0.0.1:5000."
+        )
+    if scheme.partition("+")[0] not in STORE_SCHEMES:
+        raise Refusal(f"Unknown scheme of store.uri {shown!r}.{nearest(scheme, STORE_SCHEMES)}")
+    if scheme == "sqlite" and not re.fullmatch(r"/[^?]*[^?/]", place):
+        raise Refusal(
+            f"Expected the file of store.uri after three slashes, such as {STORE_URI}; received "
+            f"{shown!r}."
+        )
+    if not place:
+        raise Refusal(f"Expected store.uri to name a server; received {shown!r}.")
+    return uri
+
+
+def without_password(text: str) -> str:
+    """A text that names a store, for people to read: credentials are left out."""
+    return re.sub(r"://[^/\s]*@", "://***@", text)
+
+
+def runs_hint(uri: str) -> str:
+    """How to look at the runs: the command, or the address of the server that shows them."""
+    shown = without_password(uri)
+    if uri.startswith(("http://", "https://")):
+        return shown
+    return f"mlflow ui --backend-store-uri {shlex.quote(shown)}"
 
 
 def check_interactions(order: object, key: str) -> int:
@@ -190,9 +294,40 @@ def _node(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     return node
 
 
+def _refuse_other_keys(content: Mapping[str, Any]) -> None:
+    for key in content:
+        if key not in KEYS:
+            raise Refusal(f"Unknown key {key!r}.{nearest(key, KEYS)}")
+    for key in KEYS:
+        if key not in content:
+            raise Refusal(f"Expected the key {key}; received a request without it.")
+
+
+def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """A node of options for a function, all of which a plan's JSON and hashes can hold."""
+    node = _node(content, group)
+    _refuse_odd_options(node, group)
+    return node
+
+
+def _refuse_odd_options(node: object, path: str) -> None:
+    if isinstance(node, float) and not math.isfinite(node):
+        raise Refusal(f"Expected {path} to be finite; received {node!r}.")
+    if isinstance(node, dict):
+        for key in node:
+            if not isinstance(key, str):
+                raise Refusal(f"Expected words as the keys of {path}; received {key!r}.")
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            _refuse_odd_options(value, f"{path}.{key}")
+
+
 def _known(content: Mapping[str, Any], group: str, keys: tuple[str, ...]) -> dict[str, Any]:
     node = _node(content, group)
     for key in node:
         if key not in keys:
             raise Refusal(f"Unknown key {group}.{key}.{nearest(str(key), keys)}")
+    for key in keys:
+        if key not in node:
+            raise Refusal(f"Expected {group}.{key}; received a {group} without it.")
     return node

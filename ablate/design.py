@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from types import MappingProxyType
 
 from ablate.study import Refusal, Study, nearest
 
+MOST_CELLS = 100_000
 _UNSAFE = re.compile(r"[^\w=,+-]+", re.ASCII)
 
 
@@ -64,6 +66,7 @@ def full_factorial(study: Study) -> list[Cell]:
     It estimates every main effect and every interaction.
     """
     names = [factor.name for factor in study.factors]
+    _refuse_too_many(study, math.prod(len(factor.levels) for factor in study.factors))
     combinations = itertools.product(*(factor.level_names for factor in study.factors))
     return [Cell(tuple(zip(names, levels, strict=True))) for levels in combinations]
 
@@ -114,6 +117,7 @@ def pairs(study: Study) -> list[Cell]:
     _refuse_many_levels(study)
     _refuse_one_factor(study)
     names = [factor.name for factor in study.factors]
+    _refuse_too_many(study, 2 + math.comb(len(names) + 1, 2))
     kept = [*itertools.combinations(names, 1), *itertools.combinations(names, 2)]
     return _distinct([_moved(study, {}), *(_keeping(study, parts) for parts in kept)])
 
@@ -219,7 +223,9 @@ def cells_of(study: Study) -> list[Cell]:
                 f"Expected study.{key} with study.design {owner!r} only; received it with "
                 f"{study.design!r}. Set study.design={owner} or study.{key}=null."
             )
-    return design(study)
+    cells = design(study)
+    _refuse_too_many(study, len(cells))
+    return cells
 
 
 def _moved(study: Study, moves: Mapping[str, str]) -> Cell:
@@ -256,6 +262,15 @@ def _from_signs(study: Study, signs: Iterable[Iterable[float]]) -> list[Cell]:
 
 def _distinct(cells: Iterable[Cell]) -> list[Cell]:
     return list(dict.fromkeys(cells))
+
+
+def _refuse_too_many(study: Study, cells: int) -> None:
+    if cells > MOST_CELLS:
+        raise Refusal(
+            f"Expected at most {MOST_CELLS:,} cells; study.design {study.design!r} of "
+            f"{len(study.factors)} factors has {cells:,}. Take fewer factors, or another design "
+            f"such as leave_one_out."
+        )
 
 
 def _refuse_many_levels(study: Study) -> None:

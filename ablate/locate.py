@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ablate.study import Refusal, nearest
@@ -20,7 +21,7 @@ def check_target(target: object, allow: Sequence[str]) -> str:
     Raises:
         Refusal: The name is not a dotted one, or its package is not allowed.
     """
-    if not isinstance(target, str) or "." not in target:
+    if not isinstance(target, str) or not re.fullmatch(r"\w+(\.\w+)+", target):
         raise Refusal(f"Expected _target_ as package.module.name; received {target!r}.")
     allowed = (*TRUSTED, *allow)
     if not any(target.startswith(f"{package}.") for package in allowed):
@@ -28,7 +29,25 @@ def check_target(target: object, allow: Sequence[str]) -> str:
             f"Expected _target_ inside {', '.join(allowed)}; received {target!r}. "
             f"If that code is to be trusted, add allow=[{target.split('.')[0]}]."
         )
+    if any(part.startswith("_") for part in target.split(".")):
+        # The commands themselves lie in __main__, and they do not build models.
+        raise Refusal(f"Expected _target_ to be public; received {target!r}.")
     return target
+
+
+def check_targets(node: object, allow: Sequence[str]) -> None:
+    """Check every `_target_` below a node, however deep; nothing is imported.
+
+    Raises:
+        Refusal: One is not allowed; see `check_target`.
+    """
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            check_target(node["_target_"], allow)
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for item in node:
+            check_targets(item, allow)
 
 
 def locate(target: object, allow: Sequence[str]) -> Callable[..., Any]:
@@ -44,8 +63,11 @@ def locate(target: object, allow: Sequence[str]) -> Callable[..., Any]:
     module_name, _, name = check_target(target, allow).rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise Refusal(f"Cannot import {module_name!r} of _target_ {target!r}: {error}.") from error
+    except (Exception, SystemExit) as error:  # the code of a user may raise anything
+        raise Refusal(
+            f"Cannot import {module_name!r} of _target_ {target!r}: "
+            f"{type(error).__name__}: {error}."
+        ) from error
     found = getattr(module, name, None)
     if not callable(found):
         public = [key for key in vars(module) if not key.startswith("_")]

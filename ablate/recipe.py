@@ -38,16 +38,17 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
                 raise Refusal(
-                    f"Expected recipe.{name} to be a whole number of 1 or more; received {value!r}."
+                    f"Expected recipe.{name} to be a whole number of 1 or more, below 2**31; "
+                    f"received {value!r}."
                 )
         rate = self.learning_rate
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < math.inf:
             raise Refusal(
                 f"Expected recipe.learning_rate to be a finite number above 0; received {rate!r}."
             )
-        if self.optimizer not in OPTIMIZERS:
+        if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
             raise Refusal(
                 f"Unknown recipe.optimizer {self.optimizer!r}."
                 f"{nearest(str(self.optimizer), OPTIMIZERS)}"

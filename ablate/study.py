@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -123,6 +122,8 @@ class Response:
                 f"Expected direction higher or lower for {self.name!r}; received "
                 f"{self.direction!r}."
             )
+        if not isinstance(self.unit, str):
+            raise Refusal(f"Expected the unit of {self.name!r} as text; received {self.unit!r}.")
 
 
 RESPONSES: Mapping[str, Response] = MappingProxyType(
@@ -146,6 +147,10 @@ RESERVED = frozenset({
     "parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes",
 })  # fmt: skip
 """Columns of the tables that a study leaves; no factor can have their names."""
+
+
+LARGEST = 1e100
+"""What a measured number stays below, so that no square, sum or ratio of such is infinite."""
 
 
 CONTROLS: Mapping[str, Factor] = MappingProxyType(
@@ -195,20 +200,7 @@ class Study:
     controls: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [factor.name for factor in self.factors]
-        if not names:
-            raise Refusal(f"Study {self.name!r} needs one or more factors; received none.")
-        taken = RESERVED.union(response.name for response in self.responses)
-        for name in names:
-            if names.count(name) > 1:
-                raise Refusal(f"Study {self.name!r} has the factor {name!r} twice.")
-            if name in taken:
-                raise Refusal(
-                    f"Expected a factor whose name no other column of runs.csv has; received "
-                    f"{name!r}."
-                )
-        if not self.responses:
-            raise Refusal(f"Study {self.name!r} needs one or more responses; received none.")
+        self._refuse_bad_words()
         if not _is_whole(self.replicates) or self.replicates < 1:
             raise Refusal(
                 f"Expected study.replicates to be a whole number of 1 or more; received "
@@ -221,7 +213,7 @@ class Study:
                 f"Expected study.replicates as {{min: 2 or more, max: more than that}}; received "
                 f"min {self.replicates!r}, max {self.most_replicates!r}."
             )
-        if not _is_number(self.margin) or not 0 < self.margin < math.inf:
+        if not _is_number(self.margin) or not 0 < self.margin < LARGEST:
             raise Refusal(
                 f"Expected study.margin to be a number above 0, in the unit of "
                 f"{self.responses[0].name}; received {self.margin!r}."
@@ -232,6 +224,31 @@ class Study:
             raise Refusal(
                 f"Expected study.resolution to be 3, 4 or 5; received {self.resolution!r}."
             )
+
+    def _refuse_bad_words(self) -> None:
+        for key in ("name", "design", "question"):
+            if not isinstance(getattr(self, key), str):
+                raise Refusal(f"Expected study.{key} to be text; received {getattr(self, key)!r}.")
+        names = [factor.name for factor in self.factors]
+        if not names:
+            raise Refusal(f"Study {self.name!r} needs one or more factors; received none.")
+        judged = [response.name for response in self.responses]
+        taken = RESERVED.union(
+            judged, (f"{name}_{end}" for name in judged for end in ("mean", "low", "high"))
+        )
+        for name in names:
+            if names.count(name) > 1:
+                raise Refusal(f"Study {self.name!r} has the factor {name!r} twice.")
+            if name in taken:
+                raise Refusal(
+                    f"Expected a factor whose name no other column of runs.csv has; received "
+                    f"{name!r}."
+                )
+        if not self.responses:
+            raise Refusal(f"Study {self.name!r} needs one or more responses; received none.")
+        for name in judged:
+            if judged.count(name) > 1:
+                raise Refusal(f"Study {self.name!r} has the response {name!r} twice.")
 
     @property
     def response(self) -> Response:
@@ -315,7 +332,7 @@ def _replicates(node: Any) -> dict[str, Any]:
 def _controls(node: Any) -> tuple[str, ...]:
     names = _sequence(node or (), "study.controls")
     for name in names:
-        if name not in CONTROLS:
+        if not isinstance(name, str) or name not in CONTROLS:
             raise Refusal(f"Unknown control {name!r}.{nearest(str(name), CONTROLS)}")
     return tuple(dict.fromkeys(names))
 
@@ -344,7 +361,12 @@ def _level(node: Any, path: str) -> Level:
             f"received {node!r}."
         )
     overrides = _sequence(node.get("overrides") or (), f"{path}, overrides")
-    return Level(node.get("name"), tuple(str(override) for override in overrides))  # type: ignore[arg-type]
+    for override in overrides:
+        if not isinstance(override, str):
+            raise Refusal(
+                f"Expected each override of {path} as text, key=value; received {override!r}."
+            )
+    return Level(node.get("name"), tuple(overrides))  # type: ignore[arg-type]
 
 
 def _cell(node: Any) -> tuple[tuple[str, str], ...]:
@@ -358,10 +380,10 @@ def _cell(node: Any) -> tuple[tuple[str, str], ...]:
 
 def _response(node: Any) -> Response:
     if isinstance(node, Mapping):
-        if not set(node) <= set(Response.__slots__):
+        if "name" not in node or not set(node) <= set(Response.__slots__):
             raise Refusal(f"Expected a response as {{name, direction, unit}}; received {node!r}.")
         return Response(**node)
-    if node in RESPONSES:
+    if isinstance(node, str) and node in RESPONSES:
         return RESPONSES[node]
     raise Refusal(
         f"Unknown response {node!r}.{nearest(str(node), RESPONSES)} "

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.config import Variant
@@ -14,6 +16,9 @@ from ablate.study import Refusal, nearest
 if TYPE_CHECKING:
     import keras
 
+POSITIONAL = {"data": (), "model": ("shape", "classes")}
+"""What the function of a group is called with, besides its options."""
+
 
 def load_images(variant: Variant) -> Images:
     """The images of a variant, read and checked.
@@ -22,7 +27,12 @@ def load_images(variant: Variant) -> Images:
         Refusal: The `data` node does not fit its loader, or the images are not sound.
     """
     function, options = _call(variant.data, "data", variant.allow)
-    images = function(**options)
+    try:
+        images = function(**options)
+    except Refusal:
+        raise
+    except (Exception, SystemExit) as error:  # the code of a user may raise anything
+        raise Refusal(_in_words(variant.data["_target_"], error)) from error
     if not isinstance(images, Images):
         raise Refusal(
             f"Expected {variant.data['_target_']} to return ablate.data.images.Images; received "
@@ -58,9 +68,10 @@ def _call(
     node: Mapping[str, Any], group: str, allow: tuple[str, ...]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """The function a node names and the keyword arguments it gives, checked to fit."""
-    function = locate(node.get("_target_"), allow)
+    target = node.get("_target_")
+    function = locate(target, allow)
     options = {key: value for key, value in node.items() if key != "_target_"}
-    parameters = inspect.signature(function).parameters.values()
+    parameters = _parameters(function, target, group)
     known = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]
     if not any(item.kind is item.VAR_KEYWORD for item in parameters):
         for key in options:
@@ -70,3 +81,37 @@ def _call(
         if item.name in known and item.default is item.empty and options.get(item.name) is None:
             raise Refusal(f"Expected {group}.{item.name} to be given; received nothing.")
     return function, options
+
+
+def _parameters(
+    function: Callable[..., Any], target: object, group: str
+) -> tuple[inspect.Parameter, ...]:
+    """The parameters of a function that can be called as its group calls it."""
+    called_with = POSITIONAL[group]
+    expected = f"{group}._target_ to be a function of ({', '.join((*called_with, '*, options'))})"
+    if isinstance(function, type):
+        raise Refusal(f"Expected {expected}; received the class {target!r}.")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # functions written in C need not have one
+        raise Refusal(f"Expected {expected}; received {target!r}, which tells nothing.") from None
+    try:
+        signature.bind_partial(*called_with)
+    except TypeError:
+        raise Refusal(f"Expected {expected}; received {target!r}{signature}.") from None
+    parameters = tuple(signature.parameters.values())
+    places = [
+        item
+        for item in parameters
+        if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)
+    ]
+    if any(item.default is item.empty for item in places[len(called_with) :]):
+        raise Refusal(f"Expected {expected}; received {target!r}{signature}.")
+    return parameters
+
+
+def _in_words(target: str, error: BaseException) -> str:
+    """An error that the code of a user raised, and where."""
+    said = f"{type(error).__name__}: {error}".strip().splitlines()[0].removesuffix(":")
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{target} failed with {said} ({Path(last.filename).name}, line {last.lineno})."

@@ -48,7 +48,7 @@ def contrasts_of(study: Study, cells: Sequence[Cell], *, order: int = 2) -> tupl
     main = (_averaged(study, cells, (move,)) for move in _moves(study.factors))
     interactions = (
         _averaged(study, cells, moves)
-        for size in range(2, order + 1)
+        for size in range(2, min(order, len(study.factors)) + 1)
         for factors in itertools.combinations(study.factors, size)
         for moves in itertools.product(*(_moves((factor,)) for factor in factors))
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import sys
@@ -12,15 +11,15 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException
 
 from ablate.analysis.findings import Analysis
 from ablate.config import check_interactions
+from ablate.refusals import printable
 from ablate.report.anywhere import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
 from ablate.report.table import COMPLETE
 from ablate.store.folder import StudyFolder, StudyRecord
-from ablate.study import Direction, Refusal, nearest
+from ablate.study import LARGEST, Direction, Refusal, nearest
 
 USAGE = """\
 Reports of ablation studies, rebuilt at any time; nothing is trained.
@@ -70,8 +69,11 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         values = parse(given)
         code = _stored(values) if "study" in values else _anywhere(values, given)
+    except OSError as error:
+        print(f"ablate: Cannot write the report: {printable(str(error))}.", file=sys.stderr)
+        raise SystemExit(2) from None
     except Refusal as error:
-        print(f"ablate: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"ablate: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     raise SystemExit(code)
 
@@ -102,8 +104,9 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _override(parser: OverridesParser, argument: str) -> Override:
     try:
+        argument.encode()
         override = parser.parse_override(argument)
-    except HydraException as error:
+    except Exception as error:  # a parser that was written for well-meant input
         reason = " ".join(str(error).split("\n")[0].split())
         raise Refusal(f"Expected key=value; received {argument!r} ({reason}).") from None
     plain = override.type is OverrideType.CHANGE and override.package is None
@@ -170,7 +173,7 @@ def _direction(value: object) -> Direction:
 def _margin(value: object) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     margin = float(str(value)) if number else 0.0
-    if not 0 < margin < math.inf:
+    if not 0 < margin < LARGEST:
         raise Refusal(
             f"Expected margin to be a number above 0, in the unit of the response; received "
             f"{value!r}."

@@ -12,10 +12,20 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis.measurements import refuse_lone_seeds
-from ablate.design import Cell, cells_of
+from ablate.design import Cell
 from ablate.report.table import COMPLETE
 from ablate.store.folder import COSTS
-from ablate.study import RESPONSES, Direction, Factor, Level, Refusal, Response, Study, nearest
+from ablate.study import (
+    LARGEST,
+    RESPONSES,
+    Direction,
+    Factor,
+    Level,
+    Refusal,
+    Response,
+    Study,
+    nearest,
+)
 
 TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
     "false": "absent",
@@ -119,7 +129,8 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
     """
     found = list(dict.fromkeys(cells))
     reference = Cell(tuple(study.reference.items()))
-    if reference not in found or set(cells_of(study)) == set(found):
+    combinations = math.prod(len(factor.levels) for factor in study.factors)
+    if reference not in found or combinations == len(found):
         return {}
     return {"design": "cells", "cells": tuple(cell.levels for cell in found)}
 
@@ -127,11 +138,16 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
 def _table(request: Request) -> pd.DataFrame:
     """The file as words, with every column that the request names."""
     try:
-        table = pd.read_csv(request.runs, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        # Opened here, since pandas would fetch what looks like an address and unpack archives.
+        with request.runs.open(encoding="utf-8-sig", newline="") as file:
+            table = pd.read_csv(file, dtype=str, keep_default_na=False)
+            file.seek(0)
+            heading = pd.read_csv(file, dtype=str, keep_default_na=False, header=None, nrows=1)
     except FileNotFoundError:
         raise Refusal(_missing_file(request.runs)) from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         raise Refusal(f"Cannot read {request.runs} as CSV: {error}.".replace("\n", " ")) from None
+    _refuse_crooked(table, heading.iloc[0].tolist(), request)
     if table.empty:
         raise Refusal(f"Expected a row a run in {request.runs}; received no row.")
     for name, count in Counter(request.factors).items():
@@ -149,7 +165,26 @@ def _table(request: Request) -> pd.DataFrame:
                 f"Expected a factor's column not to be called {name!r}, which reports use for "
                 f"something else; rename it in {request.runs}."
             )
+    if request.response in OWN_COLUMNS - set(COSTS) or request.response == request.seed:
+        raise Refusal(
+            f"Expected as response a column that holds a measured number; received "
+            f"{request.response!r}, which reports use for something else."
+        )
     return table
+
+
+def _refuse_crooked(table: pd.DataFrame, heading: Sequence[str], request: Request) -> None:
+    """What pandas reads in a way that its author did not mean."""
+    for name, count in Counter(heading).items():
+        if name and count > 1:
+            raise Refusal(
+                f"Expected every column of {request.runs} once; received {name!r} {count} times."
+            )
+    if not isinstance(table.index, pd.RangeIndex):
+        raise Refusal(
+            f"Expected as many values as names in every row of {request.runs}; received more "
+            f"values than the {len(heading)} names."
+        )
 
 
 def _missing_file(path: Path) -> str:
@@ -177,10 +212,10 @@ def _numbers(table: pd.DataFrame, complete: pd.Series, request: Request) -> pd.S
     """The response as numbers: finite in every complete run, NaN in others."""
     name = request.response
     values = pd.to_numeric(table[name].str.strip(), errors="coerce").astype(float)
-    bad = complete & ~values.map(math.isfinite)
+    bad = complete & ~values.map(lambda value: abs(value) < LARGEST)
     if bad.any():
         raise Refusal(
-            f"Expected a finite number in column {name!r} of every complete run; row "
+            f"Expected a finite number below {LARGEST:g} as {name!r} of every complete run; row "
             f"{_row(bad)} of {request.runs} holds {table[name][bad].iloc[0]!r}. A run that failed "
             f"is left out, or has another status than {COMPLETE} in a column `status`."
         )

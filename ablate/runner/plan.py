@@ -12,14 +12,21 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from ablate.analysis.rounds import next_round
+from ablate.arguments import check_configuration, composing, hydra_node, parsed
 from ablate.config import Variant, plain, read_variant
 from ablate.data.images import Images
 from ablate.design import Cell, cells_of
-from ablate.runner.provenance import backend, code_hash, provenance
+from ablate.runner.provenance import backend, provenance, sources
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.study import RESPONSES, Refusal, Study, nearest
 from ablate.variant import load_images
+
+SWITCHED = ("model", "data", "recipe")
+"""What a level may change: what a variant is made of."""
+
+MOST_RUNS = 100_000
+"""More are a slip of the keyboard, and their plan would not fit into memory."""
 
 Compose = Callable[[Sequence[str]], Variant]
 
@@ -28,14 +35,37 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
     """A function from a cell's overrides to its variant, in the way Hydra composes a job.
 
     The overrides of the command line come first and those of the levels last: a study that switches
-    a part means what it says.
+    a part means what it says. Each variant is checked as the request itself was, since a level may
+    choose files that nobody has looked into.
     """
+    request, own = plain(config), hydra_node(config)
 
     def compose(overrides: Sequence[str]) -> Variant:
-        composed = loader.load_sweep_config(config, [*arguments, *overrides])
-        return read_variant(plain(composed))
+        for override in overrides:
+            _refuse_stray(override)
+        with composing():
+            composed = loader.load_sweep_config(config, [*arguments, *overrides])
+        given = [*own["overrides"]["hydra"], *arguments, *overrides]
+        content = check_configuration(composed, given, launcher=own["launcher"])
+        for key, value in content.items():
+            if key not in SWITCHED and value != request.get(key):
+                raise Refusal(
+                    f"Expected levels to change {', '.join(SWITCHED)} alone; {key} changes with "
+                    f"{', '.join(overrides)}."
+                )
+        return read_variant(content)
 
     return compose
+
+
+def _refuse_stray(override: str) -> None:
+    """An override of anything else than a variant would be ignored without a word."""
+    key = parsed(override).key_or_group
+    if key.split(".")[0] not in SWITCHED:
+        raise Refusal(
+            f"Expected the overrides of a level to be keys of {', '.join(SWITCHED)}; received "
+            f"{override!r}. Give {key} on the command line or in the study, for all cells."
+        )
 
 
 def overrides_of(study: Study, cell: Cell) -> list[str]:
@@ -56,7 +86,9 @@ def make_plan(study: Study, compose: Compose) -> tuple[Plan, dict[str, Images]]:
     for response in study.responses:
         if response.name not in RESPONSES:
             raise Refusal(f"Unknown response {response.name!r}.{nearest(response.name, RESPONSES)}")
-    variants = {cell: compose(overrides_of(study, cell)) for cell in cells_of(study)}
+    cells = cells_of(study)
+    _refuse_too_many_runs(study, len(cells))
+    variants = {cell: compose(overrides_of(study, cell)) for cell in cells}
     _refuse_twins(variants)
     return plan_cells(study, variants, seeds=tuple(range(study.replicates)))
 
@@ -76,6 +108,7 @@ def plan_cells(
             loaded[key] = load_images(variant)
     images = {item.fingerprint: item for item in loaded.values()}
     backend_name = backend()
+    code = sources(variants.values(), backend_name)
     plan = Plan(
         study=study,
         cells=tuple(
@@ -83,9 +116,10 @@ def plan_cells(
             for cell, variant in variants.items()
         ),
         images={fingerprint: _describe(item) for fingerprint, item in images.items()},
-        code=code_hash(variants.values(), backend_name),
+        code=digest(code),
         backend=backend_name,
         provenance=provenance(backend_name),
+        sources=code,
     )
     return plan, images
 
@@ -115,6 +149,16 @@ def _describe(images: Images) -> dict[str, Any]:
         "excluded": list(images.excluded),
         "chance": float(counts.max() / counts.sum()),
     }
+
+
+def _refuse_too_many_runs(study: Study, cells: int) -> None:
+    replicates = study.most_replicates or study.replicates
+    if cells * replicates > MOST_RUNS:
+        raise Refusal(
+            f"Expected at most {MOST_RUNS:,} runs; received {replicates:,} replicates of "
+            f"{cells:,} cells, {cells * replicates:,} runs. Lower study.replicates, or take "
+            f"fewer factors."
+        )
 
 
 def _refuse_twins(variants: Mapping[Cell, Variant]) -> None:

@@ -113,7 +113,7 @@ class Progressing:
         """A run has started or ended an epoch."""
         if event["event"] in ("started", "broken_off"):
             self._active[run] = "building the model"
-        if event["event"] == "broken_off":
+        if event["event"] == "broken_off" and event["status"] != Status.PREEMPTED:
             self._tell(run, f"broken off ({event['status']}: {event['cause']}); tried again.")
         if event["event"] == "resumed":
             self._active[run] = f"going on after epoch {event['epoch']}"
@@ -174,7 +174,8 @@ class Progressing:
 def show_how_to_go_on(console: Console) -> None:
     """The command that goes on where this one was stopped."""
     command = shlex.join(["python", "-m", "ablate", *sys.argv[1:]])
-    console.print(Text(f"Stopped; nothing that was finished is lost. To go on:\n  {command}"))
+    text = f"Stopped; nothing that was finished is lost. To go on:\n  {command}"
+    console.print(Text(text), soft_wrap=True)
 
 
 def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -10,7 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ablate.config import Request, plain, read_request
+from ablate.data.images import Images
 from ablate.design import Cell
+from ablate.device import Slot
 from ablate.result import Status
 from ablate.runner.execute import execute, measured, slots_for
 from ablate.runner.plan import plan_cells
@@ -22,7 +27,7 @@ from ablate.runner.writing import bytes_needed, writing
 from ablate.store.disk import check_room
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import held
-from ablate.store.plan import digest
+from ablate.store.plan import Plan, digest
 
 NAME = "single"
 
@@ -37,48 +42,60 @@ def run_one(config: DictConfig) -> int:
         Refusal: Something in the request is not what it should be; nothing was trained.
     """
     request = read_request(plain(config))
-    folder = StudyFolder(Path("runs") / NAME)
-    console = Console(highlight=False)
-    check_room(folder.path)
-    with held(folder.path):
-        return writing(lambda: _run(request, folder, console), console, folder=folder)
-
-
-def _run(request: Request, folder: StudyFolder, console: Console) -> int:
     study = dataclasses.replace(request.study, name=NAME, question="Runs of single variants.")
     cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
-    slots = slots_for(plan, request.device)[:1]
-    plan = measured(plan, folder, slots=slots, patience=request.care.patience_seconds)
-    check_room(folder.path, needed=bytes_needed(plan, images, folder=folder))
-    folder.adopt(plan)
-    stopped = 0
+    job = _Job(StudyFolder(Path("runs") / NAME), Console(highlight=False), request, images)
+    check_room(job.folder.path)
+    with held(job.folder.path):
+        return writing(lambda: job.run(plan), job.console, folder=job.folder)
 
-    def train() -> None:
-        nonlocal stopped
+
+@dataclass
+class _Job:
+    """One command: its request, its images, and where it is carried out.
+
+    Attributes:
+        stopped: The exit code that says by what it was broken off; 0 if it was not.
+    """
+
+    folder: StudyFolder
+    console: Console
+    request: Request
+    images: Mapping[str, Images]
+    stopped: int = 0
+
+    def run(self, plan: Plan) -> int:
+        """Train, record and tell; returns the exit code."""
+        folder, request = self.folder, self.request
+        slots = slots_for(plan, request.device)[:1]
+        plan = measured(plan, folder, slots=slots, patience=request.care.patience_seconds)
+        check_room(folder.path, needed=bytes_needed(plan, self.images, folder=folder))
+        folder.adopt(plan)
+        recording = execute(
+            plan,
+            folder,
+            images=self.images,
+            train=functools.partial(self._train, plan, slots),
+            console=self.console,
+            store_uri=request.store_uri,
+        )
+        recording.finish(None)
+        place = folder.run(plan.cells[0].cell.slug, request.seed)
+        result = place.result()
+        if result is not None:
+            show_run(self.console, result, place=place.path, store_uri=request.store_uri)
+        if recording.fault:
+            self.console.print(Text(recording.fault), soft_wrap=True)
+        if self.stopped:
+            show_how_to_go_on(self.console)
+        complete = result is not None and result.status is Status.COMPLETE
+        return self.stopped or (0 if complete else 1)
+
+    def _train(self, plan: Plan, slots: Sequence[Slot]) -> None:
+        unit = Unit(plan.cells[0].cell.slug, (self.request.seed,))
         try:
-            unit = Unit(cell.slug, (request.seed,))
-            train_units(folder, [unit], slots=slots, care=request.care)
+            train_units(self.folder, [unit], slots=slots, care=self.request.care)
         except Stopped as stop:
-            stopped = stop.code
-            folder.preempt(plan)
-
-    recording = execute(
-        plan,
-        folder,
-        images=images,
-        train=train,
-        console=console,
-        store_uri=request.store_uri,
-    )
-    recording.finish(None)
-    place = folder.run(cell.slug, request.seed)
-    result = place.result()
-    if result is None:
-        return stopped or 1
-    show_run(console, result, place=place.path, store_uri=request.store_uri)
-    if recording.fault:
-        console.print(Text(recording.fault), soft_wrap=True)
-    if stopped:
-        show_how_to_go_on(console)
-    return stopped or (0 if result.status is Status.COMPLETE else 1)
+            self.stopped = stop.code
+            self.folder.preempt(plan)

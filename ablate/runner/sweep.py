@@ -22,7 +22,7 @@ from ablate.report.page import write_report
 from ablate.result import Status
 from ablate.runner.execute import Recording, execute, measured, slots_for
 from ablate.runner.forecast import in_words
-from ablate.runner.plan import Compose, composer, make_plan, overrides_of, with_more_seeds
+from ablate.runner.plan import composer, make_plan, overrides_of, with_more_seeds
 from ablate.runner.progress import show_end, show_forecast, show_how_to_go_on, show_plan
 from ablate.runner.reconcile import reconcile
 from ablate.runner.stop import TERMINATED, Stopped
@@ -55,12 +55,13 @@ def sweep(
     folder = StudyFolder(Path("runs") / request.study.name)
     compose = composer(context.config_loader, config, arguments=arguments)
     job = _Job(folder, launcher, Console(highlight=False), request=request, arguments=arguments)
+    plan, images = make_plan(request.study, compose)
     check_room(folder.path)
     if request.plan_only:
-        job.plan(compose)
+        job.show(plan)
         return 0
     with held(folder.path):
-        plan, images, slots = job.plan(compose)
+        plan, slots = job.show(plan)
         check_room(folder.path, needed=bytes_needed(plan, images, folder=folder))
         return writing(lambda: job.run(plan, images, slots=slots), job.console, folder=folder)
 
@@ -75,10 +76,9 @@ class _Job:
     request: Request
     arguments: Sequence[str]
 
-    def plan(self, compose: Compose) -> tuple[Plan, dict[str, Images], list[Slot]]:
-        """What is to be trained, with what, on what; shown to the user."""
+    def show(self, plan: Plan) -> tuple[Plan, list[Slot]]:
+        """The plan with what is done already, its models measured, and on what it is trained."""
         request, folder = self.request, self.folder
-        plan, images = make_plan(request.study, compose)
         on_change = "show" if request.plan_only else request.on_change
         plan = reconcile(plan, folder, on_change=on_change, console=self.console)
         slots = slots_for(plan, request.device)
@@ -87,7 +87,7 @@ class _Job:
         show_plan(self.console, plan, folder=folder)
         lines = in_words(plan, folder, slots=slots, patience=patience)
         show_forecast(self.console, plan, lines=lines)
-        return plan, images, slots
+        return plan, slots
 
     def run(self, plan: Plan, images: Mapping[str, Images], *, slots: Sequence[Slot]) -> int:
         """Train, record and report; returns the exit code."""

@@ -91,6 +91,8 @@ class RunFolder:
     def cause(self) -> str:
         """Why the run was last broken off."""
         for event in reversed(self.events()[0]):
+            if event["event"] == "broken_off" and event["status"] == Status.PREEMPTED:
+                return "the study was stopped"
             if event["event"] == "broken_off":
                 return f"{event['status']}: {event['cause']}"
         return "the study was killed"

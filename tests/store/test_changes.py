@@ -83,7 +83,7 @@ def test_a_change_is_named_and_refused(tmp_path: Path, changed: Plan, expected: 
     finish(folder, PLAN)
     assert list(differences(PLAN, changed)) == expected
     assert affected(PLAN, changed, folder=folder)
-    with pytest.raises(Refusal, match="no longer fit") as refused:
+    with pytest.raises(Refusal, match="would not fit what is asked now") as refused:
         reconcile(changed, folder, on_change="refuse", console=Console(quiet=True))
     assert expected[0] in str(refused.value)
 

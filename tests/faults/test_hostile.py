@@ -1,0 +1,360 @@
+"""What means harm: code that nobody has allowed, and names that are no names."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pytest import param
+
+from ablate.arguments import check_arguments
+from ablate.refusals import REFUSALS
+from ablate.report.__main__ import main as report
+from tests.conftest import ROOT, TINY, Command
+from tests.faults.asking import PRESENT, SMALL, answer, write_study
+from tests.report.test_browser import BROWSER, browse
+
+PLANTED = """
+import pathlib
+pathlib.Path({marker!r}).write_text("imported")
+
+def run(*args, **options):
+    pathlib.Path({marker!r}).write_text("called")
+
+class Thing(dict):
+    def __init__(self, *args, **options): run()
+"""
+THING = "{_target_: planted.Thing}"
+HANDLER = "{version: 1, handlers: {h: {class: planted.Thing}}, root: {handlers: [h]}}"
+FORMATTER = '{version: 1, formatters: {f: {"()": planted.Thing}}}'
+STREAM = (
+    "{version: 1, handlers: {h: {class: logging.StreamHandler, stream: ext://planted.run}}, "
+    "root: {handlers: [h]}}"
+)
+BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory, with a module that tells when it is imported or called."""
+    marker = tmp_path / "marker"
+    (tmp_path / "planted.py").write_text(PLANTED.format(marker=str(marker)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    assert "planted" not in sys.modules
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "model._target_=planted.run",
+        "data._target_=planted.run",
+        "+recipe.more={_target_: planted.run}",
+        "+study.more={_target_: planted.run}",
+        "+model.layer={options: [{deep: {_target_: planted.run}}]}",
+        "study.responses=[{_target_: planted.run}]",
+        "+device={_target_: planted.run}",
+        "+other={_target_: planted.run}",
+        "model._target_=ablate.__main__.main",
+        "model._target_=ablate.._x.y",
+        "model._target_=kerasx.layers.Dense",
+        "model._target_='keras\n.x'",
+        "model._target_='${oc.decode:planted.run}'",
+        "hydra.launcher._target_=planted.Thing",
+        "+hydra.launcher.more={_target_: planted.Thing}",
+        "hydra.sweeper._target_=planted.Thing",
+        "+hydra.callbacks.c={_target_: planted.Thing}",
+        "hydra.job_logging={version: 1, handlers: {h: {class: planted.Thing}}}",
+        "+hydra.hydra_logging.formatters.f={'()': planted.Thing}",
+        "hydra.searchpath=[pkg://planted]",
+        "hydra.job.env_set={PYTHONPATH: /tmp}",
+        "+hydra/callbacks=planted",
+    ],
+)
+def test_foreign_code_named_on_the_command_line_is_not_even_imported(
+    planted: Path, argument: str
+) -> None:
+    with pytest.raises(REFUSALS):
+        check_arguments([argument])
+
+
+IN_STUDIES = [
+    param(f"hydra: {{callbacks: {{c: {THING}}}}}", id="callback"),
+    param(f"hydra: {{job_logging: {HANDLER}}}", id="handler_of_the_log_of_jobs"),
+    param(f"hydra: {{hydra_logging: {HANDLER}}}", id="handler_of_hydras_log"),
+    param(f"hydra: {{hydra_logging: {FORMATTER}}}", id="formatter"),
+    param(f"hydra: {{job_logging: {STREAM}}}", id="stream"),
+    param(f"hydra: {{launcher: {THING}}}", id="launcher"),
+    param(f"hydra: {{launcher: {{more: {THING}}}}}", id="within_the_launcher"),
+    param(f"hydra: {{launcher: {{_target_: {BASIC}}}}}", id="another_launcher"),
+    param("defaults: [override /hydra/launcher: basic]", id="launcher_by_its_name"),
+    param("defaults: [override /hydra/sweeper: basic]", id="sweeper_by_its_name"),
+    param("defaults: [override /hydra/job_logging: default]", id="log_by_its_name"),
+    param(f"hydra: {{sweeper: {THING}}}", id="sweeper"),
+    param("hydra: {sweeper: {params: {seed: 1}}}", id="swept_values"),
+    param("hydra: {searchpath: [pkg://planted]}", id="search_path"),
+    param("hydra: {job: {env_set: {PYTHONSTARTUP: x}}}", id="environment"),
+    param("hydra: {job: {env_copy: [NO_SUCH]}}", id="environment_copied"),
+    param("hydra: {job: {chdir: true}}", id="change_of_folder"),
+    param("hydra: {sweep: {dir: /tmp/elsewhere}}", id="folder_of_a_study"),
+    param("hydra: {run: {dir: ../elsewhere}}", id="folder_of_a_run"),
+    param("hydra: {output_subdir: ../elsewhere}", id="folder_of_hydra"),
+    param("hydra: {overrides: {task: [seed=1]}}", id="overrides_slipped_in"),
+    param("hydra: {overrides: {hydra: ['+hydra.callbacks.c=1']}}", id="hydra_overrides_slipped_in"),
+    param("hydra: {verbose: true}", id="noise"),
+    param("hydra: {mode: MULTIRUN}", id="mode"),
+    param("unit: {cell: x, seeds: [0]}", id="unit"),
+    param(f"other: {THING}", id="another_group"),
+    param(f"study: {{more: {THING}}}", id="study"),
+    param("data: {_target_: planted.run}\nmodel: {_target_: planted.run}", id="model_below"),
+]
+
+
+@pytest.mark.parametrize("content", IN_STUDIES)
+def test_foreign_code_and_other_ways_in_a_study_file_are_refused(
+    planted: Path, content: str
+) -> None:
+    study = f"study:\n{textwrap.indent(SMALL, '  ')}" if "study:" not in content else ""
+    # Groups that are composed later would win over what a study says of them.
+    write_study(planted, f"# @package _global_\n{content}\n{study}")
+    later = ["+last=mine"] if "model:" in content else []
+    if later:
+        last = planted / "experiments" / "last" / "mine.yaml"
+        last.parent.mkdir()
+        last.write_text(f"# @package _global_\n{content}\n")
+    with pytest.raises(REFUSALS):
+        check_arguments(["study=mine", *later])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        param("config.yaml", "hydra: {searchpath: [pkg://planted]}", id="root"),
+        param("hydra/launcher/local.yaml", THING, id="launcher_of_the_same_name"),
+        param(
+            "hydra/launcher/local.yaml",
+            f"_target_: {BASIC}\nmore: {THING}",
+            id="within_a_launcher_of_the_same_name",
+        ),
+        param("hydra/sweeper/design.yaml", THING, id="sweeper_of_the_same_name"),
+        param(
+            "device/auto.yaml",
+            f"# @package _global_\nhydra: {{callbacks: {{c: {THING}}}}}",
+            id="group_of_the_same_name",
+        ),
+        param("model/convnet.yaml", "_target_: planted.run", id="model_of_the_same_name"),
+    ],
+)
+def test_files_that_take_the_place_of_shipped_ones_are_looked_into(
+    planted: Path, file: str, content: str
+) -> None:
+    place = planted / "experiments" / file
+    place.parent.mkdir(parents=True)
+    place.write_text(content)
+    for arguments in ([], ["hydra/launcher=local"]):
+        with pytest.raises(REFUSALS):
+            check_arguments(arguments)
+
+
+def test_foreign_code_in_a_choice_that_only_a_level_makes_is_refused(planted: Path) -> None:
+    for name, content in (
+        ("direct", "_target_: planted.run"),
+        ("nested", "_target_: ablate.models.convnet.build\nmore: [{_target_: planted.run}]"),
+        ("global", f"# @package _global_\nhydra: {{job_logging: {HANDLER}}}"),
+    ):
+        model = planted / "experiments" / "model" / f"{name}.yaml"
+        model.parent.mkdir(parents=True, exist_ok=True)
+        model.write_text(content)
+        level = f"{{name: absent, overrides: [model={name}]}}"
+        write_study(planted, f"factors: {{residual: {{levels: [{PRESENT}, {level}]}}}}\n")
+        assert re.search("_target_|hydra.job_logging", answer("study=mine"))
+
+
+@pytest.mark.parametrize("flags", [["-m"], [], ["--help"], ["--cfg", "all"], ["--info"]], ids=str)
+def test_the_command_runs_no_callback_and_no_handler_of_a_file(
+    ablate: Command, planted: Path, flags: list[str]
+) -> None:
+    nodes = f"callbacks: {{c: {THING}}}, hydra_logging: {HANDLER}"
+    study = textwrap.indent(SMALL, "  ")
+    write_study(planted, f"# @package _global_\nhydra: {{{nodes}}}\nstudy:\n{study}")
+    said = ablate(planted, *flags, "study=mine")
+    assert said.returncode == 2, said.stdout + said.stderr
+    assert "Expected hydra.callbacks to stay {}" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    r"_%&#~^\{}$ \input{/etc/passwd} \write18{id}",
+    "../../outside",
+    "/tmp/outside",
+    "line\nbreak",
+    "😀 漢字",
+    "x" * 300,
+    '</style></svg><img src=x onerror=alert(2)>"',
+    "[link](javascript:alert(3)) | `code`",
+    "{{ 7 * 7 }} << 7 * 7 >>",
+    "\u202eevil\x1b[31m",
+)
+
+
+def quoted(name: str) -> str:
+    """A name as Hydra's grammar quotes it."""
+    return "'" + re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", name) + "'"
+
+
+@pytest.fixture(scope="module")
+def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report of results whose names mean harm."""
+    folder = tmp_path_factory.mktemp("work") / "here"
+    folder.mkdir()
+    factors, response = HOSTILE[:3], "acc" + HOSTILE[0]
+    with (folder / "r.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*factors, response, "seed", "status", "error"])
+        for number, name in enumerate(HOSTILE[3:] * 4):
+            levels = [name, HOSTILE[number % 5], HOSTILE[3 + number % 2]]
+            lost = number == 5
+            numbers = [0.5 + number / 100, number // 10, "failed" if lost else "complete"]
+            writer.writerow([*levels, *numbers, HOSTILE[0] if lost else ""])
+    before = Path.cwd()
+    os.chdir(folder)
+    names = ",".join(map(quoted, factors))
+    try:
+        with pytest.raises(SystemExit) as end:
+            report(["runs=r.csv", f"factors=[{names}]", f"response={quoted(response)}"])
+    finally:
+        os.chdir(before)
+    assert end.value.code == 1  # one run has failed
+    return folder
+
+
+def test_a_report_of_hostile_names_stays_in_its_folder(hostile_report: Path) -> None:
+    assert sorted(path.name for path in hostile_report.iterdir()) == ["r.csv", "reports"]
+    assert [path.name for path in hostile_report.parent.iterdir()] == ["here"]
+    assert [path.name for path in (hostile_report / "reports").iterdir()] == ["r"]
+    assert not Path("/tmp/outside").exists()
+
+
+def test_no_letter_of_a_hostile_name_is_a_command_of_latex(hostile_report: Path) -> None:
+    text = (hostile_report / "reports" / "r" / "report.tex").read_text(encoding="utf-8")
+    assert r"\textbackslash{}input" in text
+    assert r"\input{/etc" not in text
+    assert r"\write18" not in text
+
+
+def test_no_field_of_a_csv_file_of_hostile_names_is_a_formula(hostile_report: Path) -> None:
+    for name in ("runs.csv", "cells.csv", "effects.csv"):
+        with (hostile_report / "reports" / "r" / name).open(newline="", encoding="utf-8") as file:
+            for row in csv.reader(file):
+                for field in row:
+                    assert not field.startswith(("=", "@", "+", "\t", "\r"))
+                    assert not field.startswith("-") or float(field) < 0
+
+
+def test_a_page_of_hostile_names_holds_no_markup_of_theirs(hostile_report: Path) -> None:
+    page = (hostile_report / "reports" / "r" / "index.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert 'href="javascript:' not in page
+
+
+@pytest.mark.skipif(not BROWSER, reason="needs Chromium")
+def test_a_browser_runs_nothing_of_a_page_of_hostile_names(
+    hostile_report: Path, tmp_path: Path
+) -> None:
+    text = (hostile_report / "reports" / "r" / "index.html").read_text(encoding="utf-8")
+    # Without its policy, so that it is the escaping that is tested; and one script that tells.
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    watch = "<script>window.alert = () => window.alerted = true</script>"
+    tell = "<script>onload = () => document.title = 'alerted: ' + !!window.alerted</script>"
+    page = tmp_path / "page.html"
+    page.write_text(
+        text.replace("<head>", f"<head>{watch}").replace("</body>", f"{tell}</body>"),
+        encoding="utf-8",
+    )
+    built, _ = browse(page, tmp_path, 1200)
+    assert "<title>alerted: false</title>" in built
+    assert "alert(1)" in html.unescape(built)  # it is there, as text
+    page.write_text(page.read_text("utf-8").replace("</body>", "<script>alert(1)</script></body>"))
+    assert "<title>alerted: true</title>" in browse(page, tmp_path, 1200)[0]
+
+
+def listening(process: psutil.Process) -> list[str]:
+    """The inet sockets on which a process or one below it waits for others."""
+    found = []
+    for one in [process, *process.children(recursive=True)]:
+        try:
+            found += [
+                f"{one.name()} at {connection.laddr}"
+                for connection in one.net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            ]
+        except psutil.Error:
+            continue  # it has ended meanwhile
+    return found
+
+
+def test_nothing_listens_while_a_study_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ablate", "--multirun", *TINY, "study.replicates=1"]
+    command.remove("study.replicates=2")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found, looks = [], 0
+    with psutil.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as study:
+        output = tmp_path / "output"
+        while study.poll() is None and looks < 2000:
+            found += listening(study)
+            looks += 1
+            time.sleep(0.1)
+        output.write_bytes(study.stdout.read())
+    assert study.returncode == 0, output.read_text()
+    assert found == []
+    assert looks > 10
+    assert json.loads((tmp_path / "reports" / "xyz" / "report.json").read_text())
+
+
+def test_a_server_would_be_noticed() -> None:
+    program = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); time.sleep(60)"
+    with psutil.Popen([sys.executable, "-c", program]) as server:
+        until = time.monotonic() + 20
+        while not listening(server) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert listening(server)
+        server.kill()
+
+
+def test_hostile_levels_of_a_study_name_folders_inside_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    factors = {
+        name: {
+            "levels": [
+                {"name": HOSTILE[place], "overrides": [f"model.{key}=true"]},
+                {"name": HOSTILE[place + 4], "overrides": [f"model.{key}=false"]},
+            ]
+        }
+        for place, (name, key) in enumerate(((HOSTILE[4], "residual"), (HOSTILE[5], "residual")))
+    }
+    write_study(tmp_path, json.dumps({"factors": factors, "design": "leave_one_out"}))
+    said = answer("study=mine")
+    assert "compose to the same one" in said  # both switch one key: refused after all were named
+    assert said.isprintable()
+    assert len(said) <= 1100
