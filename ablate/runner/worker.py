@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import statistics
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,8 @@ from ablate.training.trainer import Diverged, Epoch, State, Trainer
 
 ALIVE = b"alive"
 NO_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allocating")
+DURABLE_SECONDS = 10.0
+"""Checkpoints are forced onto the disk no more often than this: on short epochs that would tell."""
 UNWRITABLE_EXIT = os.EX_IOERR
 """Exit code of a worker whose disk took no more; it has sent the reason."""
 
@@ -114,6 +117,7 @@ class _Crew:
         self._provenance = {**plan.provenance, **about}
         self._alive = outlets.alive
         self._trainer: Trainer | None = None
+        self._durable = time.monotonic()
 
     def train(self, seed: int, *, keep_checkpoints: bool) -> Status:
         """Train one seed to its end, from where it was broken off, and commit what comes of it."""
@@ -191,11 +195,22 @@ class _Crew:
             history = tuple(asdict(each) for each in state.epochs)
             # The checkpoint first: the journal then never knows more than can be gone on from.
             checkpoint.save(
-                run.checkpoints, Checkpoint(history, state.arrays), fingerprint=fingerprint
+                run.checkpoints,
+                Checkpoint(history, state.arrays),
+                fingerprint=fingerprint,
+                durable=self._is_due(),
             )
             run.append({"event": "epoch", **history[-1]})
             self._alive()
             yield epoch
+
+    def _is_due(self) -> bool:
+        """Whether a loss of power would cost more than a few seconds; a kill never does."""
+        now = time.monotonic()
+        if now - self._durable < DURABLE_SECONDS:
+            return False
+        self._durable = now
+        return True
 
     def _cost(self, epochs: list[Epoch]) -> Cost:
         seconds = [epoch.seconds for epoch in epochs]

@@ -9,22 +9,22 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"ablate checkpoint 1\n"
+BUFFER_BYTES = 1 << 20
 DEPTH = 2
 """Checkpoints kept of a run: if the newest is broken, its forerunner costs one more epoch."""
-
-Arrays = Sequence[NDArray[Any]]
 
 
 class Broken(Exception):
@@ -44,13 +44,17 @@ class Checkpoint:
     arrays: tuple[NDArray[Any], ...]
 
 
-def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str) -> None:
+def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str, durable: bool = True) -> None:
     """Write a checkpoint beside the last one, and remove those before.
+
+    Whatever is killed, the file is there whole or not at all.
 
     Args:
         folder: Of the run's checkpoints; made if it is not there.
         checkpoint: What to write.
         fingerprint: Identity of the run.
+        durable: Whether it has to outlive a loss of power as soon as this returns, and not only
+            when the system has written it to the disk by itself.
     """
     folder.mkdir(exist_ok=True)
     place = folder / f"{len(checkpoint.history):06d}"
@@ -58,16 +62,21 @@ def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str) -> None:
     head = {
         "fingerprint": fingerprint,
         "history": list(checkpoint.history),
-        "arrays": len(checkpoint.arrays),
+        "arrays": [(array.dtype.name, array.shape) for array in checkpoint.arrays],
     }
-    with temporary.open("wb") as file:
-        hashing = _Hashing(file)
-        hashing.write(MAGIC + json.dumps(head).encode() + b"\n")
-        for array in checkpoint.arrays:
-            np.lib.format.write_array(hashing, array, allow_pickle=False)
-        file.write(hashing.hasher.digest())
+    if any(array.dtype.hasobject for array in checkpoint.arrays):
+        raise ValueError("Expected arrays of numbers; received Python objects.")
+    body = [MAGIC + json.dumps(head).encode() + b"\n"]
+    body += [array.tobytes() for array in checkpoint.arrays]
+    hasher = hashlib.sha256()
+    with temporary.open("wb", buffering=BUFFER_BYTES) as file:
+        for part in body:
+            hasher.update(part)
+            file.write(part)
+        file.write(hasher.digest())
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     temporary.replace(place)
     for older in _places(folder)[DEPTH:]:
         older.unlink(missing_ok=True)
@@ -76,9 +85,13 @@ def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str) -> None:
 def newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[str, ...]]:
     """The newest sound checkpoint of a run, None if there is none.
 
+    What a process left that died while it wrote one is removed.
+
     Returns:
         The checkpoint, and what was wrong with each newer one that was passed over.
     """
+    for leftover in folder.glob(".*"):
+        leftover.unlink(missing_ok=True)
     faults: list[str] = []
     for place in _places(folder):
         try:
@@ -91,18 +104,6 @@ def newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[
 def discard(folder: Path) -> None:
     """Remove the checkpoints of a run."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-class _Hashing:
-    """A file that is written and hashed at once."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.hasher = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.hasher.update(data)
-        return self._file.write(data)
 
 
 def _places(folder: Path) -> list[Path]:
@@ -123,7 +124,9 @@ def _read(place: Path, fingerprint: str) -> Checkpoint:
     head = json.loads(stream.readline())
     if head["fingerprint"] != fingerprint:
         raise Broken("of another configuration, code or data")
-    arrays = tuple(
-        np.lib.format.read_array(stream, allow_pickle=False) for _ in range(head["arrays"])
-    )
-    return Checkpoint(tuple(head["history"]), arrays)
+    arrays = []
+    for name, shape in head["arrays"]:
+        kind = np.dtype(name)
+        data = stream.read(math.prod(shape) * kind.itemsize)
+        arrays.append(np.frombuffer(data, kind).reshape(shape))
+    return Checkpoint(tuple(head["history"]), tuple(arrays))

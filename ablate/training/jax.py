@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -80,6 +80,10 @@ class JaxEngine:
         for x, y in self._batches(part):
             state, logs = self._test(state, x, y)
         return float(logs["loss"]), float(logs["accuracy"])
+
+    def read(self, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+        """What variables hold, in copies of their own."""
+        return [np.array(variable.value) for variable in variables]
 
     def _batches(self, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         x, y = self._parts[part]

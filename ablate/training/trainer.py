@@ -87,6 +87,9 @@ class Engine(Protocol):
     def evaluate(self, part: str) -> tuple[float, float]:
         """The model in inference mode on the `train`, `validation` or `test` images."""
 
+    def read(self, variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
+        """What variables hold, in copies of their own."""
+
 
 class Trainer:
     """Trains one model with any number of run seeds, one after the other.
@@ -162,8 +165,7 @@ class Trainer:
 
     def state(self) -> State:
         """Where the run stands whose last epoch was yielded."""
-        arrays = tuple(np.asarray(variable) for variable in self._variables())
-        return State(tuple(self._history), arrays)
+        return State(tuple(self._history), tuple(self._engine.read(self._variables())))
 
     def fits(self, arrays: Sequence[NDArray[Any]]) -> bool:
         """Whether arrays are of the number, shapes and kinds that a state of this model has."""
