@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import statistics
@@ -65,7 +66,7 @@ def train(
     except OSError as error:
         if not is_unwritable(error):
             raise
-        signs.send_bytes(f"{error.errno}".encode())
+        signs.send_bytes(str(error.errno or errno.ENOSPC).encode())
         os._exit(UNWRITABLE_EXIT)
 
 
