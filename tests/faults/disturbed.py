@@ -110,14 +110,11 @@ factors:
 """
 FAULTY = """
 replicates: 2
-design: cells
-cells: [{{}}, {{fault: {fault}}}]
 factors:
   fault:
     levels:
-      - {{name: none, overrides: [model.fault=none]}}
-      - {{name: {fault}, overrides: [model.fault={fault}]}}
 """
+LEVEL = "      - {{name: {fault}, overrides: [model.fault={fault}]}}\n"
 ARGUMENTS = ("model=theirs", "allow=[theirs]", "device.threads=1")
 DISTURBED = ("--multirun", "study=disturbed", *ARGUMENTS, "recipe.epochs=40")
 """Four runs of forty epochs: long enough to be caught at work."""
@@ -125,12 +122,18 @@ OF_TIME = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_ru
 """Columns of `runs.csv` that are measured anew, or named anew, whenever a run is trained."""
 
 
-def lay_out(folder: Path, *, fault: str = "kill") -> None:
-    """Write the model and the studies into a user's folder."""
+def lay_out(folder: Path, *faults: str) -> None:
+    """Write the model and the studies into a user's folder.
+
+    Args:
+        folder: The folder.
+        faults: What goes wrong in the cells of the study `faulty` after its first one.
+    """
+    faulty = FAULTY + "".join(LEVEL.format(fault=fault) for fault in ("none", *faults))
     (folder / "theirs.py").write_text(THEIRS)
     for group, name, text in (
         ("study", "disturbed", STUDY),
-        ("study", "faulty", FAULTY.format(fault=fault)),
+        ("study", "faulty", faulty),
         ("model", "theirs", "_target_: theirs.build\nfault: none\npart: true\n"),
     ):
         file = folder / "experiments" / group / f"{name}.yaml"

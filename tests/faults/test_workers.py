@@ -66,44 +66,52 @@ def test_a_killed_fork_server_is_started_again(undisturbed: Path, tmp_path: Path
     assert table(tmp_path) == table(undisturbed)
 
 
-@pytest.mark.parametrize(
-    ("fault", "arguments", "status", "why"),
-    [
-        param("raise", [], "failed", "ValueError", id="an_exception"),
-        param("horrible", [], "failed", "Horrible", id="an_exception_that_cannot_be_printed"),
-        param("huge", [], "failed", "invalid literal", id="an_exception_of_three_megabytes"),
-        param("memory", [], "out_of_memory", "Memory ran out", id="no_memory"),
-        param("device", [], "out_of_memory", "Memory ran out", id="no_memory_of_the_device"),
-        param("kill", [], "crashed", "signal 9 (SIGKILL). It was tried 3 times", id="killed"),
-        param("exit", ["device.retries=0"], "crashed", "exit code 7", id="an_exit"),
-        param(
-            "hang",
-            ["device.retries=0", "device.patience_seconds=12"],
-            "timeout",
-            "no sign of life for 12 s",
-            id="hanging",
-        ),
-    ],
-)
-def test_a_run_that_goes_wrong_is_recorded_and_the_study_goes_on(
-    ablate: Command, tmp_path: Path, fault: str, arguments: list[str], status: str, why: str
+WRONG = {
+    "raise": ("failed", "ValueError"),
+    "horrible": ("failed", "Horrible"),  # an exception that cannot even be printed
+    "huge": ("failed", "invalid literal"),  # one of three megabytes
+    "memory": ("out_of_memory", "Memory ran out"),
+    "device": ("out_of_memory", "Memory ran out"),
+    "exit": ("crashed", "exit code 7"),
+    "kill": ("crashed", "signal 9 (SIGKILL). It was tried 2 times"),
+}
+
+
+def test_runs_that_go_wrong_are_recorded_and_the_study_goes_on(
+    ablate: Command, tmp_path: Path
 ) -> None:
-    lay_out(tmp_path, fault=fault)
-    answer = ablate(
-        tmp_path, "--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", *arguments
-    )
+    lay_out(tmp_path, *WRONG)
+    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.retries=1"]
+    answer = ablate(tmp_path, *arguments)
     assert answer.returncode == 1, answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
-    runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv").set_index(["fault", "seed"])
-    # pandas reads the word none as a gap.
-    assert runs["status"].tolist() == ["complete", "complete", status, status]
-    assert runs["test_accuracy"].notna().tolist() == [True, True, False, False]
+    for fault, (status, why) in WRONG.items():
+        check_wrong(tmp_path, fault, status=status, why=why)
+    runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv", keep_default_na=False)
+    assert runs[runs["fault"] == "none"]["status"].tolist() == ["complete"] * 2
+    assert set(runs[runs["fault"] != "none"]["test_accuracy"]) == {""}
+
+
+def test_a_hanging_run_is_ended_and_the_study_goes_on(ablate: Command, tmp_path: Path) -> None:
+    lay_out(tmp_path, "hang")
+    patience = ["device.retries=0", "device.patience_seconds=12"]
+    answer = ablate(
+        tmp_path, "--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", *patience
+    )
+    assert answer.returncode == 1, answer.stdout + answer.stderr
+    check_wrong(tmp_path, "hang", status="timeout", why="no sign of life for 12 s")
+    assert "2 of 4 runs complete; 2 timeout" in answer.stdout
+
+
+def check_wrong(folder: Path, fault: str, *, status: str, why: str) -> None:
+    """Both runs of the cell end as they should, say why in few words, and are in the report."""
     for seed in (0, 1):
-        place = tmp_path / "runs" / "faulty" / f"fault={fault}" / str(seed)
-        error = json.loads((place / "result.json").read_text())["error"]
-        assert why in error
-        assert len(error) < 1000
-    report = (tmp_path / "reports" / "faulty" / "report.md").read_text()
+        place = folder / "runs" / "faulty" / f"fault={fault}" / str(seed)
+        result = json.loads((place / "result.json").read_text())
+        assert result["status"] == status
+        assert why in result["error"]
+        assert len(result["error"]) < 1000
+    report = (folder / "reports" / "faulty" / "report.md").read_text()
     assert status.replace("_", "\\_") in report
 
 
@@ -134,7 +142,7 @@ def control_group() -> Iterator[Path]:
 def test_a_worker_that_the_kernel_kills_for_memory_is_told_from_other_kills(
     tmp_path: Path,
 ) -> None:
-    lay_out(tmp_path, fault="greedy")
+    lay_out(tmp_path, "greedy")
     arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.workers=1"]
     with control_group() as group:
         command = ["sh", "-c", 'echo $$ > "$0"; exec "$@"', str(group / "cgroup.procs")]
@@ -153,7 +161,7 @@ def test_a_worker_that_the_kernel_kills_for_memory_is_told_from_other_kills(
 
 
 def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Path) -> None:
-    lay_out(tmp_path, fault="raise")
+    lay_out(tmp_path, "raise")
     arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1"]
     assert ablate(tmp_path, *arguments).returncode == 1
     finished = tmp_path / "runs" / "faulty" / "fault=none" / "0" / "journal.jsonl"
