@@ -17,6 +17,7 @@ from pytest import param
 
 from ablate.result import Status
 from ablate.runner.deaths import BEGINNING, death_of
+from ablate.store.folder import RunFolder
 from tests.conftest import ROOT, Command
 from tests.faults.disturbed import (
     ARGUMENTS,
@@ -37,7 +38,12 @@ def test_a_killed_worker_costs_an_epoch_at_most(undisturbed: Path, tmp_path: Pat
     lay_out(tmp_path)
     (tmp_path / "kill_the_builder").touch()  # of the first model, while the plan is made
     with started(tmp_path, *DISTURBED) as process:
-        until(lambda: epochs_of(tmp_path) >= 10, "ten epochs")
+        # Both workers have to be at work, or the victim may have nothing yet to go on with.
+        journals = [tmp_path / f"runs/disturbed/part={part}/0" for part in ("present", "absent")]
+        until(
+            lambda: all(len(RunFolder(place).epochs()) >= 3 for place in journals),
+            "three epochs of each cell",
+        )
         assert not (tmp_path / "kill_the_builder").exists()
         (victim, *_) = workers_of(process)
         victim.send_signal(signal.SIGKILL)
