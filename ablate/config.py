@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,6 +267,11 @@ def check_store_uri(uri: object) -> str:
 def without_password(text: str) -> str:
     """A text that names a store, for people to read: credentials are left out."""
     return re.sub(r"://[^/\s]*@", "://***@", text)
+
+
+def own_command() -> str:
+    """The command line of this process, for people to read: in reports, in a lock, to go on."""
+    return without_password(shlex.join(["python", "-m", "ablate", *sys.argv[1:]]))
 
 
 def runs_hint(uri: str) -> str:

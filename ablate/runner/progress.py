@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +19,7 @@ from rich.text import Text
 from ablate.aliases import aliases
 from ablate.analysis.findings import Analysis
 from ablate.analysis.looks import looks_of
-from ablate.config import runs_hint
+from ablate.config import own_command, runs_hint
 from ablate.design import Run
 from ablate.report.page import answer_lines
 from ablate.result import Result, Status
@@ -173,8 +171,7 @@ class Progressing:
 
 def show_how_to_go_on(console: Console) -> None:
     """The command that goes on where this one was stopped."""
-    command = shlex.join(["python", "-m", "ablate", *sys.argv[1:]])
-    text = f"Stopped; nothing that was finished is lost. To go on:\n  {command}"
+    text = f"Stopped; nothing that was finished is lost. To go on:\n  {own_command()}"
     console.print(Text(text), soft_wrap=True)
 
 

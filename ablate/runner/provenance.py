@@ -7,14 +7,12 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import shlex
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from ablate import __version__
-from ablate.config import PACKAGE, Variant
+from ablate.config import PACKAGE, Variant, own_command
 from ablate.locate import TRUSTED, check_target
 from ablate.study import Refusal
 
@@ -70,7 +68,7 @@ def provenance(backend_name: str) -> dict[str, str]:
         "cores": str(len(os.sched_getaffinity(0))),
         "git_commit": commit or "none",
         "git_dirty": "unknown" if changed is None else str(bool(changed)).lower(),
-        "command": shlex.join(["python", "-m", "ablate", *sys.argv[1:]]),
+        "command": own_command(),
     }
 
 

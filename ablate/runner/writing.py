@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Mapping
 
 from rich.console import Console
 from rich.text import Text
 
+from ablate.config import own_command
 from ablate.data.images import Images
 from ablate.store.checkpoint import DEPTH
 from ablate.store.disk import Unwritable, in_words, is_unwritable
@@ -59,9 +58,8 @@ def writing(work: Callable[[], int], console: Console, *, folder: StudyFolder) -
         if not is_unwritable(error):
             raise
         said = in_words(error, folder.path)
-    command = shlex.join(["python", "-m", "ablate", *sys.argv[1:]])
     console.print(
-        Text(f"{said} Make room there, or make it writable, then go on:\n  {command}"),
+        Text(f"{said} Make room there, or make it writable, then go on:\n  {own_command()}"),
         style="red",
         soft_wrap=True,
     )

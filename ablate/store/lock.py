@@ -13,9 +13,7 @@ import errno
 import fcntl
 import json
 import os
-import shlex
 import socket
-import sys
 import threading
 import time
 import uuid
@@ -23,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ablate.config import without_password
+from ablate.config import own_command
 from ablate.study import Refusal
 
 BEAT_SECONDS = 2.0
@@ -84,9 +82,7 @@ class _Own:
             **_place(),
             "pid": os.getpid(),
             "token": self.token,
-            "command": without_password(shlex.join(["python", "-m", "ablate", *sys.argv[1:]]))[
-                :500
-            ],
+            "command": own_command()[:500],
             "beat": 0,
         }
 
