@@ -11,6 +11,8 @@ from ablate.result import Status
 
 BEGINNING = "--- process "
 """How the line begins that a worker heads its part of a log with."""
+UNWRITABLE_EXIT = os.EX_IOERR
+"""Exit code of a worker whose disk took no more; it has sent the number of the error."""
 LAST_BYTES = 4000
 """How much of a log's end is searched for last words."""
 LAST_WORDS = ("std::bad_alloc", "Cannot allocate memory", "MemoryError")
@@ -44,7 +46,7 @@ def death_of(exit_code: int, *, said: bytes, hanging: float | None, kills: int, 
     """
     if hanging is not None:
         return Death(Status.TIMEOUT, f"The worker process gave no sign of life for {hanging:g} s")
-    if exit_code == os.EX_IOERR and said.isdigit():
+    if exit_code == UNWRITABLE_EXIT and said.isdigit():
         return Death(None, disk=OSError(int(said), os.strerror(int(said))))
     if exit_code == 0:
         return Death(None)

@@ -21,7 +21,7 @@ from ablate.runner.execute import execute, measured, slots_for
 from ablate.runner.plan import plan_cells
 from ablate.runner.pool import train_units
 from ablate.runner.progress import show_how_to_go_on, show_run
-from ablate.runner.stop import Stopped
+from ablate.runner.stop import Stopped, seconds_left
 from ablate.runner.unit import Unit
 from ablate.runner.writing import bytes_needed, writing
 from ablate.store.disk import check_room
@@ -70,7 +70,7 @@ class _Job:
         folder, request = self.folder, self.request
         slots = slots_for(plan, request.device)[:1]
         plan = measured(plan, folder, slots=slots, patience=request.care.patience_seconds)
-        check_room(folder.path, needed=bytes_needed(plan, self.images, folder=folder))
+        check_room(folder.path, needed=bytes_needed(plan, self.images, folder=folder, workers=1))
         folder.adopt(plan)
         recording = execute(
             plan,
@@ -80,7 +80,7 @@ class _Job:
             console=self.console,
             store_uri=request.store_uri,
         )
-        recording.finish(None)
+        recording.finish(None, seconds=seconds_left(self.stopped))
         place = folder.run(plan.cells[0].cell.slug, request.seed)
         result = place.result()
         if result is not None:
@@ -92,10 +92,12 @@ class _Job:
         complete = result is not None and result.status is Status.COMPLETE
         return self.stopped or (0 if complete else 1)
 
-    def _train(self, plan: Plan, slots: Sequence[Slot]) -> None:
+    def _train(self, plan: Plan, slots: Sequence[Slot]) -> float | None:
+        """Train the run; returns how many seconds MLflow may take after that."""
         unit = Unit(plan.cells[0].cell.slug, (self.request.seed,))
         try:
             train_units(self.folder, [unit], slots=slots, care=self.request.care)
         except Stopped as stop:
             self.stopped = stop.code
             self.folder.preempt(plan)
+        return seconds_left(self.stopped)

@@ -10,6 +10,7 @@ from types import FrameType
 
 INTERRUPTED = 130
 TERMINATED = 143
+TERMINATED_SECONDS = 3.0
 
 
 class Stopped(BaseException):
@@ -24,6 +25,17 @@ class Stopped(BaseException):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+
+
+def seconds_left(code: int) -> float | None:
+    """How long MLflow may still be waited for; None for as long as it answers.
+
+    Whoever sends SIGTERM does not wait long before it kills.
+
+    Args:
+        code: The exit code of what stopped the command; 0 if nothing did.
+    """
+    return TERMINATED_SECONDS if code == TERMINATED else None
 
 
 @contextlib.contextmanager

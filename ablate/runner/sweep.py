@@ -25,7 +25,7 @@ from ablate.runner.forecast import in_words
 from ablate.runner.plan import composer, make_plan, overrides_of, with_more_seeds
 from ablate.runner.progress import show_end, show_forecast, show_how_to_go_on, show_plan
 from ablate.runner.reconcile import reconcile
-from ablate.runner.stop import TERMINATED, Stopped
+from ablate.runner.stop import TERMINATED, Stopped, seconds_left
 from ablate.runner.unit import pending_units
 from ablate.runner.writing import bytes_needed, writing
 from ablate.store.disk import Unwritable, check_room
@@ -33,9 +33,6 @@ from ablate.store.folder import StudyFolder
 from ablate.store.lock import held
 from ablate.store.plan import Plan
 from ablate.study import Refusal, Study
-
-TERMINATED_SECONDS = 3.0
-"""How long a command that was sent SIGTERM waits for MLflow."""
 
 
 def sweep(
@@ -62,7 +59,9 @@ def sweep(
         return 0
     with held(folder.path):
         plan, slots = job.show(plan)
-        check_room(folder.path, needed=bytes_needed(plan, images, folder=folder))
+        check_room(
+            folder.path, needed=bytes_needed(plan, images, folder=folder, workers=len(slots))
+        )
         return writing(lambda: job.run(plan, images, slots=slots), job.console, folder=folder)
 
 
@@ -97,7 +96,7 @@ class _Job:
         recording = rounds.train(plan, slots=slots, store_uri=self.request.store_uri)
         if rounds.stopped == TERMINATED:
             # Whoever sent the signal will not wait for a report.
-            recording.finish(None, seconds=TERMINATED_SECONDS)
+            recording.finish(None, seconds=seconds_left(rounds.stopped))
             complete = False
         else:
             complete = _report(self.folder, self.console, recording=recording, request=self.request)
@@ -166,7 +165,7 @@ class _Rounds:
             # Whatever a launcher dies of, what was trained gets its report.
             self.fault = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             self.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
-        return TERMINATED_SECONDS if self.stopped == TERMINATED else None
+        return seconds_left(self.stopped)
 
 
 def _report(

@@ -19,7 +19,7 @@ import keras
 
 from ablate.device import Slot, occupy
 from ablate.result import Cost, Result, Status
-from ablate.runner.deaths import BEGINNING
+from ablate.runner.deaths import BEGINNING, UNWRITABLE_EXIT
 from ablate.runner.measuring import in_words, model_of
 from ablate.runner.unit import Unit
 from ablate.seeds import stream_seed
@@ -36,8 +36,6 @@ ALIVE = b"alive"
 NO_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allocating")
 DURABLE_SECONDS = 10.0
 """Checkpoints are forced onto the disk no more often than this: on short epochs that would tell."""
-UNWRITABLE_EXIT = os.EX_IOERR
-"""Exit code of a worker whose disk took no more; it has sent the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from ablate.data.images import Images
 from ablate.store.checkpoint import DEPTH
 from ablate.store.disk import Unwritable, in_words, is_unwritable
 from ablate.store.folder import StudyFolder
-from ablate.store.images import is_frozen
 from ablate.store.plan import Plan
 
 FIXED_BYTES = 10_000_000
@@ -24,7 +23,9 @@ VALUES_A_PARAMETER = 3
 """A weight and two moments of the optimizer."""
 
 
-def bytes_needed(plan: Plan, images: Mapping[str, Images], *, folder: StudyFolder) -> int:
+def bytes_needed(
+    plan: Plan, images: Mapping[str, Images], *, folder: StudyFolder, workers: int
+) -> int:
     """About how much a study will write: frozen images, checkpoints of runs at work, records."""
     pending = folder.pending(plan)
     if not pending:
@@ -32,13 +33,13 @@ def bytes_needed(plan: Plan, images: Mapping[str, Images], *, folder: StudyFolde
     pixels = sum(
         array.nbytes
         for item in images.values()
-        if not is_frozen(folder.images, item)
+        if not (folder.images / item.fingerprint).is_dir()
         for part in item.parts.values()
         for array in (part.x, part.y)
     )
     largest = max(planned.parameters for planned, _ in pending)
-    # A worker at a time for each of a few slots; one more file while a checkpoint is written.
-    checkpoints = 2 * (DEPTH + 1) * largest * VALUES_A_PARAMETER * VALUE_BYTES
+    # One file more than are kept, while it is written.
+    checkpoints = workers * (DEPTH + 1) * largest * VALUES_A_PARAMETER * VALUE_BYTES
     return FIXED_BYTES + pixels + checkpoints + RUN_BYTES * len(pending)
 
 

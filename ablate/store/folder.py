@@ -108,7 +108,7 @@ class RunFolder:
             return Result.from_json(json.loads(text))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, KeyError, LookupError):
+        except (ValueError, TypeError, LookupError):
             return None  # damaged from outside: the run is trained again
 
     def identity(self) -> str:

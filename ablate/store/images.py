@@ -14,14 +14,6 @@ from ablate.store.folder import write_whole
 PARTS = ("train", "validation", "test")
 
 
-def is_frozen(folder: Path, images: Images) -> bool:
-    """Whether images are there, whole: a machine that lost power may have kept a part of them."""
-    try:
-        return thaw(folder, images.fingerprint).fingerprint == images.fingerprint
-    except (OSError, ValueError):
-        return False
-
-
 def freeze(folder: Path, images: Images) -> None:
     """Write images to `<folder>/<fingerprint>/`, unless they are there already.
 
@@ -29,7 +21,7 @@ def freeze(folder: Path, images: Images) -> None:
     a study trains does not reach it.
     """
     place = folder / images.fingerprint
-    if is_frozen(folder, images):
+    if _is_frozen(folder, images):
         return
     place.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
@@ -54,3 +46,11 @@ def thaw(folder: Path, fingerprint: str) -> Images:
 def discard(folder: Path) -> None:
     """Remove frozen images, once nothing is left to train on them."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_frozen(folder: Path, images: Images) -> bool:
+    """Whether images are there, whole: a machine that lost power may have kept a part of them."""
+    try:
+        return thaw(folder, images.fingerprint).fingerprint == images.fingerprint
+    except (OSError, ValueError):
+        return False

@@ -27,6 +27,7 @@ from ablate.study import Refusal
 BEAT_SECONDS = 2.0
 PATIENCE_BEATS = 5
 """Beats that a holder on another machine may miss before it counts as dead."""
+READS = 5
 WORKER_SECONDS = 20.0
 """How long orphaned workers of a killed process are waited for; they end themselves at once."""
 
@@ -137,12 +138,16 @@ def _place() -> dict[str, str]:
 
 
 def _holder(file: Any) -> dict[str, Any]:
-    file.seek(0)
-    try:
-        content = json.loads(file.read() or "{}")
-    except ValueError:
-        return {}  # caught while it was being written
-    return content if isinstance(content, dict) else {}
+    """Who the file names; empty if nobody, or nothing that can be read."""
+    for _ in range(READS):
+        file.seek(0)
+        try:
+            content = json.loads(file.read() or "{}")
+        except ValueError:
+            time.sleep(0.05)  # caught while it was being written
+            continue
+        return content if isinstance(content, dict) else {}
+    return {}
 
 
 def _refuse_the_living(study: Path, file: Any) -> bool:

@@ -102,9 +102,10 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_named(
     monkeypatch.setattr(lock, "BEAT_SECONDS", 0.1)
     file = left(tmp_path / "mine", {"host": "elsewhere", "boot": "other"})
     over = threading.Event()
+    content = json.loads(file.read_text())
+    file.write_text(file.read_text()[:20])  # it is just being written
 
     def beat() -> None:
-        content = json.loads(file.read_text())
         while not over.wait(0.05):
             content["beat"] += 1
             file.write_text(json.dumps(content))
