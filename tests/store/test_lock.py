@@ -106,9 +106,12 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_named(
     file.write_text(file.read_text()[:20])  # it is just being written
 
     def beat() -> None:
+        # As a holder writes: over what is there, so that the file is never empty.
+        descriptor = os.open(file, os.O_RDWR)
         while not over.wait(0.05):
             content["beat"] += 1
-            file.write_text(json.dumps(content))
+            os.pwrite(descriptor, json.dumps(content).encode(), 0)
+        os.close(descriptor)
 
     thread = threading.Thread(target=beat)
     thread.start()
