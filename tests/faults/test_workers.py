@@ -91,8 +91,11 @@ def test_runs_that_go_wrong_are_recorded_and_the_study_goes_on(
     answer = ablate(tmp_path, *arguments)
     assert answer.returncode == 1, answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
+    assert "CRASHED" in answer.stdout
     for fault, (status, why) in WRONG.items():
         check_wrong(tmp_path, fault, status=status, why=why)
+    log = tmp_path / "runs" / "faulty" / "fault=raise" / "0" / "log"
+    assert "the user's own mistake" in log.read_text()
     runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv", keep_default_na=False)
     assert runs[runs["fault"] == "none"]["status"].tolist() == ["complete"] * 2
     assert set(runs[runs["fault"] != "none"]["test_accuracy"]) == {""}
