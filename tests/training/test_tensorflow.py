@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import pytest
 from keras import layers
-from small_models import SHAPE, images, plain
+from small_models import SHAPE, convnet, images, plain
 
 from ablate.recipe import Recipe
 from ablate.study import Refusal
-from ablate.training.trainer import Trainer
+from ablate.training.trainer import Epoch, Trainer
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(
@@ -69,3 +69,18 @@ def test_randomness_that_cannot_be_reset_is_refused(noise: Any, found: str) -> N
     )
     with pytest.raises(Refusal, match=f"SeedGenerator each for what they draw; received .*{found}"):
         next(Trainer(model, images(), RECIPE).run(0))
+
+
+def test_long_epochs_give_signs_of_life_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe(epochs=1, batch_size=2, learning_rate=0.01)
+    whole = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, [])]
+    monkeypatch.setattr("ablate.training.tensorflow.SIGN_STEPS", 10)
+    signs: list[int] = []
+    parts = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, signs)]
+    assert parts == whole  # 35 steps as 32 + 3, or as 10 + 10 + 10 + 5
+    assert len(signs) == 1 + 4 + 1
+
+
+def _counting(recipe: Recipe, signs: list[int]) -> list[Epoch]:
+    trainer = Trainer(convnet(), images(), recipe)
+    return list(trainer.run(0, alive=lambda: signs.append(1)))

@@ -108,23 +108,6 @@ def test_the_state_of_another_model_does_not_fit() -> None:
     assert not Trainer(plain(3), images(), RECIPE).fits(arrays[:-1])
 
 
-def test_long_epochs_give_signs_of_life_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ablate.training import tensorflow
-
-    recipe = dataclasses.replace(RECIPE, batch_size=2, epochs=1)
-    whole = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, [])]
-    monkeypatch.setattr(tensorflow, "SIGN_STEPS", 10)
-    signs: list[int] = []
-    parts = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, signs)]
-    assert parts == whole  # 35 steps in one go, or in 10 + 10 + 10 + 5
-    assert len(signs) == 1 + 4 + 1
-
-
-def _counting(recipe: Recipe, signs: list[int]) -> list[Epoch]:
-    trainer = Trainer(convnet(), images(), recipe)
-    return list(trainer.run(0, alive=lambda: signs.append(1)))
-
-
 def test_another_seed_is_another_run(trained: Any) -> None:
     _, _, outcomes = trained
     assert outcomes[0]["weights"] != outcomes[1]["weights"]
