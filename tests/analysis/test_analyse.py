@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from planted import broken, named, noisy, study_of
 from scipy import stats
 
 from ablate.analysis.analyse import analyse
@@ -17,6 +16,7 @@ from ablate.analysis.estimates import estimate
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.design import cells_of
 from ablate.study import Response
+from tests.analysis.planted import broken, named, noisy, study_of
 
 
 def test_cells_table_holds_means_differences_and_costs():

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from planted import broken, noisy, study_of
 from shapiq import ExactComputer
 
 from ablate.analysis.analyse import analyse
 from ablate.study import Factor, Level, Response
+from tests.analysis.planted import broken, noisy, study_of
 
 
 def coalitions(runs, names):

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from planted import broken, noisy, study_of, table_of
 
 from ablate.analysis.analyse import analyse
 from ablate.study import Response
+from tests.analysis.planted import broken, noisy, study_of, table_of
 
 ACCURACY = (Response("test_accuracy", unit="fraction"),)
 

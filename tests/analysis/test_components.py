@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from planted import broken, named, noisy, study_of, table_of
 
 from ablate.analysis.analyse import analyse
 from ablate.design import Cell
 from ablate.study import Factor, Level, Response
+from tests.analysis.planted import broken, named, noisy, study_of, table_of
 
 
 def wobble(levels: dict[str, str], seed: int) -> float:

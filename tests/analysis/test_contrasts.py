@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted import study_of
 from pytest import param
 
 from ablate.analysis.contrasts import contrasts_of
 from ablate.design import Cell, cells_of
 from ablate.study import Factor, Level
+from tests.analysis.planted import study_of
 
 NORM = Factor("norm", (Level("before"), Level("after"), Level("none")))
 XYZ = study_of("x", "y", "z")

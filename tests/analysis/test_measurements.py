@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from planted import broken, noisy, study_of
 from pytest import param
 
 from ablate.analysis.measurements import measure, refuse_lone_seeds
 from ablate.study import Refusal
+from tests.analysis.planted import broken, noisy, study_of
 
 STUDY = study_of("x", "y", replicates=3)
 RUNS = noisy(STUDY)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from planted import broken, study_of, table_of
-
 from ablate.analysis.analyse import analyse
 from ablate.design import cells_of
 from ablate.study import Factor, Level, Response
+from tests.analysis.planted import broken, study_of, table_of
 
 WORTH = {"x": 5.0, "y": 1.0, "z": 3.0}
 

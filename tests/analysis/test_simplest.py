@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted import noisy, study_of, table_of
 from pytest import param
 from statsmodels.stats.weightstats import ttost_paired
 
@@ -10,6 +9,7 @@ from ablate.analysis.analyse import analyse
 from ablate.analysis.simplest import parts, shown_losses
 from ablate.design import Cell, cells_of
 from ablate.study import Factor, Level, Response
+from tests.analysis.planted import noisy, study_of, table_of
 
 
 def test_loss_is_tested_as_in_tost():

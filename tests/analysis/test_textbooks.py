@@ -7,13 +7,13 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from planted import named, study_of
 from pytest import param
 from scipy import stats
 
 from ablate.analysis.analyse import analyse
 from ablate.analysis.findings import Analysis
 from ablate.study import Factor, Level, Response
+from tests.analysis.planted import named, study_of
 
 # Box, Hunter and Hunter, Statistics for Experimenters (2nd edition 2005), table 5.1: yield of a
 # pilot plant by temperature, concentration and catalyst, two runs each.

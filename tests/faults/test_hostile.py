@@ -25,7 +25,7 @@ from tests.conftest import ROOT, TINY, Command
 from tests.faults.asking import PRESENT, SMALL, answer, write_study
 from tests.report.test_browser import BROWSER, browse
 
-PLANTED = """
+INTRUDER = """
 import pathlib
 pathlib.Path({marker!r}).write_text("imported")
 
@@ -35,11 +35,11 @@ def run(*args, **options):
 class Thing(dict):
     def __init__(self, *args, **options): run()
 """
-THING = "{_target_: planted.Thing}"
-HANDLER = "{version: 1, handlers: {h: {class: planted.Thing}}, root: {handlers: [h]}}"
-FORMATTER = '{version: 1, formatters: {f: {"()": planted.Thing}}}'
+THING = "{_target_: intruder.Thing}"
+HANDLER = "{version: 1, handlers: {h: {class: intruder.Thing}}, root: {handlers: [h]}}"
+FORMATTER = '{version: 1, formatters: {f: {"()": intruder.Thing}}}'
 STREAM = (
-    "{version: 1, handlers: {h: {class: logging.StreamHandler, stream: ext://planted.run}}, "
+    "{version: 1, handlers: {h: {class: logging.StreamHandler, stream: ext://intruder.run}}, "
     "root: {handlers: [h]}}"
 )
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
@@ -49,39 +49,39 @@ BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working directory, with a module that tells when it is imported or called."""
     marker = tmp_path / "marker"
-    (tmp_path / "planted.py").write_text(PLANTED.format(marker=str(marker)))
+    (tmp_path / "intruder.py").write_text(INTRUDER.format(marker=str(marker)))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    assert "planted" not in sys.modules
+    assert "intruder" not in sys.modules
     assert not marker.exists()
 
 
 @pytest.mark.parametrize(
     "argument",
     [
-        "model._target_=planted.run",
-        "data._target_=planted.run",
-        "+recipe.more={_target_: planted.run}",
-        "+study.more={_target_: planted.run}",
-        "+model.layer={options: [{deep: {_target_: planted.run}}]}",
-        "study.responses=[{_target_: planted.run}]",
-        "+device={_target_: planted.run}",
-        "+other={_target_: planted.run}",
+        "model._target_=intruder.run",
+        "data._target_=intruder.run",
+        "+recipe.more={_target_: intruder.run}",
+        "+study.more={_target_: intruder.run}",
+        "+model.layer={options: [{deep: {_target_: intruder.run}}]}",
+        "study.responses=[{_target_: intruder.run}]",
+        "+device={_target_: intruder.run}",
+        "+other={_target_: intruder.run}",
         "model._target_=ablate.__main__.main",
         "model._target_=ablate.._x.y",
         "model._target_=kerasx.layers.Dense",
         "model._target_='keras\n.x'",
-        "model._target_='${oc.decode:planted.run}'",
-        "hydra.launcher._target_=planted.Thing",
-        "+hydra.launcher.more={_target_: planted.Thing}",
-        "hydra.sweeper._target_=planted.Thing",
-        "+hydra.callbacks.c={_target_: planted.Thing}",
-        "hydra.job_logging={version: 1, handlers: {h: {class: planted.Thing}}}",
-        "+hydra.hydra_logging.formatters.f={'()': planted.Thing}",
-        "hydra.searchpath=[pkg://planted]",
+        "model._target_='${oc.decode:intruder.run}'",
+        "hydra.launcher._target_=intruder.Thing",
+        "+hydra.launcher.more={_target_: intruder.Thing}",
+        "hydra.sweeper._target_=intruder.Thing",
+        "+hydra.callbacks.c={_target_: intruder.Thing}",
+        "hydra.job_logging={version: 1, handlers: {h: {class: intruder.Thing}}}",
+        "+hydra.hydra_logging.formatters.f={'()': intruder.Thing}",
+        "hydra.searchpath=[pkg://intruder]",
         "hydra.job.env_set={PYTHONPATH: /tmp}",
-        "+hydra/callbacks=planted",
+        "+hydra/callbacks=intruder",
     ],
 )
 def test_foreign_code_named_on_the_command_line_is_not_even_imported(
@@ -105,7 +105,7 @@ IN_STUDIES = [
     param("defaults: [override /hydra/job_logging: default]", id="log_by_its_name"),
     param(f"hydra: {{sweeper: {THING}}}", id="sweeper"),
     param("hydra: {sweeper: {params: {seed: 1}}}", id="swept_values"),
-    param("hydra: {searchpath: [pkg://planted]}", id="search_path"),
+    param("hydra: {searchpath: [pkg://intruder]}", id="search_path"),
     param("hydra: {job: {env_set: {PYTHONSTARTUP: x}}}", id="environment"),
     param("hydra: {job: {env_copy: [NO_SUCH]}}", id="environment_copied"),
     param("hydra: {job: {chdir: true}}", id="change_of_folder"),
@@ -119,7 +119,7 @@ IN_STUDIES = [
     param("unit: {cell: x, seeds: [0]}", id="unit"),
     param(f"other: {THING}", id="another_group"),
     param(f"study: {{more: {THING}}}", id="study"),
-    param("data: {_target_: planted.run}\nmodel: {_target_: planted.run}", id="model_below"),
+    param("data: {_target_: intruder.run}\nmodel: {_target_: intruder.run}", id="model_below"),
 ]
 
 
@@ -142,7 +142,7 @@ def test_foreign_code_and_other_ways_in_a_study_file_are_refused(
 @pytest.mark.parametrize(
     ("file", "content"),
     [
-        param("config.yaml", "hydra: {searchpath: [pkg://planted]}", id="root"),
+        param("config.yaml", "hydra: {searchpath: [pkg://intruder]}", id="root"),
         param("hydra/launcher/local.yaml", THING, id="launcher_of_the_same_name"),
         param(
             "hydra/launcher/local.yaml",
@@ -155,7 +155,7 @@ def test_foreign_code_and_other_ways_in_a_study_file_are_refused(
             f"# @package _global_\nhydra: {{callbacks: {{c: {THING}}}}}",
             id="group_of_the_same_name",
         ),
-        param("model/convnet.yaml", "_target_: planted.run", id="model_of_the_same_name"),
+        param("model/convnet.yaml", "_target_: intruder.run", id="model_of_the_same_name"),
     ],
 )
 def test_files_that_take_the_place_of_shipped_ones_are_looked_into(
@@ -171,8 +171,8 @@ def test_files_that_take_the_place_of_shipped_ones_are_looked_into(
 
 def test_foreign_code_in_a_choice_that_only_a_level_makes_is_refused(planted: Path) -> None:
     for name, content in (
-        ("direct", "_target_: planted.run"),
-        ("nested", "_target_: ablate.models.convnet.build\nmore: [{_target_: planted.run}]"),
+        ("direct", "_target_: intruder.run"),
+        ("nested", "_target_: ablate.models.convnet.build\nmore: [{_target_: intruder.run}]"),
         ("global", f"# @package _global_\nhydra: {{job_logging: {HANDLER}}}"),
     ):
         model = planted / "experiments" / "model" / f"{name}.yaml"

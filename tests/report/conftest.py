@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from simulated import HELD_CONSTANT, HOSTILE, PROVENANCE, histories_of, part, runs_of
 
 from ablate.analysis.findings import Analysis
 from ablate.report.page import write_report
 from ablate.store.folder import StudyRecord
 from ablate.study import Factor, Level, Response, Study
+from tests.report.simulated import HELD_CONSTANT, HOSTILE, PROVENANCE, histories_of, part, runs_of
 
 
 @pytest.fixture(scope="session")

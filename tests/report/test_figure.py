@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 
 import matplotlib
 import pytest
-from simulated import histories_of, runs_of
 
 from ablate.analysis.analyse import analyse
 from ablate.report.drawing import Picture
 from ablate.report.figure import pictures
 from ablate.study import Study
+from tests.report.simulated import histories_of, runs_of
 
 ALL = ["grid", "effects", "learning_curves", "cost"]
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from simulated import runs_of
 
 from ablate.config import Variant
 from ablate.design import cells_of
@@ -16,6 +15,7 @@ from ablate.result import Cost, Result, Status
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study import Study
+from tests.report.simulated import runs_of
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
           "chance": 0.5, "excluded": []}  # fmt: skip

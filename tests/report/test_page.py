@@ -6,12 +6,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from simulated import HELD_CONSTANT, PROVENANCE, histories_of, runs_of
 
 from ablate.analysis.findings import Analysis
 from ablate.report.page import answer_lines, latex, markdown, write_report
 from ablate.store.folder import StudyRecord
 from ablate.study import Study
+from tests.report.simulated import HELD_CONSTANT, PROVENANCE, histories_of, runs_of
 
 Report = Callable[[Study], tuple[Path, Analysis]]
 FILES = [

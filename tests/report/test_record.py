@@ -7,11 +7,11 @@ import math
 
 import pandas as pd
 import pytest
-from simulated import HOSTILE, runs_of
 
 from ablate.analysis.analyse import analyse
 from ablate.report import record
 from ablate.study import Factor, Level, Study
+from tests.report.simulated import HOSTILE, runs_of
 
 
 def rows(text: str) -> list[dict[str, str]]:

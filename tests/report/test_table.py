@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from simulated import runs_of
 
 from ablate.analysis.analyse import analyse
 from ablate.report import table
 from ablate.study import RESPONSES, Study
+from tests.report.simulated import runs_of
 
 
 def test_the_grid_has_a_row_a_cell_with_a_tick_or_a_dash_per_part(xyz: Study) -> None:

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from small_models import Block, convnet, held, plain
 
 from ablate.seeds import stream_seed
 from ablate.study import Refusal
 from ablate.training.fresh import layers_by_path, reset
+from tests.training.small_models import Block, convnet, held, plain
 
 
 def values(model: keras.Model) -> dict[str, np.ndarray]:

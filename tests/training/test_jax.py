@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import keras
 import pytest
-from small_models import convnet, images
 
 from ablate.recipe import Recipe
 from ablate.training.trainer import Trainer
+from tests.training.small_models import convnet, images
 
 jax = pytest.importorskip("jax")
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="tests the JAX engine")

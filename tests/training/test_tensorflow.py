@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import pytest
 from keras import layers
-from small_models import SHAPE, convnet, images, plain
 
 from ablate.recipe import Recipe
 from ablate.study import Refusal
 from ablate.training.trainer import Epoch, Trainer
+from tests.training.small_models import SHAPE, convnet, images, plain
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(

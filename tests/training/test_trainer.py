@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from small_models import SHAPE, convnet, held, images, plain
 
 from ablate.data.images import Images
 from ablate.recipe import Recipe
@@ -20,6 +19,7 @@ from ablate.store.checkpoint import Checkpoint, newest, save
 from ablate.study import Refusal
 from ablate.training.fresh import reset
 from ablate.training.trainer import Diverged, Epoch, State, Trainer
+from tests.training.small_models import SHAPE, convnet, held, images, plain
 
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
 
