@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run a study with `--multirun`, one variant without it; ends with the exit code."""
+    # Without it Python looks for a second, at its end, for garbage in all that was imported.
+    atexit.register(gc.freeze)
     # Hydra would print errors in its own way and exit with 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     command = hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")

@@ -88,13 +88,15 @@ class Watch:
         events, place.offset = folder.events(place.offset)
         for event in events:
             self._follower.event(place.run, event)
+        if events and result is not None and result == place.told:
+            # It has gone on since that was told, for which the result is removed first: look again,
+            # as it may have ended just as it did before.
+            place.told = None
+            return self._settled(place)
         if result is not None and result != place.told:
             self._follower.ended(place.run, result)
-            if result.status in SETTLED:
-                return True
-        # A run that went on may end just as it did before.
-        place.told = None if events else result
-        return False
+        place.told = result
+        return result is not None and result.status in SETTLED
 
     def _result(self, place: _Place) -> Result | None:
         result = self._folder.run(place.run.cell.slug, place.run.seed).result()

@@ -40,7 +40,7 @@ class Horrible(Exception):
         raise RuntimeError("not even this")
 
 
-def wide():
+def wide(x):
     # The address space of this process may grow by a little; the next large array does not fit.
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
@@ -51,26 +51,26 @@ def wide():
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
-def horrible():
+def horrible(x):
     raise Horrible()
 
 
-def greedy():
+def greedy(x):
     # More than the control group may have; the kernel then kills the largest of its processes.
     return len([bytearray(b"x") * 500_000_000 for _ in range(40)])
 
 
 FAULTS = {
     "greedy": greedy,
-    "none": lambda: None,
-    "raise": lambda: int("the user's own mistake"),
+    "none": lambda x: None,
+    "raise": lambda x: int("the user's own mistake"),
     "horrible": horrible,
-    "huge": lambda: int("x" * 10 + "y" * 3_000_000),
+    "huge": lambda x: int("x" * 10 + "y" * 3_000_000),
     "memory": wide,
-    "device": lambda: keras.ops.sum(keras.ops.zeros((10**7, 10**7))),
-    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "exit": lambda: os._exit(7),
-    "hang": lambda: time.sleep(10_000),
+    "device": lambda x: keras.ops.sum(keras.ops.broadcast_to(x[:1, :1], (10**7, 10**7))),
+    "kill": lambda x: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda x: os._exit(7),
+    "hang": lambda x: time.sleep(10_000),
 }
 
 
@@ -80,7 +80,7 @@ class Failing(keras.layers.Layer):
         self.fault = fault
 
     def call(self, x, training=False):
-        found = FAULTS[self.fault]() if training else None
+        found = FAULTS[self.fault](x) if training else None
         return x if found is None else x + found
 
     def get_config(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,14 +23,21 @@ from tests.faults.disturbed import (
 )
 
 
-def broken_off(folder: Path) -> list[Path]:
-    """Kill the command at work, and return the newest checkpoint of every run under way."""
+@pytest.fixture(scope="module")
+def broken_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the command was killed at work. Copy it."""
+    folder = tmp_path_factory.mktemp("broken_off")
     lay_out(folder)
     with started(folder, *DISTURBED) as process:
         until(lambda: epochs_of(folder) >= 20, "twenty epochs")
         children = descendants(process)
         process.kill()
         until(lambda: gone(children), "the end of all children")
+    return folder
+
+
+def newest_checkpoints(folder: Path) -> list[Path]:
+    """The newest checkpoint of every run that has two."""
     places = [
         sorted(each for each in place.iterdir() if each.name.isdigit())
         for place in folder.rglob("checkpoints")
@@ -56,21 +64,24 @@ def _all(file: Path) -> None:
 def test_a_broken_checkpoint_falls_back_and_the_report_says_so(
     ablate: Command,
     undisturbed: Path,
+    broken_off: Path,
     tmp_path: Path,
     damage: Callable[[Path], None],
     said: str,
 ) -> None:
-    newest = broken_off(tmp_path)
+    folder = tmp_path / "copy"
+    shutil.copytree(broken_off, folder)
+    newest = newest_checkpoints(folder)
     assert newest
     for file in newest:
         damage(file)
-    done = ablate(tmp_path, *DISTURBED)
+    done = ablate(folder, *DISTURBED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed over" in done.stdout
-    assert table(tmp_path) == table(undisturbed)
-    faults = [fault for event in events_of(tmp_path) for fault in event.get("passed_over", [])]
+    assert table(folder) == table(undisturbed)
+    faults = [fault for event in events_of(folder) for fault in event.get("passed_over", [])]
     assert len(faults) >= len(newest)
-    report = (tmp_path / "reports" / "disturbed" / "report.md").read_text()
+    report = (folder / "reports" / "disturbed" / "report.md").read_text()
     assert said in report
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
-import pytest
 
 from tests.conftest import ROOT, Command
 from tests.faults.disturbed import (
@@ -30,48 +29,51 @@ from tests.faults.disturbed import (
 )
 
 
-@pytest.mark.parametrize("epochs", [1, 110])
 def test_a_killed_command_leaves_no_orphans_and_loses_an_epoch_at_most(
-    ablate: Command, undisturbed: Path, tmp_path: Path, epochs: int
+    ablate: Command, undisturbed: Path, tmp_path: Path
 ) -> None:
     lay_out(tmp_path)
-    with started(tmp_path, *DISTURBED) as process:
-        until(lambda: epochs_of(tmp_path) >= epochs, f"{epochs} epochs")
-        children = descendants(process)
-        assert workers_of(process)
-        process.kill()
-        until(lambda: gone(children), "the end of all children")
-    before = epochs_of(tmp_path)
-    assert not (tmp_path / "reports").exists()
+    for epochs in (1, 110):
+        with started(tmp_path, *DISTURBED) as process:
+            until(lambda least=epochs: epochs_of(tmp_path) >= least, f"{epochs} epochs")
+            children = descendants(process)
+            assert workers_of(process)
+            process.kill()
+            until(lambda those=children: gone(those), "the end of all children")
+        assert epochs_of(tmp_path) < 4 * 40
+        assert not (tmp_path / "reports").exists()
     done = ablate(tmp_path, *DISTURBED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert table(tmp_path) == table(undisturbed)
     # Every epoch was trained once: what was broken off in the middle of one had no line yet.
     assert epochs_of(tmp_path) == 4 * 40
-    assert before < 4 * 40
 
 
-@pytest.mark.parametrize("whole_group", [False, True], ids=["to_the_command", "to_all_of_it"])
-def test_sigterm_saves_and_ends_soon(
-    ablate: Command, undisturbed: Path, tmp_path: Path, whole_group: bool
-) -> None:
+def to_the_command(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+
+
+def to_all_of_it(process: subprocess.Popen[str]) -> None:
+    """As a scheduler does, which ends every process of a job."""
+    os.killpg(process.pid, signal.SIGTERM)
+
+
+def test_sigterm_saves_and_ends_soon(ablate: Command, undisturbed: Path, tmp_path: Path) -> None:
     lay_out(tmp_path)
-    with started(tmp_path, *DISTURBED) as process:
-        until(lambda: epochs_of(tmp_path) >= 30, "thirty epochs")
-        children = descendants(process)
-        # A scheduler sends it to every process of a job.
-        os.killpg(process.pid, signal.SIGTERM) if whole_group else process.terminate()
-        sent = time.monotonic()
-        output, _ = process.communicate()
-        assert time.monotonic() - sent < 20
-    assert process.returncode == 143, output
-    assert "To go on:" in output
-    assert "Traceback" not in output
-    until(lambda: gone(children), "the end of all children")
-    statuses = [
-        path.read_text().count('"preempted"') for path in (tmp_path / "runs").rglob("result.json")
-    ]
-    assert sum(statuses) >= 1
+    for epochs, send_sigterm in ((30, to_the_command), (90, to_all_of_it)):
+        with started(tmp_path, *DISTURBED) as process:
+            until(lambda least=epochs: epochs_of(tmp_path) >= least, f"{epochs} epochs")
+            children = descendants(process)
+            send_sigterm(process)
+            sent = time.monotonic()
+            output, _ = process.communicate()
+            assert time.monotonic() - sent < 20
+        assert process.returncode == 143, output
+        assert "To go on:" in output
+        assert "Traceback" not in output
+        until(lambda those=children: gone(those), "the end of all children")
+        results = [path.read_text() for path in (tmp_path / "runs").rglob("result.json")]
+        assert any('"preempted"' in result for result in results)
     done = ablate(tmp_path, *DISTURBED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert table(tmp_path) == table(undisturbed)

@@ -73,6 +73,7 @@ def test_a_run_that_went_on_is_followed_on(study: Written, status: Status) -> No
     study.end(run, status)
     watching, listener = watch(study)
     watching.look()
+    watching.look()
     assert listener.heard() == ["started", 1, str(status)]
     go_on(study, run)
     watching.look()
@@ -80,6 +81,19 @@ def test_a_run_that_went_on_is_followed_on(study: Written, status: Status) -> No
     study.end(run)
     watching.look()
     assert listener.heard() == ["resumed", 2, "complete"]
+
+
+def test_a_run_that_ended_again_just_as_before_has_ended_twice(study: Written) -> None:
+    run = study.runs[0]
+    study.start(run)
+    study.end(run, Status.FAILED)
+    watching, listener = watch(study)
+    watching.look()
+    go_on(study, run)
+    study.end(run, Status.FAILED)
+    watching.look()
+    watching.look()
+    assert listener.heard() == ["started", "failed", "resumed", "failed"]
 
 
 def test_from_now_on_only_what_is_new_is_told(study: Written) -> None:
