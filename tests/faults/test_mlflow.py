@@ -27,6 +27,7 @@ from ablate.design import Run, cells_of
 from ablate.recipe import Recipe
 from ablate.result import Status
 from ablate.runner.recording import Recording
+from ablate.store import pulse
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.pulse import Abandoned, Pulse
@@ -227,14 +228,21 @@ def test_a_store_that_does_not_answer_is_given_up_on_with_the_command_that_catch
 @pytest.mark.parametrize(
     ("store", "most", "broken_off", "seconds"),
     [
-        param(dripping, None, False, 12, id="as_long_as_a_call_may_take"),
+        param(dripping, None, False, 4, id="as_long_as_a_call_may_take"),
         param(hanging, 1.0, False, 2, id="as_long_as_there_is_time"),
         param(hanging, None, True, 4, id="not_long_after_an_interruption"),
     ],
 )
 def test_the_end_of_training_waits_for_a_server_no_longer_than_it_must(
-    here: Path, store: Callable, most: float | None, broken_off: bool, seconds: float
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: Callable,
+    most: float | None,
+    broken_off: bool,
+    seconds: float,
 ) -> None:
+    assert pulse.SILENCE_SECONDS == 10
+    monkeypatch.setattr(pulse, "SILENCE_SECONDS", 2.0)
     study = written().train()
     with store() as uri:
         recorder = recording_of(study, uri).following()
