@@ -7,7 +7,7 @@ study: .venv/installed
 	.venv/bin/python -m ablate --multirun
 
 test: .venv/installed
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed
 	.venv/bin/ruff format --check .

@@ -163,6 +163,17 @@ def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
+@contextlib.contextmanager
+def paused(process: subprocess.Popen[str]) -> Iterator[None]:
+    """The command and its workers stand still within the block, so that it is not over too soon."""
+    stopped = [psutil.Process(process.pid), *workers_of(process)]
+    send(stopped, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(stopped, signal.SIGCONT)
+
+
 def until(happened: Callable[[], object], what: str) -> None:
     """Wait for something to happen."""
     end = time.monotonic() + PATIENCE_SECONDS

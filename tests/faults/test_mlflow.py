@@ -198,23 +198,24 @@ def locked(database: Path = Path("mlflow.db")) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("store", "reason", "seconds"),
+    ("store", "reason"),
     [
-        param(refusing, "ConnectionRefusedError", 3, id="refusing"),
-        param(failing, "500", 3, id="failing"),
-        param(locked, "database is locked", 9, id="locked"),
-        param(hanging, "timed out", 9, id="hanging"),
+        param(refusing, "ConnectionRefusedError", id="refusing"),
+        param(failing, "500", id="failing"),
+        param(locked, "database is locked", id="locked"),
+        param(hanging, "timed out", id="hanging"),
     ],
 )
 def test_a_store_that_does_not_answer_is_given_up_on_with_the_command_that_catches_up(
-    here: Path, store: Callable, reason: str, seconds: float
+    here: Path, store: Callable, reason: str
 ) -> None:
     study = written().train()
     with store() as uri:
         recording = recording_of(study, uri)
         began = time.monotonic()
         recording.replay(None)
-        assert time.monotonic() - began < seconds
+        # By itself MLflow asks a server that is gone for four minutes.
+        assert time.monotonic() - began < 30
     assert reason in recording.fault
     command = "python -m ablate.sync study=mine" + ("" if uri == LOCAL else f" store.uri={uri}")
     assert recording.fault.endswith(f"`{command}` catches up.")
@@ -226,25 +227,24 @@ def test_a_store_that_does_not_answer_is_given_up_on_with_the_command_that_catch
 
 
 @pytest.mark.parametrize(
-    ("store", "most", "broken_off", "seconds"),
+    ("silence", "most", "broken_off", "seconds"),
     [
-        param(dripping, None, False, 4, id="as_long_as_a_call_may_take"),
-        param(hanging, 1.0, False, 2, id="as_long_as_there_is_time"),
-        param(hanging, None, True, 4, id="not_long_after_an_interruption"),
+        param(2.0, None, False, 30, id="as_long_as_a_call_may_take"),
+        param(pulse.SILENCE_SECONDS, 1.0, False, 8, id="as_long_as_there_is_time"),
+        param(pulse.SILENCE_SECONDS, None, True, 8, id="not_long_after_an_interruption"),
     ],
 )
 def test_the_end_of_training_waits_for_a_server_no_longer_than_it_must(
     here: Path,
     monkeypatch: pytest.MonkeyPatch,
-    store: Callable,
+    silence: float,
     most: float | None,
     broken_off: bool,
     seconds: float,
 ) -> None:
-    assert pulse.SILENCE_SECONDS == 10
-    monkeypatch.setattr(pulse, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(pulse, "SILENCE_SECONDS", silence)
     study = written().train()
-    with store() as uri:
+    with dripping() as uri:
         recorder = recording_of(study, uri).following()
         recorder.most_seconds = most
         with contextlib.suppress(KeyboardInterrupt), recorder:

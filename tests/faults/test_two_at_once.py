@@ -10,6 +10,7 @@ from tests.faults.disturbed import (
     epochs_of,
     events_of,
     lay_out,
+    paused,
     started,
     table,
     until,
@@ -22,7 +23,8 @@ def test_a_second_command_is_refused_and_no_run_is_trained_twice(
     lay_out(tmp_path)
     with started(tmp_path, *DISTURBED) as process:
         until(lambda: epochs_of(tmp_path) >= 5, "five epochs")
-        second = ablate(tmp_path, *DISTURBED, "study.replicates=3")
+        with paused(process):
+            second = ablate(tmp_path, *DISTURBED, "study.replicates=3")
         assert second.returncode == 2, second.stdout + second.stderr
         assert f"being trained by process {process.pid} on " in second.stderr
         assert "study=disturbed" in second.stderr
@@ -38,11 +40,10 @@ def test_a_plan_and_a_report_may_look_on_meanwhile(ablate: Command, tmp_path: Pa
     lay_out(tmp_path)
     with started(tmp_path, *DISTURBED) as process:
         until(lambda: list((tmp_path / "runs").rglob("result.json")), "a run to end")
-        report = ablate(tmp_path, "study=disturbed", module="ablate.report")
-        still = process.poll() is None
+        with paused(process):
+            report = ablate(tmp_path, "study=disturbed", module="ablate.report")
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert still, "the study was over before the report was"
     # The report of a study at work marks what is missing, and is no success.
     assert report.returncode == 1, report.stdout + report.stderr
     assert "Report: reports/disturbed/index.html" in report.stdout
