@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pytest import param
 
 from tests.conftest import Command
 from tests.faults.disturbed import ARGUMENTS, epochs_of, lay_out, table
@@ -34,41 +36,44 @@ def save_images(folder: Path, seed: int) -> None:
     np.savez(folder / "mine.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
 
 
-def change_images(folder: Path) -> None:
-    save_images(folder, 1)
-
-
-def change_code(folder: Path) -> None:
+def _code(folder: Path) -> list[str]:
     file = folder / "theirs.py"
-    code = file.read_text()
-    file.write_text(code.replace('Dropout(0.3, name="dropout")', 'Dropout(0.4, name="dropout")'))
+    file.write_text(
+        file.read_text().replace('Dropout(0.3, name="dropout")', 'Dropout(0.4, name="dropout")')
+    )
+    return ["recipe.epochs=1"]
 
 
-def change_nothing(folder: Path) -> None:
-    pass
+def _images(folder: Path) -> list[str]:
+    save_images(folder, 1)
+    return ["recipe.epochs=1"]
 
 
+def _recipe(folder: Path) -> list[str]:
+    return ["recipe.epochs=2"]
+
+
+CHANGES = [
+    param(_recipe, "recipe.epochs: 1 -> 2", id="configuration"),
+    param(_code, "code: theirs.py was changed", id="code"),
+    param(_images, "images: 48 + 12 + 30 of 8 x 8 x 1", id="images"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), CHANGES)
 def test_a_change_is_shown_and_refused_and_rerun_trains_it_anew(
-    ablate: Command, trained: Path, tmp_path: Path
+    ablate: Command, trained: Path, tmp_path: Path, change: Callable[[Path], list[str]], said: str
 ) -> None:
     folder = tmp_path / "copy"
-    for change, epochs, said in (
-        (change_nothing, 2, "recipe.epochs: 1 -> 2"),
-        (change_images, 1, "images: 48 + 12 + 30 of 8 x 8 x 1"),
-        (change_code, 1, "code: theirs.py was changed"),
-    ):
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(trained, folder)
-        change(folder)
-        arguments = [*SHORT, f"recipe.epochs={epochs}"]
-        refused = ablate(folder, *arguments)
-        assert refused.returncode == 2, refused.stdout + refused.stderr
-        assert said in refused.stdout
-        assert said in refused.stderr
-        assert "on_change=rerun" in refused.stderr
-        assert len(refused.stderr.splitlines()) == 1
-        assert table(folder) == table(trained)
-    # Now the code is what was changed, as a recipe and images are in the tests of the store.
+    shutil.copytree(trained, folder)
+    arguments = [*SHORT, *change(folder)]
+    refused = ablate(folder, *arguments)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert said in refused.stdout
+    assert said in refused.stderr
+    assert "on_change=rerun" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert table(folder) == table(trained)
     rerun = ablate(folder, *arguments, "on_change=rerun")
     assert rerun.returncode == 0, rerun.stdout + rerun.stderr
     assert "0 of 4 done" in rerun.stdout

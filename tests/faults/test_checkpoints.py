@@ -11,7 +11,6 @@ from pytest import param
 
 from tests.conftest import Command
 from tests.faults.disturbed import (
-    ARGUMENTS,
     DISTURBED,
     descendants,
     epochs_of,
@@ -88,7 +87,9 @@ def test_a_broken_checkpoint_falls_back_and_the_report_says_so(
 
 def test_checkpoints_are_kept_where_they_are_asked_for(ablate: Command, tmp_path: Path) -> None:
     lay_out(tmp_path)
-    done = ablate(tmp_path, *ARGUMENTS, "recipe.epochs=3", "store.keep_checkpoints=true")
+    arguments = [*DISTURBED[:-1], "recipe.epochs=3", "store.keep_checkpoints=true"]
+    done = ablate(tmp_path, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    (place,) = tmp_path.rglob("checkpoints")
-    assert sorted(each.name for each in place.iterdir()) == ["000002", "000003"]
+    for place in (tmp_path / "runs" / "disturbed").glob("part=*/*/checkpoints"):
+        assert sorted(each.name for each in place.iterdir()) == ["000002", "000003"]
+    assert len(list(tmp_path.rglob("checkpoints"))) == 4
