@@ -15,9 +15,11 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
+from ablate.store.folder import RunFolder
 from tests.conftest import ROOT
 
 PATIENCE_SECONDS = 120.0
+STILL = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
 THEIRS = '''
 """A model of a user's own with dropout, and a switch that makes its training fail."""
 
@@ -165,13 +167,36 @@ def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextlib.contextmanager
 def paused(process: subprocess.Popen[str]) -> Iterator[None]:
-    """The command and its workers stand still within the block, so that it is not over too soon."""
-    stopped = [psutil.Process(process.pid), *workers_of(process)]
-    send(stopped, signal.SIGSTOP)
+    """The command and all its processes stand still within the block."""
+    stopped = [psutil.Process(process.pid)]
+    for item in stopped:  # which grows: a process that stands still gets no more children
+        with contextlib.suppress(psutil.NoSuchProcess):
+            item.send_signal(signal.SIGSTOP)
+            until(lambda one=item: one.status() in STILL, "a process to stand still")
+            stopped += item.children()
     try:
         yield
     finally:
         send(stopped, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def both_at_work(process: subprocess.Popen[str], folder: Path) -> Iterator[None]:
+    """The command stands still within the block, each worker amid a run that it can go on with."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        until(lambda: amid(folder) == 2, "two runs at work")
+        with paused(process):
+            if amid(folder) == 2:  # and not: was, a moment ago
+                yield
+                return
+        assert time.monotonic() < end, "never were two runs at work"
+
+
+def amid(folder: Path) -> int:
+    """Runs of the disturbed study with some of their epochs."""
+    places = (folder / "runs" / "disturbed").glob("part=*/*")
+    return sum(0 < len(RunFolder(place).epochs()) < 40 for place in places)
 
 
 def until(happened: Callable[[], object], what: str) -> None:
@@ -182,12 +207,17 @@ def until(happened: Callable[[], object], what: str) -> None:
         time.sleep(0.005)
 
 
-def epochs_of(folder: Path, study: str = "disturbed") -> int:
-    """Epochs that the journals of a study tell of."""
+def times_told(folder: Path, event: str) -> int:
+    """How often the journals of the disturbed study, which may be growing, tell of an event."""
     return sum(
-        file.read_text(errors="replace").count('"event": "epoch"')
-        for file in (folder / "runs" / study).glob("*/*/journal.jsonl")
+        file.read_text(errors="replace").count(f'"event": "{event}"')
+        for file in (folder / "runs" / "disturbed").glob("*/*/journal.jsonl")
     )
+
+
+def epochs_of(folder: Path) -> int:
+    """Epochs that the journals of the disturbed study tell of."""
+    return times_told(folder, "epoch")
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:

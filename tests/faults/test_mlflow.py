@@ -128,10 +128,10 @@ def status_of(run: Run) -> str:
 
 @contextlib.contextmanager
 def refusing() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    # Bound, so that no one else takes the port, and not listening.
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,17 +18,18 @@ from pytest import param
 
 from ablate.result import Status
 from ablate.runner.deaths import BEGINNING, death_of
-from ablate.store.folder import RunFolder
 from tests.conftest import ROOT, Command
 from tests.faults.disturbed import (
     ARGUMENTS,
     DISTURBED,
+    both_at_work,
     events_of,
     lay_out,
     send,
     server_of,
     started,
     table,
+    times_told,
     until,
     workers_of,
 )
@@ -41,35 +41,27 @@ def test_a_killed_worker_or_fork_server_costs_an_epoch_at_most(
     lay_out(tmp_path)
     (tmp_path / "kill_the_builder").touch()  # of the first model, while the plan is made
     with started(tmp_path, *DISTURBED) as process:
-        # Both workers have to be at work, or the victim may have nothing yet to go on with.
-        journals = [tmp_path / f"runs/disturbed/part={part}/0" for part in ("present", "absent")]
-        until(
-            lambda: all(len(RunFolder(place).epochs()) >= 3 for place in journals),
-            "three epochs of each cell",
-        )
-        assert not (tmp_path / "kill_the_builder").exists()
-        (victim, *_) = workers_of(process)
-        victim.send_signal(signal.SIGKILL)
-        until(lambda: resumed(tmp_path), "the run to go on")
-        assert [event["epoch"] > 0 for event in resumed(tmp_path)] == [True]
-        server = server_of(process)
-        send([server, *server.children()], signal.SIGKILL)
+        with both_at_work(process, tmp_path):
+            assert not (tmp_path / "kill_the_builder").exists()
+            workers_of(process)[0].send_signal(signal.SIGKILL)
+        until(lambda: times_told(tmp_path, "resumed"), "the run to go on")
+        with both_at_work(process, tmp_path):
+            server = server_of(process)
+            send([server, *server.children()], signal.SIGKILL)
         output, _ = process.communicate()
     assert process.returncode == 0, output
     assert "broken off (crashed: The worker process ended with signal 9 (SIGKILL))" in output
     assert table(tmp_path) == table(undisturbed)
-    epochs = sum(event["event"] == "epoch" for event in events_of(tmp_path))
-    assert epochs == 4 * 40
+    events = events_of(tmp_path)
+    assert [event["event"] for event in events].count("epoch") == 4 * 40
     report = (tmp_path / "reports" / "disturbed" / "report.md").read_text()
     assert "Interrupted runs" in report
-    for event in resumed(tmp_path):
-        assert f"went on after epoch {event['epoch']}" in report
+    went_on = [event["epoch"] for event in events if event["event"] == "resumed"]
+    assert len(went_on) == 3
+    for epoch in went_on:
+        assert epoch > 0
+        assert f"went on after epoch {epoch}" in report
     assert not list(tmp_path.rglob("checkpoints"))
-
-
-def resumed(folder: Path) -> list[dict[str, Any]]:
-    """The journals' words on runs that went on."""
-    return [event for event in events_of(folder) if event["event"] == "resumed"]
 
 
 WRONG = {
