@@ -35,6 +35,8 @@ from tests.conftest import ROOT, TINY, Command
 from tests.store.written import IMAGES, Written, written
 
 LOCAL = "sqlite:///mlflow.db"
+ONE_CALL_SECONDS = 246 / 2
+"""Half of what MLflow by itself waits in one call to a server that does not answer."""
 
 
 @pytest.fixture
@@ -564,7 +566,7 @@ def test_a_study_ends_as_ever_while_its_store_is_locked_and_is_caught_up_later(
     with locked(database):
         began = time.monotonic()
         done = ablate(tmp_path, "--multirun", *SMALL)
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < ONE_CALL_SECONDS
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     said = " ".join(done.stdout.split())
@@ -586,7 +588,7 @@ def test_a_server_that_hangs_delays_the_end_of_a_run_by_seconds(
     with hanging() as uri:
         began = time.monotonic()
         done = ablate(tmp_path, *TINY[:3], f"store.uri={uri}")
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < ONE_CALL_SECONDS
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert f"`python -m ablate.sync study=single store.uri={uri}` catches up." in done.stdout
