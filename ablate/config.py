@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.recipe import Recipe, recipe_from_mapping
-from ablate.study import Refusal, Study, nearest, study_from_mapping
+from ablate.study import SINGLE, Refusal, Study, nearest, study_from_mapping
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -201,12 +201,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
         Refusal: A key is unknown, or a value is not what it should be.
     """
     _refuse_other_keys(content)
-    study = study_from_mapping(_node(content, "study"))
-    if not re.fullmatch(r"\w[\w.-]{0,99}", study.name, re.ASCII):
-        raise Refusal(
-            f"Expected study.name of letters, digits, '.', '_' and '-', since it names folders; "
-            f"received {study.name!r}."
-        )
+    study = _named(study_from_mapping(_node(content, "study")))
     seed, plan_only = content["seed"], content["plan_only"]
     if type(seed) is not int or not 0 <= seed < 2**31:
         raise Refusal(f"Expected seed to be a whole number from 0 to 2**31 - 1; received {seed!r}.")
@@ -234,6 +229,21 @@ def read_request(content: Mapping[str, Any]) -> Request:
         plan_only=plan_only,
         seed=seed,
     )
+
+
+def _named(study: Study) -> Study:
+    """The study, whose name has to do for folders."""
+    if not re.fullmatch(r"\w[\w.-]{0,99}", study.name, re.ASCII):
+        raise Refusal(
+            f"Expected study.name of letters, digits, '.', '_' and '-', since it names folders; "
+            f"received {study.name!r}."
+        )
+    if study.name == SINGLE:
+        raise Refusal(
+            f"Expected another study.name than {SINGLE!r}, which is that of the runs without "
+            f"--multirun; received {study.name!r}."
+        )
+    return study
 
 
 def check_store_uri(uri: object) -> str:

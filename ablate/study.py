@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 Direction = Literal["higher", "lower"]
 
+SINGLE = "single"
+"""Under this name the runs of single variants are kept, so that no study may have it."""
+
 
 class Refusal(ValueError):
     """A request that is turned down before any training; the message is what the user reads.

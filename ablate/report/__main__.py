@@ -19,7 +19,7 @@ from ablate.report.anywhere import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
 from ablate.report.table import COMPLETE
 from ablate.store.folder import StudyFolder, StudyRecord
-from ablate.study import LARGEST, Direction, Refusal, nearest
+from ablate.study import LARGEST, SINGLE, Direction, Refusal, nearest
 
 USAGE = """\
 Reports of ablation studies, rebuilt at any time; nothing is trained.
@@ -121,6 +121,11 @@ def _said(values: Mapping[str, Any]) -> str:
 
 def _stored(values: Mapping[str, Any]) -> int:
     name = _slug(_text(values, "study"), "study")
+    if name == SINGLE:
+        raise Refusal(
+            f"Expected a study; received {SINGLE!r}, which holds runs that no study planned. "
+            f"MLflow's pages show them side by side."
+        )
     record = StudyFolder(Path("runs") / name).read_study()
     folder = Path("reports") / name
     analysis = write_report(folder, record, interactions=_interactions(values))

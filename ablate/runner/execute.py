@@ -77,8 +77,8 @@ def execute(
     """Train, and let the terminal and MLflow follow until all is over.
 
     Args:
-        plan: The frozen plan.
-        folder: Its folder.
+        plan: What is trained of the plan that is frozen in the folder.
+        folder: The folder.
         images: The images of the plan, by fingerprint.
         train: Trains the pending runs; called if there are any, returns when they have ended.
             Returns how many seconds may be spent on what MLflow still lacks then; None for as long
@@ -90,7 +90,7 @@ def execute(
     progress = Progressing(console, plan=plan, folder=folder, runs=[run for _, run in pending])
     shown = Watch(folder, plan, follower=progress, runs=pending, from_now=True)
     shower = Watching(lambda: shown, seconds=LOOK_SECONDS)
-    recording = Recording(folder, plan, store_uri)
+    recording = Recording(folder, folder.read_plan(), store_uri)
     recorder = recording.following()
     with _frozen(images, folder, plan=plan), recorder:
         if pending:

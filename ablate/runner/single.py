@@ -28,8 +28,7 @@ from ablate.store.disk import check_room
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import held
 from ablate.store.plan import Plan, digest
-
-NAME = "single"
+from ablate.study import SINGLE, Refusal
 
 
 def run_one(config: DictConfig) -> int:
@@ -42,13 +41,39 @@ def run_one(config: DictConfig) -> int:
         Refusal: Something in the request is not what it should be; nothing was trained.
     """
     request = read_request(plain(config))
-    study = dataclasses.replace(request.study, name=NAME, question="Runs of single variants.")
+    study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
     cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
-    job = _Job(StudyFolder(Path("runs") / NAME), Console(highlight=False), request, images)
+    job = _Job(StudyFolder(Path("runs") / SINGLE), Console(highlight=False), request, images)
     check_room(job.folder.path)
     with held(job.folder.path):
         return writing(lambda: job.run(plan), job.console, folder=job.folder)
+
+
+def with_earlier(plan: Plan, folder: StudyFolder) -> Plan:
+    """The plan with every run that was made here before, so that MLflow can be caught up on all."""
+    try:
+        earlier = folder.read_plan()
+    except Refusal:
+        return plan
+    (now,) = plan.cells
+    cells = {planned.cell.slug: planned for planned in earlier.cells}
+    if earlier.code != plan.code:
+        # Their models may have another size by now, if they are ever built again.
+        cells = {
+            slug: dataclasses.replace(old, parameters=0, macs=0) for slug, old in cells.items()
+        }
+    slug, seed = now.cell.slug, now.seeds[0]
+    seeds = {seed, *(cells[slug].seeds if slug in cells else ())}
+    cells[slug] = dataclasses.replace(now, seeds=tuple(sorted(seeds)))
+    kept = {
+        f"{old.cell.slug}/{run.seed}": earlier.fingerprint(old, run.seed)
+        for old, run in earlier.runs()
+    }
+    kept.pop(f"{slug}/{seed}", None)
+    return dataclasses.replace(
+        plan, cells=tuple(cells.values()), images={**earlier.images, **plan.images}, kept=kept
+    )
 
 
 @dataclass
@@ -71,7 +96,7 @@ class _Job:
         slots = slots_for(plan, request.device)[:1]
         plan = measured(plan, folder, slots=slots, patience=request.care.patience_seconds)
         check_room(folder.path, needed=bytes_needed(plan, self.images, folder=folder, workers=1))
-        folder.adopt(plan)
+        folder.adopt(with_earlier(plan, folder))
         recording = execute(
             plan,
             folder,

@@ -582,7 +582,7 @@ def test_a_study_ends_as_ever_while_its_store_is_locked_and_is_caught_up_later(
     assert report.read_bytes() == (tmp_path / "reports" / "xyz" / "index.html").read_bytes()
 
 
-def test_a_server_that_hangs_delays_the_end_of_a_run_by_seconds(
+def test_a_server_that_hangs_delays_the_end_of_a_run_by_seconds_and_the_next_catches_it_up(
     ablate: Command, tmp_path: Path
 ) -> None:
     with hanging() as uri:
@@ -593,6 +593,9 @@ def test_a_server_that_hangs_delays_the_end_of_a_run_by_seconds(
     assert done.stderr == ""
     assert f"`python -m ablate.sync study=single store.uri={uri}` catches up." in done.stdout
     assert "test accuracy" in done.stdout
+    assert ablate(tmp_path, *TINY[:3], "model.residual=false", "seed=3").returncode == 0
+    ended = [("0", "FINISHED"), ("3", "FINISHED"), ("study", "FINISHED")]
+    assert table(STATUSES, tmp_path / "mlflow.db") == ended
 
 
 @contextlib.contextmanager

@@ -150,6 +150,7 @@ def test_sound_arguments_reach_hydra_in_an_order_that_it_reads(
         param(["study.margin=1e308"], "a number above 0", id="margin_beyond_reason"),
         param(["study.name='a\nb'"], "names folders", id="name_of_two_lines"),
         param(["study.name=" + "x" * 300], "names folders", id="name_of_300_letters"),
+        param(["study.name=single"], "Expected another study.name", id="name_of_the_single_runs"),
         param(["study.name=😀"], "Expected key=value", id="name_of_a_smile"),
     ],
 )

@@ -174,13 +174,24 @@ def test_a_mistake_is_answered_in_one_line_with_code_2(
     assert not Path("reports").exists()
 
 
-@pytest.mark.parametrize("name", ["nothing", "../xyz", "..", "a/b"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nothing", "No study 'nothing' in runs"),
+        ("../xyz", "Expected study of letters"),
+        ("..", "Expected study of letters"),
+        ("a/b", "Expected study of letters"),
+        ("single", "Expected a study; received 'single'"),
+    ],
+)
 def test_a_study_that_is_not_there_is_refused(
-    xyz: Study, name: str, capsys: pytest.CaptureFixture[str]
+    xyz: Study, name: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(xyz)
     assert ended(f"study={name}") == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    shown = capsys.readouterr()
+    assert expected in shown.err
+    assert shown.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(("arguments", "code"), [((), 2), (("--help",), 0), (("-h",), 0)])
