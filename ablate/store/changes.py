@@ -29,15 +29,15 @@ def affected(earlier: Plan, plan: Plan, *, folder: StudyFolder) -> dict[str, str
     Returns:
         Their fingerprints, by ``cell/seed``.
     """
-    wanted = {plan.fingerprint(planned, run.seed) for planned, run in plan.runs()}
+    wanted = _asked(plan)
     found = {
         f"{planned.cell.slug}/{run.seed}": fingerprint
         for planned, run in earlier.runs()
-        if (fingerprint := earlier.fingerprint(planned, run.seed)) not in wanted
+        if (fingerprint := earlier.fingerprint(planned, run.seed)) not in wanted.values()
         and _is_finished(folder, planned.cell.slug, run.seed, fingerprint)
     }
-    shared = {place: fingerprint for place, fingerprint in found.items() if place in _places(plan)}
-    return shared or ({} if _places(plan) & _places(earlier) else found)
+    shared = {place: fingerprint for place, fingerprint in found.items() if place in wanted}
+    return shared or ({} if wanted.keys() & _asked(earlier).keys() else found)
 
 
 def still_kept(earlier: Plan, folder: StudyFolder) -> dict[str, str]:
@@ -58,13 +58,22 @@ def keeping(plan: Plan, results: Mapping[str, str], *, changes: tuple[str, ...])
         results: Fingerprints by ``cell/seed``; those that the plan has no run for are dropped.
         changes: What has changed since they were trained.
     """
-    places = _places(plan)
+    places = _asked(plan)
     kept = {place: fingerprint for place, fingerprint in results.items() if place in places}
     return replace(plan, kept=kept, changes=changes if kept else ())
 
 
-def _places(plan: Plan) -> set[str]:
-    return {f"{planned.cell.slug}/{run.seed}" for planned, run in plan.runs()}
+def _asked(plan: Plan) -> dict[str, str]:
+    """Fingerprints of all runs that a plan may come to ask for, by ``cell/seed``.
+
+    That of a study with adaptive seeds begins with its first round.
+    """
+    most = plan.study.most_replicates
+    return {
+        f"{planned.cell.slug}/{seed}": plan.fingerprint(planned, seed)
+        for planned in plan.cells
+        for seed in (planned.seeds if most is None else range(most))
+    }
 
 
 def _is_finished(folder: StudyFolder, slug: str, seed: int, fingerprint: str) -> bool:

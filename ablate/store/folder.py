@@ -60,15 +60,15 @@ class RunFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         self._trim()
-        going_on = self.identity() == fingerprint
+        # Not the result's word for it: that of a worker that died early is there before any line.
+        going_on = self._started() == fingerprint
         earlier = self.result()
-        if going_on and earlier is not None:
+        if not going_on:
+            self.append({"event": "started", "attempt": attempt, "fingerprint": fingerprint})
+        elif earlier is not None:
             self.break_off(earlier.status, earlier.error)
         (self.path / "result.json").unlink(missing_ok=True)
-        if going_on:
-            return True
-        self.append({"event": "started", "attempt": attempt, "fingerprint": fingerprint})
-        return False
+        return going_on
 
     def _trim(self) -> None:
         """Cut off a line that a dying process did not finish, or the next would run into it."""
@@ -114,8 +114,10 @@ class RunFolder:
     def identity(self) -> str:
         """Fingerprint of what was trained here, empty where that is not known."""
         result = self.result()
-        if result is not None:
-            return result.fingerprint
+        return self._started() if result is None else result.fingerprint
+
+    def _started(self) -> str:
+        """Fingerprint of the attempt that the journal tells of, empty if it tells of none."""
         started = [event for event in self.events()[0] if event["event"] == "started"]
         return str(started[-1].get("fingerprint", "")) if started else ""
 
@@ -349,7 +351,7 @@ class StudyFolder:
             chance=max(item["chance"] for item in plan.images.values()) if guessed else None,
             interruptions=tuple(self._interruptions(plan)),
             changes=plan.changes,
-            kept=len(plan.kept),
+            kept=sum(f"{run.cell.slug}/{run.seed}" in plan.kept for _, run in plan.runs()),
         )
 
     def _interruptions(self, plan: Plan) -> Iterator[str]:

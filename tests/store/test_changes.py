@@ -133,3 +133,26 @@ def test_kept_results_are_used_marked_and_stay_kept(tmp_path: Path) -> None:
     anew = reconcile(longer, folder, on_change="rerun", console=quiet)
     assert anew.kept == {}
     assert len(folder.pending(anew)) == 6
+
+
+def test_seeds_of_later_rounds_are_kept_too(tmp_path: Path) -> None:
+    def asked(seeds: int, **changes: object) -> Plan:
+        plan = dataclasses.replace(plan_of(seeds), sources=SOURCES)
+        study = dataclasses.replace(plan.study, replicates=2, most_replicates=4)
+        return varied(dataclasses.replace(plan, study=study), **changes)
+
+    folder = StudyFolder(tmp_path / "mine")
+    folder.adopt(asked(4))
+    finish(folder, asked(4))
+    first = reconcile(
+        asked(2, recipe=Recipe(epochs=2)), folder, on_change="keep", console=Console(quiet=True)
+    )
+    folder.adopt(first)
+    assert folder.pending(first) == []
+    assert folder.read_study().kept == 4
+    grown = dataclasses.replace(first, cells=asked(4, recipe=Recipe(epochs=2)).cells)
+    assert folder.pending(grown) == []
+    folder.adopt(grown)
+    assert folder.read_study().kept == 8
+    unchanged = reconcile(asked(2), folder, on_change="rerun", console=Console(quiet=True))
+    assert unchanged.kept == {}

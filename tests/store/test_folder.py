@@ -196,6 +196,23 @@ def test_runs_that_were_stopped_are_preempted_and_others_stay(tmp_path: Path) ->
     assert "after epoch 3" in result.error
 
 
+def test_a_run_whose_worker_died_before_its_first_line_loses_nothing_afterwards(
+    tmp_path: Path,
+) -> None:
+    folder, plan = StudyFolder(tmp_path / "mine"), plan_of()
+    folder.adopt(plan)
+    slug, wanted = plan.cells[0].cell.slug, plan.fingerprint(plan.cells[0], 0)
+    place = folder.run(slug, 0)
+    place.break_off(Status.CRASHED, "signal 9")
+    place.commit(Result(slug, 0, wanted, Status.CRASHED, error="signal 9"))
+    assert not place.open("attempt", fingerprint=wanted)
+    place.append({"event": "epoch", "epoch": 1})
+    assert place.result() is None
+    folder.adopt(plan)  # the study was killed, and the same command is given again
+    assert place.open("other", fingerprint=wanted)
+    assert [event["event"] for event in place.events()[0]] == ["broken_off", "started", "epoch"]
+
+
 def test_a_line_that_a_dying_process_left_is_cut_off(tmp_path: Path) -> None:
     place = RunFolder(tmp_path)
     place.open("attempt", fingerprint="print")
