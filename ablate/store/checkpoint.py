@@ -78,8 +78,11 @@ def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str, durable: boo
         if durable:
             os.fsync(file.fileno())
     temporary.replace(place)
-    for older in _places(folder)[DEPTH:]:
-        older.unlink(missing_ok=True)
+    places = _places(folder)
+    # One that calls itself newer could not be gone on from.
+    newer = [other for other in places if _epoch(other) > _epoch(place)]
+    for other in [*newer, *places[len(newer) + DEPTH :]]:
+        other.unlink(missing_ok=True)
 
 
 def newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[str, ...]]:
@@ -97,7 +100,7 @@ def newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[
         try:
             return _read(place, fingerprint), tuple(faults)
         except (Broken, OSError) as error:
-            faults.append(f"checkpoint of epoch {int(place.name)}: {error}")
+            faults.append(f"checkpoint of epoch {_epoch(place)}: {error}")
     return None, tuple(faults)
 
 
@@ -111,7 +114,11 @@ def _places(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     named = [place for place in folder.iterdir() if re.fullmatch(r"\d{6,}", place.name)]
-    return sorted(named, key=lambda place: int(place.name), reverse=True)
+    return sorted(named, key=_epoch, reverse=True)
+
+
+def _epoch(place: Path) -> int:
+    return int(place.name)
 
 
 def _read(place: Path, fingerprint: str) -> Checkpoint:

@@ -104,6 +104,16 @@ def test_if_all_are_broken_there_is_none(tmp_path: Path) -> None:
     assert len(faults) == 2
 
 
+def test_what_was_passed_over_does_not_stand_in_the_way_of_what_follows(tmp_path: Path) -> None:
+    written(tmp_path / "c", 6, 7)
+    for place in (tmp_path / "c").iterdir():
+        _truncate(place)
+    for epoch in (1, 2, 3):
+        written(tmp_path / "c", epoch)
+        assert epoch_of(tmp_path / "c") == epoch
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["000002", "000003"]
+
+
 def test_a_checkpoint_of_something_else_is_passed_over(tmp_path: Path) -> None:
     written(tmp_path / "c", 1)
     found, faults = newest(tmp_path / "c", fingerprint="other")
