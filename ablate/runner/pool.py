@@ -148,6 +148,8 @@ class _Pool:
         )
         if death.disk is not None:
             raise Unwritable(in_words(death.disk, self._folder.path))
+        if death.status is None and left[0] == worker.unit.seeds[0]:
+            death = Death(Status.CRASHED, "The worker process ended with exit code 0 amid its run")
         if death.status is not None:
             left = self._after(death, worker.unit.cell, left)
         if left:

@@ -21,6 +21,7 @@ from ablate.device import Slot, occupy
 from ablate.result import Cost, Result, Status
 from ablate.runner.deaths import BEGINNING, UNWRITABLE_EXIT
 from ablate.runner.measuring import in_words, model_of
+from ablate.runner.provenance import sources
 from ablate.runner.unit import Unit
 from ablate.seeds import stream_seed
 from ablate.store import checkpoint
@@ -30,6 +31,7 @@ from ablate.store.folder import SETTLED, RunFolder, StudyFolder
 from ablate.store.images import thaw
 from ablate.store.lock import working
 from ablate.store.plan import Plan, PlannedCell
+from ablate.study import Refusal
 from ablate.training.trainer import Diverged, Epoch, State, Trainer
 
 ALIVE = b"alive"
@@ -141,7 +143,7 @@ class _Crew:
             return Result(*identity, Status.COMPLETE, responses, self._cost(epochs), **about)
         except Diverged as error:
             return Result(*identity, Status.DIVERGED, error=in_words(error), **about)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_unwritable(error):
                 raise
             # Whatever a model or a library raises is this run's end and not the study's.
@@ -158,6 +160,7 @@ class _Crew:
             self._alive()
             model = model_of(self._planned, self._plan.images[self._planned.images])
             self._alive()
+            refuse_changed_code(self._planned, self._plan)
             self._trainer = Trainer(model, images, self._planned.variant.recipe)
         return self._trainer
 
@@ -219,6 +222,21 @@ class _Crew:
             train_seconds=sum(seconds),
             seconds_per_epoch=statistics.median(seconds[1:] or seconds),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        )
+
+
+def refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
+    """Make sure that what this process has imported is what the plan says, once it is imported.
+
+    Raises:
+        Refusal: A file was edited since the plan was made.
+    """
+    found = sources([planned.variant], plan.backend)
+    changed = [name for name, content in found.items() if plan.sources.get(name) != content]
+    if changed:
+        raise Refusal(
+            f"Expected the code that the study was planned with; changed since then: "
+            f"{', '.join(changed)}. The next command says what that means for the study."
         )
 
 

@@ -26,6 +26,7 @@ THEIRS = '''
 import os
 import resource
 import signal
+import sys
 import time
 
 import keras
@@ -62,7 +63,16 @@ def greedy(x):
     return len([bytearray(b"x") * 500_000_000 for _ in range(40)])
 
 
+def edit(x):
+    # Not while the plan is made: somebody edits the code once the first cell is trained.
+    if os.path.exists("runs/faulty/fault=none/1/result.json"):
+        with open(__file__, "a") as file:
+            file.write("# edited")
+
+
 FAULTS = {
+    "edit": edit,
+    "late": lambda x: None,
     "greedy": greedy,
     "none": lambda x: None,
     "raise": lambda x: int("the user's own mistake"),
@@ -72,6 +82,8 @@ FAULTS = {
     "device": lambda x: keras.ops.sum(keras.ops.broadcast_to(x[:1, :1], (10**7, 10**7))),
     "kill": lambda x: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda x: os._exit(7),
+    "quit": lambda x: sys.exit("enough"),
+    "leave": lambda x: os._exit(0),
     "hang": lambda x: time.sleep(10_000),
 }
 

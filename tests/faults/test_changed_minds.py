@@ -118,3 +118,22 @@ def test_seeds_and_factors_that_are_added_retrain_nothing_whatever_files_say_of_
     before = pd.read_csv(trained / "reports" / "disturbed" / "runs.csv")
     usual = runs[(runs["size"] == "usual") & (runs["seed"] < 2)]
     assert usual["test_loss"].tolist() == before["test_loss"].tolist()
+
+
+def test_code_that_is_edited_meanwhile_trains_nothing_under_the_name_of_what_was_planned(
+    ablate: Command, tmp_path: Path
+) -> None:
+    lay_out(tmp_path, "edit", "late")
+    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.workers=1"]
+    done = ablate(tmp_path, *arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv", keep_default_na=False)
+    assert runs["status"].tolist() == ["complete"] * 4 + ["failed"] * 2
+    assert "changed since then: theirs.py. The next command says" in done.stdout
+    refused = ablate(tmp_path, *arguments)
+    assert refused.returncode == 2
+    assert "code: theirs.py was changed" in refused.stderr
+    lay_out(tmp_path, "edit", "late")
+    done = ablate(tmp_path, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 6 done" in done.stdout

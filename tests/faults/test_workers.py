@@ -72,6 +72,8 @@ WRONG = {
     "huge": ("failed", "invalid literal"),  # one of three megabytes
     "memory": ("out_of_memory", "Memory ran out"),
     "exit": ("crashed", "exit code 7"),
+    "quit": ("failed", "SystemExit: enough"),
+    "leave": ("crashed", "exit code 0 amid its run. It was tried 2 times"),
     "kill": ("crashed", "signal 9 (SIGKILL). It was tried 2 times"),
 }
 
@@ -85,8 +87,8 @@ def test_runs_that_go_wrong_are_recorded_and_the_study_goes_on(
     assert answer.returncode == 1, answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
     assert "CRASHED" in answer.stdout
-    told = re.findall(r"\[ ?(\d+)/16\]", answer.stdout)
-    assert told == [str(number) for number in range(1, 17)]
+    told = re.findall(r"\[ ?(\d+)/20\]", answer.stdout)
+    assert told == [str(number) for number in range(1, 21)]
     for fault, (status, why) in WRONG.items():
         check_wrong(tmp_path, fault, status=status, why=why)
     log = tmp_path / "runs" / "faulty" / "fault=raise" / "0" / "log"
