@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -89,8 +88,9 @@ def make_plan(study: Study, compose: Compose) -> tuple[Plan, dict[str, Images]]:
     cells = cells_of(study)
     _refuse_too_many_runs(study, len(cells))
     variants = {cell: compose(overrides_of(study, cell)) for cell in cells}
-    _refuse_twins(variants)
-    return plan_cells(study, variants, seeds=tuple(range(study.replicates)))
+    plan, images = plan_cells(study, variants, seeds=tuple(range(study.replicates)))
+    _refuse_twins(plan)
+    return plan, images
 
 
 def plan_cells(
@@ -161,14 +161,17 @@ def _refuse_too_many_runs(study: Study, cells: int) -> None:
         )
 
 
-def _refuse_twins(variants: Mapping[Cell, Variant]) -> None:
-    """Two cells that compose to the same variant would be compared with themselves."""
+def _refuse_twins(plan: Plan) -> None:
+    """Two cells without a difference that could change a result would be compared with themselves.
+
+    They may be composed differently, such as from another path to the same images.
+    """
     seen: dict[str, Cell] = {}
-    for cell, variant in variants.items():
-        key = json.dumps(dataclasses.asdict(variant), sort_keys=True)
+    for planned in plan.cells:
+        key = plan.fingerprint(planned, 0)
         if key in seen:
             raise Refusal(
-                f"Expected every cell to be another variant; {seen[key].name} and {cell.name} "
-                f"compose to the same one. Check the overrides of their levels."
+                f"Expected every cell to be another variant; {seen[key].name} and "
+                f"{planned.cell.name} compose to the same one. Check the overrides of their levels."
             )
-        seen[key] = cell
+        seen[key] = planned.cell

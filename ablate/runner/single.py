@@ -57,22 +57,34 @@ def with_earlier(plan: Plan, folder: StudyFolder) -> Plan:
     except Refusal:
         return plan
     (now,) = plan.cells
-    cells = {planned.cell.slug: planned for planned in earlier.cells}
+    slug, seed = now.cell.slug, now.seeds[0]
+    runs = {
+        (old.cell.slug, run.seed): earlier.fingerprint(old, run.seed)
+        for old, run in earlier.runs()
+        if (old.cell.slug, run.seed) != (slug, seed)
+    }
+    # The same run by another name, such as from another path to the same images, takes its place.
+    wanted = plan.fingerprint(now, seed)
+    runs = {place: found for place, found in runs.items() if found != wanted}
+    cells = {old.cell.slug: old for old in earlier.cells}
     if earlier.code != plan.code:
         # Their models may have another size by now, if they are ever built again.
         cells = {
-            slug: dataclasses.replace(old, parameters=0, macs=0) for slug, old in cells.items()
+            name: dataclasses.replace(old, parameters=0, macs=0) for name, old in cells.items()
         }
-    slug, seed = now.cell.slug, now.seeds[0]
-    seeds = {seed, *(cells[slug].seeds if slug in cells else ())}
-    cells[slug] = dataclasses.replace(now, seeds=tuple(sorted(seeds)))
-    kept = {
-        f"{old.cell.slug}/{run.seed}": earlier.fingerprint(old, run.seed)
-        for old, run in earlier.runs()
-    }
-    kept.pop(f"{slug}/{seed}", None)
+    cells[slug] = now
+    seeds: dict[str, set[int]] = {slug: {seed}}
+    for name, other in runs:
+        seeds.setdefault(name, set()).add(other)
     return dataclasses.replace(
-        plan, cells=tuple(cells.values()), images={**earlier.images, **plan.images}, kept=kept
+        plan,
+        cells=tuple(
+            dataclasses.replace(planned, seeds=tuple(sorted(seeds[name])))
+            for name, planned in cells.items()
+            if name in seeds
+        ),
+        images={**earlier.images, **plan.images},
+        kept={f"{name}/{other}": found for (name, other), found in runs.items()},
     )
 
 

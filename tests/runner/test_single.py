@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from ablate.design import Cell
 from ablate.runner.single import with_earlier
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
+from tests.store.test_folder import finish
 from tests.store.written import plan_of
 
 
@@ -43,3 +45,23 @@ def test_the_size_of_a_model_is_not_taken_from_a_run_of_other_code(tmp_path: Pat
         for plan in (single(cell, seed=0, code="new"),)
     }
     assert measured == {0: 0, 1: 10}
+
+
+def test_a_run_that_is_asked_for_by_another_name_is_found_and_is_in_the_plan_once(
+    tmp_path: Path,
+) -> None:
+    folder = StudyFolder(tmp_path / "single")
+    plan = single(0, seed=0, code="code")
+    (planned,) = plan.cells
+    folder.adopt(with_earlier(plan, folder))
+    finish(folder, plan)
+    renamed = dataclasses.replace(planned, cell=Cell((("variant", "other"),)))
+    other = single(1, seed=0, code="code")
+    for asked in (dataclasses.replace(plan, cells=(renamed,)), other, plan, other):
+        frozen = with_earlier(asked, folder)
+        folder.adopt(frozen)
+        identities = [frozen.fingerprint(cell, run.seed) for cell, run in frozen.runs()]
+        assert len(identities) == len(set(identities))
+        if asked is not other:
+            assert folder.pending(asked) == []
+            assert folder.run(asked.cells[0].cell.slug, 0).result() is not None
