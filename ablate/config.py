@@ -17,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.recipe import Recipe, recipe_from_mapping
 from ablate.study import SINGLE, Refusal, Study, nearest, study_from_mapping
 
+MOST_PATIENCE_SECONDS = 1_000_000
+"""The system itself can wait for twice as long in one call."""
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -91,9 +93,10 @@ class Care:
                 f"{self.retries!r}."
             )
         patience = self.patience_seconds
-        if type(patience) not in (int, float) or not 0 < patience < math.inf:
+        if type(patience) not in (int, float) or not 0 < patience <= MOST_PATIENCE_SECONDS:
             raise Refusal(
-                f"Expected device.patience_seconds to be a number above 0; received {patience!r}."
+                f"Expected device.patience_seconds to be a number above 0 and at most "
+                f"{MOST_PATIENCE_SECONDS} (eleven days); received {patience!r}."
             )
         if not isinstance(self.keep_checkpoints, bool):
             raise Refusal(

@@ -40,6 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Refusal as error:
         print(f"ablate: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
+    except OSError as error:
+        print(f"ablate: Cannot read or write the study: {error}.", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     raise SystemExit(code)

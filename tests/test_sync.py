@@ -20,6 +20,7 @@ from tests.conftest import ROOT
     ("arguments", "message"),
     [
         param(["study=xzy"], "No study 'xzy' in runs. Did you mean 'xyz'?", id="study"),
+        param(["study=" + "x" * 300], "File name too long", id="name_of_300_letters"),
         param(["study=../xyz"], "Expected the name of a study", id="path"),
         param(["studi=xyz"], "Did you mean 'study'?", id="key"),
         param(["study"], "Expected study=...", id="no_value"),

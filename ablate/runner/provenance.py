@@ -45,10 +45,7 @@ def sources(variants: Iterable[Variant], backend_name: str) -> dict[str, str]:
     a file, and the versions of Keras, NumPy and the backend. Reports and documentation do not
     count.
     """
-    found = {
-        name: hashlib.blake2s(file.read_bytes(), digest_size=8).hexdigest()
-        for name, file in sorted(_training_files(variants).items())
-    }
+    found = {name: _digest(file) for name, file in sorted(_training_files(variants).items())}
     libraries = ("keras", "numpy", *LIBRARIES[backend_name])
     return found | {name: version for name in libraries if (version := _version(name))}
 
@@ -72,6 +69,13 @@ def provenance(backend_name: str) -> dict[str, str]:
     }
 
 
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.blake2s(file.read_bytes(), digest_size=8).hexdigest()
+    except OSError as error:
+        raise Refusal(f"Cannot read {file}, the code of a model: {error.strerror}.") from error
+
+
 def _training_files(variants: Iterable[Variant]) -> dict[str, Path]:
     """Files by a name that is the same wherever the package lies."""
     files: dict[str, Path] = {}
@@ -90,13 +94,15 @@ def _training_files(variants: Iterable[Variant]) -> dict[str, Path]:
 def _sources(module: str) -> dict[str, Path]:
     """The files of the package that holds a user's module, since it may import any of them."""
     spec = importlib.util.find_spec(module.split(".")[0])
-    if spec is None or spec.origin is None:
-        raise Refusal(f"Cannot find the module {module!r} that a _target_ names.")
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        raise Refusal(f"Cannot find the code of the module {module!r} that a _target_ names.")
     origin = Path(spec.origin)
     if origin.name != "__init__.py":
         return {origin.name: origin}
     return {
-        str(file.relative_to(origin.parent.parent)): file for file in origin.parent.rglob("*.py")
+        str(file.relative_to(origin.parent.parent)): file
+        for file in origin.parent.rglob("*.py")
+        if file.is_file()  # and not the broken link by which an editor marks what it has open
     }
 
 

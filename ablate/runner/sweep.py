@@ -57,6 +57,7 @@ def sweep(
     if request.plan_only:
         job.show(plan)
         return 0
+    check_room(Path("reports") / request.study.name)
     with held(folder.path):
         plan, slots = job.show(plan)
         check_room(

@@ -74,6 +74,18 @@ def test_a_read_only_folder_is_refused_before_training(ablate: Command, tmp_path
         assert len(answer.stderr.splitlines()) == 1
 
 
+def test_reports_that_could_not_be_written_are_refused_before_training(
+    ablate: Command, tmp_path: Path
+) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "reports").write_text("in the way of the folder")
+    answer = ablate(tmp_path, *DISTURBED)
+    assert answer.returncode == 2, answer.stdout + answer.stderr
+    assert "Expected to write in reports/disturbed" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert epochs_of(tmp_path) == 0
+
+
 def test_a_disk_that_fills_up_stops_the_study_which_goes_on_afterwards(
     ablate: Command, undisturbed: Path, tmp_path: Path
 ) -> None:

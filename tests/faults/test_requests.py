@@ -6,6 +6,7 @@ import json
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pytest import param
 
@@ -151,6 +152,8 @@ def test_sound_arguments_reach_hydra_in_an_order_that_it_reads(
         param(["study.name='a\nb'"], "names folders", id="name_of_two_lines"),
         param(["study.name=" + "x" * 300], "names folders", id="name_of_300_letters"),
         param(["study.name=single"], "Expected another study.name", id="name_of_the_single_runs"),
+        param(["device.patience_seconds=1e7"], "at most 1000000", id="patience_without_end"),
+        param(["model._target_=sys.exit", "allow=[sys]"], "Cannot find the code", id="no_code"),
         param(["study.name=😀"], "Expected key=value", id="name_of_a_smile"),
     ],
 )
@@ -382,6 +385,19 @@ def test_what_a_loader_of_the_users_own_does_wrong_is_one_line(
     monkeypatch.syspath_prepend(str(empty_folder))
     said = answer(f"data._target_=theirs.{target}", "allow=[theirs]")
     assert message in said if message else said == ""
+
+
+def test_levels_that_find_the_same_images_by_two_paths_are_one(empty_folder: Path) -> None:
+    y = np.arange(60) % 2
+    x = np.random.default_rng(0).random((60, 8, 8, 1), dtype=np.float32)
+    np.savez(empty_folder / "a.npz", x_train=x, y_train=y, x_test=x[:10] / 2, y_test=y[:10])
+    write_study(
+        empty_folder,
+        "factors: {images: {levels: [{name: here, overrides: [data.path=a.npz]}, "
+        "{name: there, overrides: [data.path=./a.npz]}]}}",
+    )
+    said = answer("study=mine", "data=npz")
+    assert "images=here and images=there compose to the same one" in said
 
 
 @pytest.mark.parametrize("fault", ["def load(:", "1 / 0", "raise SystemExit", "import no_such"])
