@@ -29,24 +29,23 @@ def affected(earlier: Plan, plan: Plan, *, folder: StudyFolder) -> dict[str, str
     Returns:
         Their fingerprints, by ``cell/seed``.
     """
-    wanted = _asked(plan)
+    before, now = _asked(earlier), _asked(plan)
+    wanted = set(now.values())
     found = {
-        f"{planned.cell.slug}/{run.seed}": fingerprint
-        for planned, run in earlier.runs()
-        if (fingerprint := earlier.fingerprint(planned, run.seed)) not in wanted.values()
-        and _is_finished(folder, planned.cell.slug, run.seed, fingerprint)
+        place: fingerprint
+        for place, fingerprint in before.items()
+        if fingerprint not in wanted and _is_finished(folder, place, fingerprint)
     }
-    shared = {place: fingerprint for place, fingerprint in found.items() if place in wanted}
-    return shared or ({} if wanted.keys() & _asked(earlier).keys() else found)
+    shared = {place: fingerprint for place, fingerprint in found.items() if place in now}
+    return shared or ({} if now.keys() & before.keys() else found)
 
 
 def still_kept(earlier: Plan, folder: StudyFolder) -> dict[str, str]:
     """Results that the earlier plan kept and that are still there, by ``cell/seed``."""
     return {
-        f"{planned.cell.slug}/{run.seed}": fingerprint
-        for planned, run in earlier.runs()
-        if (fingerprint := earlier.kept.get(f"{planned.cell.slug}/{run.seed}")) is not None
-        and _is_finished(folder, planned.cell.slug, run.seed, fingerprint)
+        place: fingerprint
+        for place, fingerprint in earlier.kept.items()
+        if _is_finished(folder, place, fingerprint)
     }
 
 
@@ -76,8 +75,9 @@ def _asked(plan: Plan) -> dict[str, str]:
     }
 
 
-def _is_finished(folder: StudyFolder, slug: str, seed: int, fingerprint: str) -> bool:
-    result = folder.run(slug, seed).result()
+def _is_finished(folder: StudyFolder, place: str, fingerprint: str) -> bool:
+    slug, _, seed = place.rpartition("/")
+    result = folder.run(slug, int(seed)).result()
     return result is not None and result.status in SETTLED and result.fingerprint == fingerprint
 
 

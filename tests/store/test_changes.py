@@ -135,24 +135,27 @@ def test_kept_results_are_used_marked_and_stay_kept(tmp_path: Path) -> None:
     assert len(folder.pending(anew)) == 6
 
 
-def test_seeds_of_later_rounds_are_kept_too(tmp_path: Path) -> None:
+def test_seeds_of_later_rounds_are_kept_too_whenever_the_study_was_stopped(tmp_path: Path) -> None:
     def asked(seeds: int, **changes: object) -> Plan:
         plan = dataclasses.replace(plan_of(seeds), sources=SOURCES)
         study = dataclasses.replace(plan.study, replicates=2, most_replicates=4)
         return varied(dataclasses.replace(plan, study=study), **changes)
 
+    quiet = Console(quiet=True)
     folder = StudyFolder(tmp_path / "mine")
     folder.adopt(asked(4))
     finish(folder, asked(4))
-    first = reconcile(
-        asked(2, recipe=Recipe(epochs=2)), folder, on_change="keep", console=Console(quiet=True)
-    )
-    folder.adopt(first)
-    assert folder.pending(first) == []
-    assert folder.read_study().kept == 4
-    grown = dataclasses.replace(first, cells=asked(4, recipe=Recipe(epochs=2)).cells)
+    longer = asked(2, recipe=Recipe(epochs=2))
+    kept = reconcile(longer, folder, on_change="keep", console=quiet)
+    # The first round is adopted alone, and the command is given twice.
+    for _ in range(2):
+        folder.adopt(kept)
+        assert folder.pending(kept) == []
+        assert folder.read_study().kept == 4
+        kept = reconcile(longer, folder, on_change="refuse", console=quiet)
+    grown = dataclasses.replace(kept, cells=asked(4, recipe=Recipe(epochs=2)).cells)
     assert folder.pending(grown) == []
-    folder.adopt(grown)
-    assert folder.read_study().kept == 8
-    unchanged = reconcile(asked(2), folder, on_change="rerun", console=Console(quiet=True))
-    assert unchanged.kept == {}
+    # A change that comes after the first round was adopted again is one for all rounds.
+    folder.adopt(asked(2))
+    with pytest.raises(Refusal, match="8 finished runs"):
+        reconcile(longer, folder, on_change="refuse", console=quiet)
