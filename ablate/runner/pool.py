@@ -55,6 +55,8 @@ class _Worker:
         slot: What it occupies.
         heard: When it last gave a sign of life, by the clock that never jumps.
         kills: The system's count of processes killed for memory when this one started.
+        lengths: Of the journals of its seeds when it started: a result that was there already is
+            none of its own, and each run that it ends has a line.
         hanging: Whether it was killed for giving no sign of life.
         said: Its last words, if the disk took no more.
     """
@@ -65,6 +67,7 @@ class _Worker:
     slot: Slot
     heard: float
     kills: int
+    lengths: dict[int, int]
     hanging: bool = False
     said: bytes = b""
 
@@ -101,11 +104,12 @@ class _Pool:
         while self._waiting and self._free:
             slot, unit = self._free.pop(0), self._waiting.popleft()
             signs, sender = CONTEXT.Pipe(duplex=False)
+            lengths = {seed: self._length(unit.cell, seed) for seed in unit.seeds}
             target = functools.partial(_train, keep_checkpoints=self._care.keep_checkpoints)
             process = spawn(target, self._folder, unit, slot, sender)
             sender.close()
             self._workers[process.sentinel] = _Worker(
-                process, signs, unit, slot, time.monotonic(), memory_kills()
+                process, signs, unit, slot, time.monotonic(), memory_kills(), lengths
             )
 
     def wait(self) -> None:
@@ -136,7 +140,7 @@ class _Pool:
         worker.listen()
         worker.signs.close()
         self._free.append(worker.slot)
-        left = self._left(worker.unit)
+        left = self._left(worker)
         if not left:
             return
         death = death_of(
@@ -176,15 +180,20 @@ class _Pool:
         run.commit(Result(cell, seed, fingerprint, status, error=error))
         return left[1:]
 
-    def _left(self, unit: Unit) -> tuple[int, ...]:
-        """Seeds of a unit whose runs have not ended."""
-        planned = self._plan.find(unit.cell)
+    def _left(self, worker: _Worker) -> tuple[int, ...]:
+        """Seeds of a worker whose runs have not ended since it started."""
+        cell = worker.unit.cell
+        planned = self._plan.find(cell)
         return tuple(
             seed
-            for seed in unit.seeds
-            if (result := self._folder.run(unit.cell, seed).result()) is None
+            for seed in worker.unit.seeds
+            if (result := self._folder.run(cell, seed).result()) is None
             or result.fingerprint != self._plan.fingerprint(planned, seed)
+            or self._length(cell, seed) == worker.lengths[seed]
         )
+
+    def _length(self, cell: str, seed: int) -> int:
+        return self._folder.run(cell, seed).events()[1]
 
 
 def _train(

@@ -63,11 +63,12 @@ class RunFolder:
         # Not the result's word for it: that of a worker that died early is there before any line.
         going_on = self._started() == fingerprint
         earlier = self.result()
+        # First of all, so that whoever reads a line of what follows takes it for no end of that.
+        (self.path / "result.json").unlink(missing_ok=True)
         if not going_on:
             self.append({"event": "started", "attempt": attempt, "fingerprint": fingerprint})
         elif earlier is not None:
             self.break_off(earlier.status, earlier.error)
-        (self.path / "result.json").unlink(missing_ok=True)
         return going_on
 
     def _trim(self) -> None:

@@ -166,16 +166,16 @@ def test_a_worker_that_the_kernel_kills_for_memory_is_told_from_other_kills(
 
 
 def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Path) -> None:
-    lay_out(tmp_path, "raise")
-    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1"]
+    lay_out(tmp_path, "raise", "leave")
+    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.retries=0"]
     assert ablate(tmp_path, *arguments).returncode == 1
     finished = tmp_path / "runs" / "faulty" / "fault=none" / "0" / "journal.jsonl"
     before = finished.read_bytes()
     assert ablate(tmp_path, *arguments).returncode == 1
     assert finished.read_bytes() == before
     events = events_of(tmp_path, "faulty")
-    assert [event["event"] for event in events].count("broken_off") == 2
-    assert [event["event"] for event in events].count("started") == 4
+    assert [event["event"] for event in events].count("broken_off") == 4
+    assert [event["event"] for event in events].count("started") == 6
 
 
 @pytest.mark.parametrize(

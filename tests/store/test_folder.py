@@ -213,6 +213,26 @@ def test_a_run_whose_worker_died_before_its_first_line_loses_nothing_afterwards(
     assert [event["event"] for event in place.events()[0]] == ["broken_off", "started", "epoch"]
 
 
+@pytest.mark.parametrize("status", [Status.CRASHED, Status.PREEMPTED])
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_result_is_gone_before_the_journal_tells_of_what_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Status, begun: bool
+) -> None:
+    place = RunFolder(tmp_path)
+    if begun:
+        place.open("attempt", fingerprint="print")
+    place.commit(Result("cell", 0, "print", status, error="why"))
+    plain, there = RunFolder.append, []
+
+    def append(run: RunFolder, event: dict) -> None:
+        there.append(run.result())
+        plain(run, event)
+
+    monkeypatch.setattr(RunFolder, "append", append)
+    assert place.open("other", fingerprint="print") == begun
+    assert there == [None]
+
+
 def test_a_line_that_a_dying_process_left_is_cut_off(tmp_path: Path) -> None:
     place = RunFolder(tmp_path)
     place.open("attempt", fingerprint="print")
