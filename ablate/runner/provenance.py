@@ -102,7 +102,8 @@ def _sources(module: str) -> dict[str, Path]:
     return {
         str(file.relative_to(origin.parent.parent)): file
         for file in origin.parent.rglob("*.py")
-        if file.is_file()  # and not the broken link by which an editor marks what it has open
+        # Not what editors and systems leave beside the files; no name imports it.
+        if not any(part.startswith(".") for part in file.relative_to(origin.parent).parts)
     }
 
 

@@ -19,6 +19,9 @@ def test_the_code_of_a_package_is_all_its_files_and_nothing_that_an_editor_left(
     for name in ("__init__.py", "parts/layers.py"):
         (package / name).write_text("x = 1")
     (package / ".#layers.py").symlink_to("someone@somewhere.1234")
+    (package / ".ipynb_checkpoints").mkdir()
+    for name in ("._layers.py", ".ipynb_checkpoints/layers-checkpoint.py"):
+        (package / name).write_text("x = 0")
     monkeypatch.syspath_prepend(str(tmp_path))
     data = {"_target_": "ablate.data.digits.load_digits"}
     variant = Variant({"_target_": "theirs_too.parts.build"}, data, Recipe(), ("theirs_too",))
