@@ -35,8 +35,6 @@ from tests.conftest import ROOT, TINY, Command
 from tests.store.written import IMAGES, Written, written
 
 LOCAL = "sqlite:///mlflow.db"
-ONE_CALL_SECONDS = 246 / 2
-"""Half of what MLflow by itself waits in one call to a server that does not answer."""
 
 
 @pytest.fixture
@@ -566,7 +564,7 @@ def test_a_study_ends_as_ever_while_its_store_is_locked_and_is_caught_up_later(
     with locked(database):
         began = time.monotonic()
         done = ablate(tmp_path, "--multirun", *SMALL)
-        assert time.monotonic() - began < ONE_CALL_SECONDS
+        assert time.monotonic() - began < 60
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     said = " ".join(done.stdout.split())
@@ -588,7 +586,7 @@ def test_a_server_that_hangs_delays_the_end_of_a_run_by_seconds_and_the_next_cat
     with hanging() as uri:
         began = time.monotonic()
         done = ablate(tmp_path, *TINY[:3], f"store.uri={uri}")
-        assert time.monotonic() - began < ONE_CALL_SECONDS
+        assert time.monotonic() - began < 60
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert f"`python -m ablate.sync study=single store.uri={uri}` catches up." in done.stdout
