@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ablate.config import Request, plain, read_request
 from ablate.data.images import Images
-from ablate.design import Cell
+from ablate.design import Cell, Run
 from ablate.device import Slot
 from ablate.result import Status
 from ablate.runner.execute import execute, measured, slots_for
@@ -57,35 +57,25 @@ def with_earlier(plan: Plan, folder: StudyFolder) -> Plan:
     except Refusal:
         return plan
     (now,) = plan.cells
-    slug, seed = now.cell.slug, now.seeds[0]
-    runs = {
-        (old.cell.slug, run.seed): earlier.fingerprint(old, run.seed)
-        for old, run in earlier.runs()
-        if (old.cell.slug, run.seed) != (slug, seed)
-    }
+    (seed,) = now.seeds
     # The same run by another name, such as from another path to the same images, takes its place.
     wanted = plan.fingerprint(now, seed)
-    runs = {place: found for place, found in runs.items() if found != wanted}
-    cells = {old.cell.slug: old for old in earlier.cells}
-    if earlier.code != plan.code:
-        # Their models may have another size by now, if they are ever built again.
-        cells = {
-            name: dataclasses.replace(old, parameters=0, macs=0) for name, old in cells.items()
-        }
-    cells[slug] = now
-    seeds: dict[str, set[int]] = {slug: {seed}}
-    for name, other in runs:
-        seeds.setdefault(name, set()).add(other)
-    return dataclasses.replace(
-        plan,
-        cells=tuple(
-            dataclasses.replace(planned, seeds=tuple(sorted(seeds[name])))
-            for name, planned in cells.items()
-            if name in seeds
-        ),
-        images={**earlier.images, **plan.images},
-        kept={f"{name}/{other}": found for (name, other), found in runs.items()},
-    )
+    kept = {
+        f"{old.cell.slug}/{run.seed}": found
+        for old, run in earlier.runs()
+        if (found := earlier.fingerprint(old, run.seed)) != wanted and run != Run(now.cell, seed)
+    }
+    cells = []
+    for old in earlier.cells:
+        seeds = tuple(other for other in old.seeds if f"{old.cell.slug}/{other}" in kept)
+        if old.cell == now.cell:
+            now = dataclasses.replace(now, seeds=tuple(sorted((*seeds, seed))))
+        elif seeds and earlier.code == plan.code:
+            cells.append(dataclasses.replace(old, seeds=seeds))
+        elif seeds:  # its model may have another size by now, if it is ever built again
+            cells.append(dataclasses.replace(old, seeds=seeds, parameters=0, macs=0))
+    images = {**earlier.images, **plan.images}
+    return dataclasses.replace(plan, cells=(*cells, now), images=images, kept=kept)
 
 
 @dataclass

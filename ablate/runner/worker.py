@@ -160,7 +160,7 @@ class _Crew:
             self._alive()
             model = model_of(self._planned, self._plan.images[self._planned.images])
             self._alive()
-            refuse_changed_code(self._planned, self._plan)
+            _refuse_changed_code(self._planned, self._plan)
             self._trainer = Trainer(model, images, self._planned.variant.recipe)
         return self._trainer
 
@@ -225,7 +225,7 @@ class _Crew:
         )
 
 
-def refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
+def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
     """Make sure that what this process has imported is what the plan says, once it is imported.
 
     Raises:
