@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import hydra
 
-from ablate.arguments import check_arguments
-from ablate.config import shipped
-from ablate.refusals import REFUSALS, in_one_line
-from ablate.runner.stop import Stopped, stoppable
+from ablate.config.arguments import check_arguments
+from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
+from ablate.config.locate import shipped
+from ablate.runner.stop import StopError, stoppable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -36,7 +36,7 @@ def main() -> None:
 def task(config: DictConfig) -> None:
     """What Hydra calls with a composed configuration: for one run, or for one job of a study."""
     if config.unit is not None:
-        from ablate.runner.job import train_job
+        from ablate.workers.job import train_job
 
         train_job(config)
         return
@@ -53,7 +53,7 @@ def _stopping() -> Iterator[None]:
     try:
         with stoppable():
             yield
-    except Stopped as stop:
+    except StopError as stop:
         print("ablate: stopped; nothing that was finished is lost.", file=sys.stderr)
         raise SystemExit(stop.code) from None
 
@@ -63,7 +63,7 @@ def _refusing() -> Iterator[None]:
     """A mistake in the request is one line and exit code 2."""
     try:
         yield
-    except REFUSALS as error:
+    except REQUEST_ERRORS as error:
         print(f"ablate: {in_one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
 

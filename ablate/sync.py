@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ablate.config import STORE_URI, check_store_uri, without_password
-from ablate.runner.recording import Recording
+from ablate.config.store_uri import STORE_URI, check_store_uri
+from ablate.errors import RequestError, nearest
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import held
-from ablate.study import Refusal, nearest
+from ablate.tracking.recording import Recording
+from ablate.wording import without_password
 
 USAGE = f"""\
 Writes to MLflow what it lacks of a study; nothing is trained, and nothing is written twice.
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(0 if given else 2)
     try:
         code = _sync(_parse(given))
-    except Refusal as error:
+    except RequestError as error:
         print(f"ablate: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
@@ -53,16 +54,16 @@ def _parse(arguments: list[str]) -> dict[str, str]:
     for argument in arguments:
         key, separator, value = argument.partition("=")
         if key not in KEYS:
-            raise Refusal(f"Unknown argument {key!r}.{nearest(key, KEYS)}")
+            raise RequestError(f"Unknown argument {key!r}.{nearest(key, KEYS)}")
         if not separator or not value:
-            raise Refusal(f"Expected {key}=...; received {argument!r}.")
+            raise RequestError(f"Expected {key}=...; received {argument!r}.")
         if key in values:
-            raise Refusal(f"Expected {key} once; received it twice.")
+            raise RequestError(f"Expected {key} once; received it twice.")
         values[key] = value
     if "/" in values.get("study", ""):
-        raise Refusal(f"Expected the name of a study; received {values['study']!r}.")
+        raise RequestError(f"Expected the name of a study; received {values['study']!r}.")
     if "study" not in values:
-        raise Refusal(f"Expected study=NAME; received {' '.join(arguments)}.")
+        raise RequestError(f"Expected study=NAME; received {' '.join(arguments)}.")
     return values
 
 

@@ -10,9 +10,10 @@ import pytest
 import yaml
 from pytest import param
 
-from ablate.config import STORE_URI, check_store_uri, runs_hint, without_password
-from ablate.study import Refusal
+from ablate.config.store_uri import STORE_URI, check_store_uri, runs_hint
+from ablate.errors import RequestError
 from ablate.sync import main
+from ablate.wording import without_password
 from tests.conftest import ROOT
 
 
@@ -105,7 +106,7 @@ def test_runs_may_be_kept_where_mlflow_keeps_them(uri: str) -> None:
     ],
 )
 def test_a_store_that_mlflow_does_not_have_is_refused(uri: object, message: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(RequestError) as refused:
         check_store_uri(uri)
     assert message in str(refused.value)
     assert "word" not in str(refused.value)

@@ -17,7 +17,7 @@ from ablate.analysis.findings import Analysis
 from ablate.analysis.measurements import measure
 from ablate.analysis.path import ablation_path
 from ablate.analysis.simplest import simplest_model
-from ablate.study import Study
+from ablate.study.study import Study
 
 
 def analyse(
@@ -42,7 +42,7 @@ def analyse(
         interaction_order: Largest number of factors in an interaction.
 
     Raises:
-        Refusal: The table cannot be read as runs of this study, or no run is complete.
+        RequestError: The table cannot be read as runs of this study, or no run is complete.
     """
     measured = measure(runs, study)
     evidence = effects_of(study, measured, order=interaction_order)

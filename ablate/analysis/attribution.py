@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.effects import turned
+from ablate.analysis.effects import oriented
 from ablate.analysis.estimates import estimate
 from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
-from ablate.design import Cell
-from ablate.study import Study
+from ablate.study.design import Cell
+from ablate.study.study import Study
 
 COLUMNS = ("part", "kind", "estimate", "low", "high")
 
@@ -39,7 +39,7 @@ def attribution(study: Study, measured: Measurements) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     sets = [(name,) for name in names] + list(itertools.combinations(names, 2))
     found = estimate(
-        turned(study, measured.responses[study.response.name]),
+        oriented(study, measured.responses[study.response.name]),
         np.array([shapley_weights(study, measured.cells, members=members) for members in sets]),
         paired=measured.paired,
         looks=len(looks_of(study)),

@@ -18,7 +18,7 @@ from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array
 from ablate.analysis.power import detectable
 from ablate.analysis.wording import amount, count, difference_in_words, enumeration
-from ablate.study import Study
+from ablate.study.study import Study
 
 LEARNT = 0.05
 """Share of the way from chance to perfect below which a model has learnt nothing."""

@@ -8,7 +8,7 @@ import pandas as pd
 from ablate.analysis.estimates import Estimates, estimate, mean_intervals
 from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
-from ablate.study import Study
+from ablate.study.study import Study
 
 COSTS = ("parameters", "macs", "train_seconds")
 

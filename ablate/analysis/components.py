@@ -14,7 +14,7 @@ from ablate.analysis.findings import Component, Effect, Verdict
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import further_seeds
 from ablate.analysis.wording import amount, count, interval, p_in_words
-from ablate.study import Study
+from ablate.study.study import Study
 
 Move = tuple[str, str]
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from ablate.analysis.findings import Kind
 from ablate.analysis.measurements import Array
-from ablate.design import Cell
-from ablate.study import Factor, Study
+from ablate.study.design import Cell
+from ablate.study.study import Factor, Study
 
 Mask = npt.NDArray[np.bool_]
 

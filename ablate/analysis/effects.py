@@ -16,7 +16,7 @@ from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.analysis.wording import difference_in_words, enumeration
-from ablate.study import Study
+from ablate.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Evidence:
     effects: tuple[Effect, ...]
 
 
-def turned(study: Study, responses: Array) -> Array:
+def oriented(study: Study, responses: Array) -> Array:
     """The first response turned so that more is better."""
     return responses if study.response.direction == "higher" else -responses
 
@@ -56,7 +56,7 @@ def estimate_contrasts(
     study: Study, measured: Measurements, *, contrasts: Sequence[Contrast]
 ) -> Estimates:
     """Estimates of contrasts of the first response."""
-    responses = turned(study, measured.responses[study.response.name])
+    responses = oriented(study, measured.responses[study.response.name])
     return estimate(
         responses,
         np.array([contrast.weights for contrast in contrasts]).reshape(-1, len(measured.cells)),

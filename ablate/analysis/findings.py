@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from ablate.study import Study
+from ablate.study.study import Study
 
 Kind = Literal["main", "simple", "interaction"]
 

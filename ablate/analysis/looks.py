@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from ablate.study import Study
+from ablate.study.study import Study
 
 GROWTH = 1.5
 """About how many times the seeds of the look before an undecided cell gets."""

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ablate.design import Cell, cells_of
-from ablate.result import Status
-from ablate.study import Refusal, Study, nearest
+from ablate.errors import RequestError, nearest
+from ablate.study.design import Cell, cells_of
+from ablate.study.result import Status
+from ablate.study.study import Study
 
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -56,7 +57,7 @@ def measure(runs: pd.DataFrame, study: Study) -> Measurements:
         study: The study.
 
     Raises:
-        Refusal: A column is missing, a level is unknown, two runs share cell and seed, a complete
+        RequestError: A column is missing, a level is unknown, two runs share cell and seed, a complete
             run lacks a response, or no run is complete.
     """
     _refuse_missing_columns(runs, study)
@@ -69,7 +70,9 @@ def measure(runs: pd.DataFrame, study: Study) -> Measurements:
     if complete.empty:
         counts = placed["status"].astype(str).value_counts().to_dict()
         seen = ", ".join(f"{count} {status}" for status, count in counts.items())
-        raise Refusal(f"Expected one or more complete runs; received {seen or 'no run at all'}.")
+        raise RequestError(
+            f"Expected one or more complete runs; received {seen or 'no run at all'}."
+        )
     paired = bool(complete["seed"].notna().all())
     rows = _blocks(complete) if paired else _replicates(complete)
     responses = {
@@ -87,7 +90,7 @@ def refuse_lone_seeds(runs: pd.DataFrame, study: Study) -> None:
     rightly, so `analyse` does not ask.
 
     Raises:
-        Refusal: There is such a seed.
+        RequestError: There is such a seed.
     """
     _refuse_missing_columns(runs, study)
     names = [factor.name for factor in study.factors]
@@ -99,7 +102,7 @@ def refuse_lone_seeds(runs: pd.DataFrame, study: Study) -> None:
     if lone:
         row = seeded[seeded["seed"] == lone[0]].iloc[0]
         where = ", ".join(f"{name}={row[name]}" for name in names)
-        raise Refusal(
+        raise RequestError(
             f"Expected every seed in two or more cells, since runs that share a seed are compared "
             f"in pairs; seed {lone[0]} appears only in {where}. Correct it, or leave the seeds out "
             f"if the replicates are not paired."
@@ -112,7 +115,7 @@ def _refuse_missing_columns(runs: pd.DataFrame, study: Study) -> None:
     for name in (*factors, "seed", "status", *responses):
         if name not in runs.columns:
             kind = "factor" if name in factors else "response" if name in responses else "runs'"
-            raise Refusal(
+            raise RequestError(
                 f"Expected a column for the {kind} {name!r}; it is missing."
                 f"{nearest(name, [str(column) for column in runs.columns])}"
             )
@@ -124,7 +127,7 @@ def _levels(runs: pd.DataFrame, study: Study, place: int) -> list[str]:
     known = set(factor.level_names)
     for value in column.unique():
         if pd.isna(value) or str(value) not in known:
-            raise Refusal(
+            raise RequestError(
                 f"Expected a level of the factor {factor.name!r} in its column; received "
                 f"{'nothing' if pd.isna(value) else repr(str(value))}."
                 f"{nearest(str(value), known)}"
@@ -152,7 +155,7 @@ def _refuse_duplicates(placed: pd.DataFrame, cells: Sequence[Cell]) -> None:
     twice = seeded[seeded.duplicated(["place", "seed"])]
     if not twice.empty:
         row = twice.iloc[0]
-        raise Refusal(
+        raise RequestError(
             f"Expected one run for a cell and a seed; received two or more for "
             f"{cells[int(row['place'])].name} with seed {row['seed']}."
         )
@@ -172,7 +175,7 @@ def _grid(complete: pd.DataFrame, response: str, *, rows: Places, cells: Sequenc
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         row = complete.iloc[int(bad[0])]
-        raise Refusal(
+        raise RequestError(
             f"Expected a finite number as {response!r} of every complete run; received "
             f"{row[response]!r} for {cells[int(row['place'])].name}, seed {row['seed']}."
         )

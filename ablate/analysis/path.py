@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.contrasts import component_names
-from ablate.analysis.effects import turned
+from ablate.analysis.effects import oriented
 from ablate.analysis.estimates import mean_intervals
 from ablate.analysis.measurements import Measurements
-from ablate.study import Study
+from ablate.study.study import Study
 
 COLUMNS = ("direction", "step", "part", "cell", "mean", "low", "high")
 Levels = tuple[tuple[str, str], ...]
@@ -29,7 +29,7 @@ def ablation_path(study: Study, measured: Measurements) -> pd.DataFrame:
     Returns:
         The columns `COLUMNS`; a direction that meets a missing cell is left out.
     """
-    responses = turned(study, measured.responses[study.response.name])
+    responses = oriented(study, measured.responses[study.response.name])
     means = dict(
         zip((cell.levels for cell in measured.cells), mean_intervals(responses)[0], strict=True)
     )

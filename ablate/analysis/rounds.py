@@ -28,9 +28,9 @@ from ablate.analysis.findings import Verdict
 from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import measure
 from ablate.analysis.verdicts import VERDICTS, judge
-from ablate.design import Cell, cells_of
-from ablate.result import Status
-from ablate.study import Study
+from ablate.study.design import Cell, cells_of
+from ablate.study.result import Status
+from ablate.study.study import Study
 
 Counts = npt.NDArray[np.int_]
 Mask = npt.NDArray[np.bool_]

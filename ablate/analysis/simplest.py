@@ -8,14 +8,14 @@ import pandas as pd
 from scipy import stats
 
 from ablate.analysis.cells import reference_place
-from ablate.analysis.effects import turned
+from ablate.analysis.effects import oriented
 from ablate.analysis.estimates import ALPHA, Estimates, estimate, holm
 from ablate.analysis.findings import Simplest
 from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
 from ablate.analysis.wording import amount, difference_in_words, p_in_words
-from ablate.design import Cell
-from ablate.study import Factor, Study
+from ablate.study.design import Cell
+from ablate.study.study import Factor, Study
 
 NOTHING = frozenset({"absent", "none"})
 """Level names that say that a part is not there."""
@@ -49,7 +49,7 @@ def simplest_model(study: Study, measured: Measurements, *, cells: pd.DataFrame)
         if size < sizes[reference] and _is_named(study, measured.cells[place])
     ]
     losses, p = shown_losses(
-        turned(study, measured.responses[study.response.name]),
+        oriented(study, measured.responses[study.response.name]),
         reference=reference,
         others=np.array(simpler, dtype=np.int_),
         margin=study.margin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ablate.study import Study
+from ablate.study.study import Study
 
 
 def amount(study: Study, value: float, *, signed: bool = False) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ablate.data.images import Images, Split
 from ablate.data.split import stratified
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -34,24 +34,24 @@ def from_arrays(
         split_seed: Seed of the validation part.
 
     Raises:
-        Refusal: An array is not what it should be, or a class has too few images.
+        RequestError: An array is not what it should be, or a class has too few images.
     """
     x_train, x_test = (_images(name, arrays[name]) for name in ("x_train", "x_test"))
     y_train, y_test = (_labels(name, arrays[name]) for name in ("y_train", "y_test"))
     for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
         if len(x) != len(y):
-            raise Refusal(
+            raise RequestError(
                 f"Expected as many labels as images; received {len(x)} in x_{part} and {len(y)} "
                 f"in y_{part}."
             )
     if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
-        raise Refusal(
+        raise RequestError(
             f"Expected x_train and x_test alike; received {x_train.dtype} of shape "
             f"{x_train.shape[1:]} and {x_test.dtype} of shape {x_test.shape[1:]} an image."
         )
     names = _class_names(y_train, classes)
     if y_test.max() >= len(names):
-        raise Refusal(
+        raise RequestError(
             f"Expected y_test within the labels of y_train, 0 to {len(names) - 1}; received "
             f"{y_test.max()}."
         )
@@ -64,16 +64,16 @@ def from_arrays(
 def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
     """The images as uint8 or float32 with an axis for channels."""
     if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
-        raise Refusal(
+        raise RequestError(
             f"Expected {name} as uint8 from 0 to 255 or floats from 0 to 1; received {x.dtype}."
         )
     if x.ndim not in (3, 4):
-        raise Refusal(
+        raise RequestError(
             f"Expected {name} of shape (images, height, width) or (images, height, width, "
             f"channels); received {x.shape}."
         )
     if x.size == 0:
-        raise Refusal(f"Expected images in {name}; received shape {x.shape}.")
+        raise RequestError(f"Expected images in {name}; received shape {x.shape}.")
     if x.dtype != np.uint8:
         _check_floats(name, x)
         x = x.astype(np.float32, copy=False)
@@ -83,13 +83,13 @@ def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
 def _check_floats(name: str, x: NDArray[np.floating[Any]]) -> None:
     bad = ~np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
     if bad.any():
-        raise Refusal(
+        raise RequestError(
             f"Expected finite values in {name}; {bad.sum()} of {len(x)} images hold NaN or "
             f"infinity, the first at index {bad.argmax()}."
         )
     low, high = x.min(), x.max()
     if low < 0 or high > 1:
-        raise Refusal(
+        raise RequestError(
             f"Expected floats from 0 to 1 in {name}; received {low:g} to {high:g}. Rescale them, "
             f"or store uint8 from 0 to 255."
         )
@@ -98,11 +98,13 @@ def _check_floats(name: str, x: NDArray[np.floating[Any]]) -> None:
 def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
     """The labels as int64 of one axis."""
     if not np.issubdtype(y.dtype, np.integer):
-        raise Refusal(f"Expected whole numbers in {name}; received {y.dtype}.")
+        raise RequestError(f"Expected whole numbers in {name}; received {y.dtype}.")
     if y.ndim != 1 and y.shape[1:] != (1,):
-        raise Refusal(f"Expected {name} of shape (images,) or (images, 1); received {y.shape}.")
+        raise RequestError(
+            f"Expected {name} of shape (images,) or (images, 1); received {y.shape}."
+        )
     if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
-        raise Refusal(
+        raise RequestError(
             f"Expected labels from 0 up in {name}; received {y.min()} to {y.max()}, the first of "
             f"them wrong at index {((y < 0) | (y > np.iinfo(np.int64).max)).argmax()}."
         )
@@ -116,12 +118,12 @@ def _class_names(y: NDArray[np.int64], classes: Sequence[str] | None) -> tuple[s
     if len(present) == expected and present[-1] == expected - 1:
         return tuple(str(label) for label in present) if classes is None else tuple(classes)
     if classes is not None and present[-1] >= expected:
-        raise Refusal(
+        raise RequestError(
             f"Expected y_train within 0 to {expected - 1}; received {present[-1]}, the first at "
             f"index {(y >= expected).argmax()}."
         )
     missing = np.setdiff1d(np.arange(expected), present)[0]
-    raise Refusal(
+    raise RequestError(
         f"Expected every label from 0 to {max(expected - 1, int(present[-1]))} in y_train; "
         f"received no image of class {missing}. Labels count the classes from 0 without a gap."
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ablate.data import npz
 from ablate.data.arrays import from_arrays
 from ablate.data.images import Images
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 CLASSES = (
     "airplane",
@@ -34,7 +34,7 @@ def load(*, path: str | None = None, split_seed: int = 0) -> Images:
         split_seed: Seed of the validation part.
 
     Raises:
-        Refusal: It cannot be downloaded or read, or an array is not what it should be.
+        RequestError: It cannot be downloaded or read, or an array is not what it should be.
 
     Source: Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
     """
@@ -48,7 +48,7 @@ def _download() -> dict[str, NDArray[Any]]:
     try:
         (x_train, y_train), (x_test, y_test) = cifar10.load_data()
     except Exception as error:  # Keras raises a bare Exception where there is no network
-        raise Refusal(
+        raise RequestError(
             f"Expected to download CIFAR-10; {' '.join(str(error).split())}. "
             f"Give data.path=FILE.npz with x_train, y_train, x_test and y_test instead."
         ) from error

@@ -18,7 +18,7 @@ def load(*, split_seed: int = 0) -> Images:
         split_seed: Seed of the three parts.
 
     Raises:
-        Refusal: The seed is not a whole number of 0 or more.
+        RequestError: The seed is not a whole number of 0 or more.
 
     Source: Alpaydin and Kaynak 1998, https://doi.org/10.24432/C50P49, its test images.
     """

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ablate.data.images import Images, Split
-from ablate.data.photograph import FORMATS, Unsound, read
+from ablate.data.photograph import FORMATS, UnsoundImageError, read
 from ablate.data.split import stratified
-from ablate.study import Refusal, nearest
+from ablate.errors import RequestError, nearest
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
@@ -54,12 +54,12 @@ def load(
         split_seed: Seed of the three parts.
 
     Raises:
-        Refusal: The folder or an argument is not what it should be, files are bad, or a class has
+        RequestError: The folder or an argument is not what it should be, files are bad, or a class has
             too few images.
     """
     height, width = _size(image_size)
     if on_bad not in POLICIES:
-        raise Refusal(f"Unknown data.on_bad {on_bad!r}.{nearest(str(on_bad), POLICIES)}")
+        raise RequestError(f"Unknown data.on_bad {on_bad!r}.{nearest(str(on_bad), POLICIES)}")
     root = _existing(path)
     classes = _class_folders(root)
     bad = _misplaced(root, classes)
@@ -72,7 +72,7 @@ def load(
     bad |= {folder: "no sound image" for folder in classes if not counts[folder]}
     excluded = tuple(printable(f"{file.relative_to(root)}: {bad[file]}") for file in sorted(bad))
     if excluded and on_bad == "fail":
-        raise Refusal(_in_one_line(excluded, path))
+        raise RequestError(_in_one_line(excluded, path))
     kept = [folder for folder in classes if counts[folder]]
     _check_counts({folder: counts[folder] for folder in kept}, path)
     y = np.array([kept.index(files[row].parent) for row in sound], np.int64)
@@ -96,7 +96,7 @@ def _size(image_size: Sequence[int]) -> tuple[int, int]:
     sides = list(image_size) if isinstance(image_size, list | tuple) else []
     if len(sides) == 2 and all(type(side) is int and side >= 1 for side in sides):
         return sides[0], sides[1]
-    raise Refusal(
+    raise RequestError(
         f"Expected data.image_size as height and width in whole pixels, such as [64,64]; "
         f"received {image_size!r}."
     )
@@ -105,18 +105,18 @@ def _size(image_size: Sequence[int]) -> tuple[int, int]:
 def _existing(path: str) -> Path:
     """The folder, with links in its own path followed."""
     if not isinstance(path, str) or not path:
-        raise Refusal(f"Expected data.path to be the path of a folder; received {path!r}.")
+        raise RequestError(f"Expected data.path to be the path of a folder; received {path!r}.")
     # The functions of os.path call what cannot be looked at absent; those of pathlib raise.
     folder = Path(os.path.expanduser(path))
     if os.path.isdir(folder):
         return folder.resolve()
     if os.path.exists(folder):
         hint = " For an archive, give data=npz." if folder.suffix == ".npz" else ""
-        raise Refusal(f"Expected data.path to be a folder; {printable(path)} is a file.{hint}")
+        raise RequestError(f"Expected data.path to be a folder; {printable(path)} is a file.{hint}")
     beside = _folders(folder.parent) if os.path.isdir(folder.parent) else []
     close = difflib.get_close_matches(folder.name, [item.name for item in beside], n=1)
     hint = f" Did you mean {printable(folder.parent / close[0])}?" if close else ""
-    raise Refusal(f"Expected the folder {printable(path)}; there is none.{hint}")
+    raise RequestError(f"Expected the folder {printable(path)}; there is none.{hint}")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -124,7 +124,7 @@ def _entries(folder: Path) -> list[Path]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        raise Refusal(
+        raise RequestError(
             f"Expected to read the folder {printable(folder)}; {error.strerror}."
         ) from error
     return [
@@ -142,7 +142,7 @@ def _class_folders(root: Path) -> list[Path]:
     """The folders of the classes, two or more, at least one of which holds a file.
 
     Raises:
-        Refusal: There are none; says where they may be instead.
+        RequestError: There are none; says where they may be instead.
     """
     folders = _folders(root)
     if len(folders) >= 2 and any(len(_entries(each)) > len(_folders(each)) for each in folders):
@@ -152,7 +152,7 @@ def _class_folders(root: Path) -> list[Path]:
     close = (below or above)[:1]
     hint = f" Did you mean data.path={printable(close[0])}?" if close else ""
     names = ", ".join(printable(folder.name) for folder in folders[:NAMED]) or "none"
-    raise Refusal(
+    raise RequestError(
         f"Expected a folder of images for each of two classes or more in {printable(root)}; "
         f"its folders: {names}.{hint}"
     )
@@ -190,7 +190,7 @@ def _out_of_place(entry: Path, root: Path) -> str | None:
 def _check_memory(count: int, height: int, width: int) -> None:
     free = psutil.virtual_memory().available
     if 2 * count * height * width * 3 > free:  # twice: whole, and in parts
-        raise Refusal(
+        raise RequestError(
             f"Expected images that fit twice into the {free / 1e9:.1f} GB of memory that are free; "
             f"received {count} of {height} x {width} pixels. Give a smaller data.image_size."
         )
@@ -205,7 +205,7 @@ def _decoded(
     def fill(row: int) -> str | None:
         try:
             x[row] = read(files[row], height=height, width=width)
-        except Unsound as error:
+        except UnsoundImageError as error:
             return str(error)
         return None
 
@@ -230,7 +230,7 @@ def _in_one_line(excluded: Sequence[str], path: str) -> str:
 def _check_counts(counts: Mapping[Path, int], path: str) -> None:
     found = ", ".join(f"{count} of {printable(folder.name)}" for folder, count in counts.items())
     if len(counts) < 2 or min(counts.values()) < FEWEST:
-        raise Refusal(
+        raise RequestError(
             f"Expected two classes or more with {FEWEST} sound images or more each in "
             f"{printable(path)}; received {found or 'none'}."
         )

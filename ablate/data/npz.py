@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ablate.data.arrays import KEYS, from_arrays
 from ablate.data.images import Images
-from ablate.study import Refusal, nearest
+from ablate.errors import RequestError, nearest
 
 
 def load(*, path: str, split_seed: int = 0) -> Images:
@@ -25,7 +25,7 @@ def load(*, path: str, split_seed: int = 0) -> Images:
         split_seed: Seed of the validation part.
 
     Raises:
-        Refusal: The file cannot be read, or an array is not what it should be.
+        RequestError: The file cannot be read, or an array is not what it should be.
     """
     return from_arrays(read(path), split_seed=split_seed)
 
@@ -34,18 +34,20 @@ def read(path: str) -> dict[str, NDArray[Any]]:
     """The four arrays of an archive.
 
     Raises:
-        Refusal: There is no such file, it is no archive, or an array is missing or unreadable.
+        RequestError: There is no such file, it is no archive, or an array is missing or unreadable.
     """
     file = _existing(path)
     if not zipfile.is_zipfile(file):
-        raise Refusal(
+        raise RequestError(
             f"Expected an archive that numpy.savez wrote; {path} is none, or was cut short."
         )
     with np.load(file, allow_pickle=False) as archive:
         for key in KEYS:
             if key not in archive:
                 hint = nearest(key, archive.files)
-                raise Refusal(f"Expected the arrays {', '.join(KEYS)}; {path} has no {key}.{hint}")
+                raise RequestError(
+                    f"Expected the arrays {', '.join(KEYS)}; {path} has no {key}.{hint}"
+                )
         return {key: _member(archive, key, path) for key in KEYS}
 
 
@@ -55,28 +57,30 @@ def _member(archive: Any, key: str, path: str) -> NDArray[Any]:
     except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error):
             # Unpickling runs whatever code the file holds, so such arrays are never read.
-            raise Refusal(
+            raise RequestError(
                 f"Expected numbers in {key} of {path}; received Python objects. Save it again "
                 f"with one dtype, such as uint8."
             ) from error
-        raise Refusal(f"Expected {key} of {path} to be readable; {error}.") from error
+        raise RequestError(f"Expected {key} of {path} to be readable; {error}.") from error
     if not isinstance(array, np.ndarray):
-        raise Refusal(f"Expected {key} of {path} to be an array; received something else.")
+        raise RequestError(f"Expected {key} of {path} to be an array; received something else.")
     return array
 
 
 def _existing(path: str) -> Path:
     if not isinstance(path, str) or not path:
-        raise Refusal(f"Expected data.path to be the path of a file; received {path!r}.")
+        raise RequestError(f"Expected data.path to be the path of a file; received {path!r}.")
     # The functions of os.path call what cannot be looked at absent; those of pathlib raise.
     file = Path(os.path.expanduser(path))
     if os.path.isfile(file):
         return file
     if os.path.isdir(file):
-        raise Refusal(f"Expected data.path to be a file; {path} is a folder.{_beside(file, '')}")
+        raise RequestError(
+            f"Expected data.path to be a file; {path} is a folder.{_beside(file, '')}"
+        )
     if not os.path.isdir(file.parent):
-        raise Refusal(f"Expected the file {path}; there is no folder {file.parent}.")
-    raise Refusal(f"Expected the file {path}; there is none.{_beside(file.parent, file.name)}")
+        raise RequestError(f"Expected the file {path}; there is no folder {file.parent}.")
+    raise RequestError(f"Expected the file {path}; there is none.{_beside(file.parent, file.name)}")
 
 
 def _beside(folder: Path, name: str) -> str:

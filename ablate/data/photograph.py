@@ -21,7 +21,7 @@ FAULTS = {"CMYK": "CMYK colours", "P": "a palette", "PA": "a palette", "1": "1 b
 """What some other modes are in words; Pillow has several for 16 bit, all of which begin with I."""
 
 
-class Unsound(Exception):
+class UnsoundImageError(Exception):
     """A file that is broken or not what it seems; the message says why in a few words."""
 
 
@@ -35,26 +35,26 @@ def read(file: Path, *, height: int, width: int) -> NDArray[np.uint8]:
     result; another may differ by a grey value here and there (12.0 and 13.0 do, in 1 of 600).
 
     Raises:
-        Unsound: The file is no such photograph.
+        UnsoundImageError: The file is no such photograph.
     """
     try:
         if file.stat().st_size == 0:
-            raise Unsound("empty")
+            raise UnsoundImageError("empty")
         with Image.open(file, formats=RECOGNISED) as image:
             _check(image, file)
             image.load()
             _check_opaque(image)
             upright = ImageOps.exif_transpose(image).convert("RGB")
             return np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
-    except Unsound:
+    except UnsoundImageError:
         raise
     except UnidentifiedImageError as error:
-        raise Unsound("no image, or cut short in its header") from error
+        raise UnsoundImageError("no image, or cut short in its header") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unsound(f"more than {Image.MAX_IMAGE_PIXELS} pixels") from error
+        raise UnsoundImageError(f"more than {Image.MAX_IMAGE_PIXELS} pixels") from error
     except Exception as error:  # decoders raise whatever they like on bytes that make no sense
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise Unsound(
+        raise UnsoundImageError(
             "truncated" if "truncated" in reason.lower() else f"broken, {reason}"
         ) from error
 
@@ -64,13 +64,13 @@ def _check(image: Image.Image, file: Path) -> None:
     # Phones add further pictures to a JPEG, which Pillow then calls MPO; the first is the picture.
     found = "JPEG" if image.format == "MPO" else image.format
     if found != FORMATS[file.suffix.lower()]:
-        raise Unsound(f"a {found} named {file.suffix}")
+        raise UnsoundImageError(f"a {found} named {file.suffix}")
     if image.mode.startswith("I") or (found == "PNG" and _png_depth(file) == 16):
-        raise Unsound("16 bit")
+        raise UnsoundImageError("16 bit")
     if image.mode not in MODES:
-        raise Unsound(FAULTS.get(image.mode, f"colours of mode {image.mode}"))
+        raise UnsoundImageError(FAULTS.get(image.mode, f"colours of mode {image.mode}"))
     if found != "JPEG" and getattr(image, "is_animated", False):
-        raise Unsound("animated")
+        raise UnsoundImageError("animated")
 
 
 def _png_depth(file: Path) -> int:
@@ -83,4 +83,4 @@ def _check_opaque(image: Image.Image) -> None:
     """Refuses transparent pixels: what colour is seen there is anyone's choice."""
     least = image.getchannel("A").getextrema()[0] if "A" in image.getbands() else 255
     if least != 255 or "transparency" in image.info:
-        raise Unsound("transparent pixels")
+        raise UnsoundImageError("transparent pixels")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.errors import RequestError
 from ablate.seeds import stream_seed
-from ablate.study import Refusal
 
 
 def stratified(
@@ -25,10 +25,10 @@ def stratified(
         split_seed: Seed of the split. It is not the run seed: all runs see the same parts.
 
     Raises:
-        Refusal: The seed is not a whole number of 0 or more.
+        RequestError: The seed is not a whole number of 0 or more.
     """
     if type(split_seed) is not int or split_seed < 0:
-        raise Refusal(
+        raise RequestError(
             f"Expected data.split_seed to be a whole number of 0 or more; received {split_seed!r}."
         )
     # Without the last cut, which is the end whatever the sum of the shares rounds to.

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ablate.study import Refusal, nearest
+from ablate.errors import RequestError, nearest
 
 Tensor = Any
 
@@ -80,7 +80,7 @@ def build(  # noqa: PLR0913 - a keyword a switch, as conf/model/convnet.yaml has
         shape `(batch, classes)`, or `(batch, 1)` for two classes.
 
     Raises:
-        Refusal: A switch has no such position.
+        RequestError: A switch has no such position.
 
     Source: Chollet, Deep Learning with Python, 2nd edition, 2021, section 9.3, the network of
         9.3.2 and listings 9.4 and 9.5.
@@ -88,7 +88,7 @@ def build(  # noqa: PLR0913 - a keyword a switch, as conf/model/convnet.yaml has
     _check_filters(filters)
     _check_momentum(norm_momentum)
     if not isinstance(residual, bool):
-        raise Refusal(f"Expected model.residual to be true or false; received {residual!r}.")
+        raise RequestError(f"Expected model.residual to be true or false; received {residual!r}.")
     pyramid = [_choose("downsampling", downsampling, DOWNSAMPLINGS)] * (len(filters) - 1)
     images = x = layers.Input(input_shape, name="images")
     for number, (channels, smaller) in enumerate(
@@ -160,7 +160,7 @@ def _leave_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
 def _check_filters(filters: object) -> None:
     listed = isinstance(filters, Iterable) and not isinstance(filters, str) and list(filters)
     if not listed or not all(type(channels) is int and channels >= 1 for channels in listed):
-        raise Refusal(
+        raise RequestError(
             f"Expected model.filters to list one or more whole numbers of 1 or more, such as "
             f"[32, 64, 128]; received {filters!r}."
         )
@@ -169,7 +169,7 @@ def _check_filters(filters: object) -> None:
 def _check_momentum(momentum: object) -> None:
     number = isinstance(momentum, int | float) and not isinstance(momentum, bool)
     if not number or not 0 <= momentum < 1:  # type: ignore[operator]
-        raise Refusal(
+        raise RequestError(
             f"Expected model.norm_momentum to be a number from 0 to below 1, such as 0.9; received "
             f"{momentum!r}."
         )
@@ -177,5 +177,5 @@ def _check_momentum(momentum: object) -> None:
 
 def _choose(key: str, name: object, choices: dict[str, Any]) -> Any:
     if not isinstance(name, str) or name not in choices:
-        raise Refusal(f"Unknown model.{key} {name!r}.{nearest(str(name), choices)}")
+        raise RequestError(f"Unknown model.{key} {name!r}.{nearest(str(name), choices)}")
     return choices[name]

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 Shape = tuple[int | None, ...]
 
@@ -27,7 +27,7 @@ def count_macs(model: keras.Model) -> int:
         model: A built model.
 
     Raises:
-        Refusal: The model takes images of no fixed size.
+        RequestError: The model takes images of no fixed size.
     """
     return sum(macs_by_layer(model).values())
 
@@ -46,7 +46,7 @@ def macs_by_layer(model: keras.Model) -> dict[str, int]:
         model: A built model.
 
     Raises:
-        Refusal: The model takes images of no fixed size.
+        RequestError: The model takes images of no fixed size.
     """
     if isinstance(model, keras.Function):
         return dict(_called(model, model.inputs))
@@ -113,7 +113,7 @@ def _values(shape: Shape) -> int:
     """Values in one image of that shape, whose first axis is the batch."""
     sizes = [size for size in shape[1:] if size is not None]
     if len(sizes) < len(shape) - 1:
-        raise Refusal(
+        raise RequestError(
             f"Expected a model of images of one fixed size, whose multiply-accumulates can be "
             f"counted; received one that takes {shape[1:]}."
         )

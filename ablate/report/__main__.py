@@ -13,13 +13,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 
 from ablate.analysis.findings import Analysis
-from ablate.config import check_interactions
-from ablate.refusals import printable
-from ablate.report.anywhere import MARGIN, Request, read_results
+from ablate.config.hydra_errors import printable
+from ablate.config.request import check_interactions
+from ablate.errors import RequestError, nearest
+from ablate.report.csv_results import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
 from ablate.report.table import COMPLETE
-from ablate.store.folder import StudyFolder, StudyRecord
-from ablate.study import LARGEST, SINGLE, Direction, Refusal, nearest
+from ablate.store.folder import StudyFolder
+from ablate.study.record import StudyRecord
+from ablate.study.study import LARGEST, SINGLE, Direction
 
 USAGE = """\
 Reports of ablation studies, rebuilt at any time; nothing is trained.
@@ -72,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         print(f"ablate: Cannot write the report: {printable(str(error))}.", file=sys.stderr)
         raise SystemExit(2) from None
-    except Refusal as error:
+    except RequestError as error:
         print(f"ablate: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     raise SystemExit(code)
@@ -82,7 +84,7 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
     """The arguments by key, read as Hydra reads overrides.
 
     Raises:
-        Refusal: One is no key=value, unknown, given twice, or of the other kind of report.
+        RequestError: One is no key=value, unknown, given twice, or of the other kind of report.
     """
     parser = OverridesParser.create()
     values: dict[str, Any] = {}
@@ -90,15 +92,17 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
         override = _override(parser, argument)
         key = override.key_or_group
         if key not in ("study", *ANYWHERE):
-            raise Refusal(f"Unknown argument {key!r}.{nearest(key, ('study', *ANYWHERE))}")
+            raise RequestError(f"Unknown argument {key!r}.{nearest(key, ('study', *ANYWHERE))}")
         if key in values:
-            raise Refusal(f"Expected {key} once; received it twice.")
+            raise RequestError(f"Expected {key} once; received it twice.")
         values[key] = override.value()
     if "study" in values and (others := [key for key in values if key not in STORED]):
-        raise Refusal(f"Expected study=NAME alone; received {others[0]} as well.")
+        raise RequestError(f"Expected study=NAME alone; received {others[0]} as well.")
     for key in () if "study" in values else ("runs", "factors", "response"):
         if key not in values:
-            raise Refusal(f"Expected {key}=..., or study=NAME alone; received {_said(values)}.")
+            raise RequestError(
+                f"Expected {key}=..., or study=NAME alone; received {_said(values)}."
+            )
     return values
 
 
@@ -108,10 +112,10 @@ def _override(parser: OverridesParser, argument: str) -> Override:
         override = parser.parse_override(argument)
     except Exception as error:  # a parser that was written for well-meant input
         reason = " ".join(str(error).split("\n")[0].split())
-        raise Refusal(f"Expected key=value; received {argument!r} ({reason}).") from None
+        raise RequestError(f"Expected key=value; received {argument!r} ({reason}).") from None
     plain = override.type is OverrideType.CHANGE and override.package is None
     if not plain or override.is_sweep_override():
-        raise Refusal(f"Expected key=value with one value; received {argument!r}.")
+        raise RequestError(f"Expected key=value with one value; received {argument!r}.")
     return override
 
 
@@ -122,7 +126,7 @@ def _said(values: Mapping[str, Any]) -> str:
 def _stored(values: Mapping[str, Any]) -> int:
     name = _slug(_text(values, "study"), "study")
     if name == SINGLE:
-        raise Refusal(
+        raise RequestError(
             f"Expected a study; received {SINGLE!r}, which holds runs that no study planned. "
             f"MLflow's pages show them side by side."
         )
@@ -149,13 +153,15 @@ def _request(values: Mapping[str, Any]) -> Request:
     names = factors if isinstance(factors, list) else [factors]
     reference = values.get("reference", {})
     if not isinstance(reference, dict):
-        raise Refusal(f"Expected reference={{factor: level}}; received {reference!r}.")
+        raise RequestError(f"Expected reference={{factor: level}}; received {reference!r}.")
     factors = tuple(_word(name, "factors") for name in names)
     if not factors:
-        raise Refusal("Expected factors=[a,b], the columns to compare; received none.")
+        raise RequestError("Expected factors=[a,b], the columns to compare; received none.")
     for name in reference:
         if str(name) not in factors:
-            raise Refusal(f"No factor {name!r} for a reference level.{nearest(str(name), factors)}")
+            raise RequestError(
+                f"No factor {name!r} for a reference level.{nearest(str(name), factors)}"
+            )
     path = Path(_text(values, "runs"))
     return Request(
         runs=path,
@@ -172,14 +178,14 @@ def _request(values: Mapping[str, Any]) -> Request:
 def _direction(value: object) -> Direction:
     if value == "higher" or value == "lower":
         return "higher" if value == "higher" else "lower"
-    raise Refusal(f"Expected direction=higher or direction=lower; received {value!r}.")
+    raise RequestError(f"Expected direction=higher or direction=lower; received {value!r}.")
 
 
 def _margin(value: object) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     margin = float(str(value)) if number else 0.0
     if not 0 < margin < LARGEST:
-        raise Refusal(
+        raise RequestError(
             f"Expected margin to be a number above 0, in the unit of the response; received "
             f"{value!r}."
         )
@@ -197,13 +203,13 @@ def _text(values: Mapping[str, Any], key: str) -> str:
 def _word(value: object, key: str) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value):
         return str(value)
-    raise Refusal(f"Expected {key} to be a word; received {value!r}.")
+    raise RequestError(f"Expected {key} to be a word; received {value!r}.")
 
 
 def _slug(name: str, key: str) -> str:
     """A name that is safe as that of a folder."""
     if not re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII):
-        raise Refusal(
+        raise RequestError(
             f"Expected {key} of letters, digits, '.', '_' and '-', since it names a folder; "
             f"received {name!r}."
         )

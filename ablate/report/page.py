@@ -21,11 +21,11 @@ from ablate.analysis.findings import Analysis, Caveat
 from ablate.report import table, wording
 from ablate.report.drawing import Picture
 from ablate.report.figure import pictures
-from ablate.report.record import cells_csv, effects_csv, report_json, runs_csv
+from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
 from ablate.report.table import COMPLETE
 from ablate.report.wording import NO_BREAK, one_line, sentence
-from ablate.store.folder import StudyRecord
-from ablate.study import Study
+from ablate.study.record import StudyRecord
+from ablate.study.study import Study
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FIGURE_NAMES = ("grid", "effects", "learning_curves", "cost")

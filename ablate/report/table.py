@@ -12,7 +12,7 @@ import pandas as pd
 from ablate.analysis.findings import Analysis, Effect, Verdict
 from ablate.report import wording
 from ablate.report.wording import MISSING, Scale, describe, one_line
-from ablate.study import Factor, Study
+from ablate.study.study import Factor, Study
 
 NAME_LIMIT = 48
 LABEL_LIMIT = 120

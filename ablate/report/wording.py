@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ablate.study import Study
+from ablate.study.study import Study
 
 MISSING = "—"
 MINUS = "−"

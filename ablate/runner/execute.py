@@ -8,30 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 
-from ablate.config import DeviceRequest
 from ablate.data.images import Images
-from ablate.device import Slot, share_out, visible_gpus
-from ablate.runner.asking import measure_cells
-from ablate.runner.processes import warm_up
-from ablate.runner.progress import Progressing
-from ablate.runner.recording import Recording
-from ablate.runner.watch import Watch, Watching
+from ablate.planning.model_checks import measure_cells
 from ablate.store.folder import StudyFolder
-from ablate.store.images import discard, freeze
+from ablate.store.image_cache import discard, freeze
 from ablate.store.plan import Plan
+from ablate.tracking.progress import ProgressDisplay
+from ablate.tracking.recording import Recording
+from ablate.tracking.watch import Watch, WatchThread
+from ablate.workers.processes import warm_up
+from ablate.workers.slots import Slot
 
 LOOK_SECONDS = 0.25
-
-
-def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
-    """What each worker of a study may use.
-
-    Raises:
-        Refusal: A GPU is asked for and there is none.
-    """
-    pixels = max(item["shape"][0] * item["shape"][1] for item in plan.images.values())
-    cores = len(os.sched_getaffinity(0))
-    return share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
 
 
 def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience: float) -> Plan:
@@ -44,7 +32,7 @@ def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience
         patience: Seconds that building a model may take.
 
     Raises:
-        Refusal: A model cannot be built.
+        RequestError: A model cannot be built.
     """
     plan = plan.with_measures(folder.measures(plan))
     unknown = [planned for planned in plan.cells if not planned.parameters]
@@ -87,9 +75,9 @@ def execute(
         store_uri: MLflow's tracking URI.
     """
     pending = folder.pending(plan)
-    progress = Progressing(console, plan=plan, folder=folder, runs=[run for _, run in pending])
+    progress = ProgressDisplay(console, plan=plan, folder=folder, runs=[run for _, run in pending])
     shown = Watch(folder, plan, follower=progress, runs=pending, from_now=True)
-    shower = Watching(lambda: shown, seconds=LOOK_SECONDS)
+    shower = WatchThread(lambda: shown, seconds=LOOK_SECONDS)
     recording = Recording(folder, folder.read_plan(), store_uri)
     recorder = recording.following()
     with _frozen(images, folder, plan=plan), recorder:

@@ -12,23 +12,24 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from ablate.config import Request, plain, read_request
+from ablate.config.request import Request, plain, read_request
 from ablate.data.images import Images
-from ablate.design import Cell, Run
-from ablate.device import Slot
-from ablate.result import Status
-from ablate.runner.execute import execute, measured, slots_for
-from ablate.runner.plan import plan_cells
-from ablate.runner.pool import train_units
-from ablate.runner.progress import show_how_to_go_on, show_run
-from ablate.runner.stop import Stopped, seconds_left
-from ablate.runner.unit import Unit
-from ablate.runner.writing import bytes_needed, writing
+from ablate.errors import RequestError
+from ablate.planning.forecast import bytes_needed
+from ablate.planning.planner import plan_cells
+from ablate.runner.execute import execute, measured
+from ablate.runner.stop import StopError, seconds_left, writing
 from ablate.store.disk import check_room
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import held
 from ablate.store.plan import Plan, digest
-from ablate.study import SINGLE, Refusal
+from ablate.study.design import Cell, Run
+from ablate.study.result import Status
+from ablate.study.study import SINGLE
+from ablate.tracking.progress import show_how_to_go_on, show_run
+from ablate.workers.pool import train_units
+from ablate.workers.slots import Slot, slots_for
+from ablate.workers.unit import Unit
 
 
 def run_one(config: DictConfig) -> int:
@@ -38,7 +39,7 @@ def run_one(config: DictConfig) -> int:
         The exit code: 0 if the run is complete, 1 if it is not.
 
     Raises:
-        Refusal: Something in the request is not what it should be; nothing was trained.
+        RequestError: Something in the request is not what it should be; nothing was trained.
     """
     request = read_request(plain(config))
     study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
@@ -54,7 +55,7 @@ def with_earlier(plan: Plan, folder: StudyFolder) -> Plan:
     """The plan with every run that was made here before, so that MLflow can be caught up on all."""
     try:
         earlier = folder.read_plan()
-    except Refusal:
+    except RequestError:
         return plan
     (now,) = plan.cells
     (seed,) = now.seeds
@@ -96,7 +97,9 @@ class _Job:
         """Train, record and tell; returns the exit code."""
         folder, request = self.folder, self.request
         slots = slots_for(plan, request.device)[:1]
-        plan = measured(plan, folder, slots=slots, patience=request.care.patience_seconds)
+        plan = measured(
+            plan, folder, slots=slots, patience=request.fault_policy.heartbeat_timeout_seconds
+        )
         check_room(folder.path, needed=bytes_needed(plan, self.images, folder=folder, workers=1))
         folder.adopt(with_earlier(plan, folder))
         recording = execute(
@@ -123,8 +126,8 @@ class _Job:
         """Train the run; returns how many seconds MLflow may take after that."""
         unit = Unit(plan.cells[0].cell.slug, (self.request.seed,))
         try:
-            train_units(self.folder, [unit], slots=slots, care=self.request.care)
-        except Stopped as stop:
+            train_units(self.folder, [unit], slots=slots, fault_policy=self.request.fault_policy)
+        except StopError as stop:
             self.stopped = stop.code
             self.folder.preempt(plan)
         return seconds_left(self.stopped)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from ablate.store.disk import UnwritableError, in_words, is_disk_error
+from ablate.store.folder import StudyFolder
+from ablate.wording import own_command
 
 INTERRUPTED = 130
 TERMINATED = 143
 TERMINATED_SECONDS = 3.0
 
 
-class Stopped(BaseException):
+class StopError(BaseException):
     """The user or the system wants the command to end.
 
     No Exception, so that nobody takes it for a fault and goes on.
@@ -52,7 +59,7 @@ def stoppable() -> Iterator[None]:
         if received:
             os._exit(code)
         received.append(number)
-        raise Stopped(code)
+        raise StopError(code)
 
     before = {number: signal.signal(number, stop) for number in codes}
     try:
@@ -60,3 +67,27 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def writing(work: Callable[[], int], console: Console, *, folder: StudyFolder) -> int:
+    """Do what writes to the disk; if that takes no more, say what to do, and end with 1.
+
+    Args:
+        work: What to do; returns an exit code.
+        console: Where to say it.
+        folder: The folder of the study.
+    """
+    try:
+        return work()
+    except UnwritableError as fault:
+        said = str(fault)
+    except OSError as error:
+        if not is_disk_error(error):
+            raise
+        said = in_words(error, folder.path)
+    console.print(
+        Text(f"{said} Make room there, or make it writable, then go on:\n  {own_command()}"),
+        style="red",
+        soft_wrap=True,
+    )
+    return 1

@@ -14,25 +14,26 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from ablate.arguments import parsed
-from ablate.config import Request, plain, read_request
+from ablate.config.arguments import parsed
+from ablate.config.request import Request, plain, read_request
 from ablate.data.images import Images
-from ablate.device import Slot
+from ablate.errors import RequestError
+from ablate.planning.forecast import bytes_needed, in_words
+from ablate.planning.planner import composer, make_plan, overrides_of, with_more_seeds
+from ablate.planning.reconcile import reconcile
 from ablate.report.page import write_report
-from ablate.result import Status
-from ablate.runner.execute import Recording, execute, measured, slots_for
-from ablate.runner.forecast import in_words
-from ablate.runner.plan import composer, make_plan, overrides_of, with_more_seeds
-from ablate.runner.progress import show_end, show_forecast, show_how_to_go_on, show_plan
-from ablate.runner.reconcile import reconcile
-from ablate.runner.stop import TERMINATED, Stopped, seconds_left
-from ablate.runner.unit import pending_units
-from ablate.runner.writing import bytes_needed, writing
-from ablate.store.disk import Unwritable, check_room
+from ablate.runner.execute import execute, measured
+from ablate.runner.stop import TERMINATED, StopError, seconds_left, writing
+from ablate.store.disk import UnwritableError, check_room
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import held
 from ablate.store.plan import Plan
-from ablate.study import Refusal, Study
+from ablate.study.result import Status
+from ablate.study.study import Study
+from ablate.tracking.progress import show_end, show_forecast, show_how_to_go_on, show_plan
+from ablate.tracking.recording import Recording
+from ablate.workers.slots import Slot, slots_for
+from ablate.workers.unit import pending_units
 
 
 def sweep(
@@ -44,7 +45,7 @@ def sweep(
         The exit code: 0 if all runs are complete, 1 if some are not, 130 or 143 if stopped.
 
     Raises:
-        Refusal: Something in the request is not what it should be; nothing was trained.
+        RequestError: Something in the request is not what it should be; nothing was trained.
     """
     HydraConfig.instance().set_config(config)
     request = read_request(plain(config))
@@ -82,7 +83,7 @@ class _Job:
         on_change = "show" if request.plan_only else request.on_change
         plan = reconcile(plan, folder, on_change=on_change, console=self.console)
         slots = slots_for(plan, request.device)
-        patience = request.care.patience_seconds
+        patience = request.fault_policy.heartbeat_timeout_seconds
         plan = measured(plan, folder, slots=slots, patience=patience)
         show_plan(self.console, plan, folder=folder)
         lines = in_words(plan, folder, slots=slots, patience=patience)
@@ -157,10 +158,10 @@ class _Rounds:
         ]
         try:
             self.launcher.launch(jobs, initial_job_idx=0)
-        except Stopped as stop:
+        except StopError as stop:
             self.stopped = stop.code
             self.folder.preempt(plan)
-        except Unwritable:
+        except UnwritableError:
             raise
         except Exception as error:
             # Whatever a launcher dies of, what was trained gets its report.
@@ -194,12 +195,12 @@ def _refuse_overrides(arguments: Sequence[str], study: Study) -> None:
     for argument in arguments:
         key = parsed(argument).key_or_group
         if key in switched:
-            raise Refusal(
+            raise RequestError(
                 f"Expected no override of {key}, since factor {switched[key]!r} of study "
                 f"{study.name!r} switches it; received {argument}."
             )
         if key.split(".")[0] in ("seed", "unit"):
-            raise Refusal(
+            raise RequestError(
                 f"Expected study.replicates=N for a study, whose seeds are 0 to N - 1; received "
                 f"{argument}."
             )

@@ -27,7 +27,7 @@ DEPTH = 2
 """Checkpoints kept of a run: if the newest is broken, its forerunner costs one more epoch."""
 
 
-class Broken(Exception):
+class BrokenCheckpointError(Exception):
     """A checkpoint that cannot be gone on from; the message says why in a few words."""
 
 
@@ -99,7 +99,7 @@ def newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[
     for place in _places(folder):
         try:
             return _read(place, fingerprint), tuple(faults)
-        except (Broken, OSError) as error:
+        except (BrokenCheckpointError, OSError) as error:
             faults.append(f"checkpoint of epoch {_epoch(place)}: {error}")
     return None, tuple(faults)
 
@@ -126,11 +126,11 @@ def _read(place: Path, fingerprint: str) -> Checkpoint:
     size = hashlib.sha256().digest_size
     body, digest = content[:-size], content[-size:]
     if not body.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
-        raise Broken("truncated or altered, its checksum does not fit")
+        raise BrokenCheckpointError("truncated or altered, its checksum does not fit")
     stream = io.BytesIO(body[len(MAGIC) :])
     head = json.loads(stream.readline())
     if head["fingerprint"] != fingerprint:
-        raise Broken("of another configuration, code or data")
+        raise BrokenCheckpointError("of another configuration, code or data")
     arrays = []
     for name, shape in head["arrays"]:
         kind = np.dtype(name)

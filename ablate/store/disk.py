@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 UNWRITABLE = {
     errno.ENOSPC: "it is full",
@@ -20,11 +20,11 @@ UNWRITABLE = {
 SHORT_WORDS = "it is full, or a file would be larger than is allowed"
 
 
-class Unwritable(Exception):
+class UnwritableError(Exception):
     """The disk took no more; what was written before is whole. The message is what users read."""
 
 
-def is_unwritable(error: BaseException) -> bool:
+def is_disk_error(error: BaseException) -> bool:
     """Whether an error says that the disk takes no more."""
     return isinstance(error, OSError) and (error.errno in UNWRITABLE or _is_short(error))
 
@@ -51,7 +51,7 @@ def check_room(place: Path, *, needed: int = 0) -> None:
         needed: Bytes that the study will write there.
 
     Raises:
-        Refusal: It cannot be written, or has less room.
+        RequestError: It cannot be written, or has less room.
     """
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -59,12 +59,12 @@ def check_room(place: Path, *, needed: int = 0) -> None:
         probe.write_bytes(b"room")
         probe.unlink()
     except OSError as error:
-        raise Refusal(
+        raise RequestError(
             f"Expected to write in {place}; {error.strerror}. Work in a directory that you may "
             f"write to."
         ) from error
     if (free := _free(place)) < needed:
-        raise Refusal(
+        raise RequestError(
             f"Expected {needed / 1e6:.0f} MB free on the disk that holds {place}; found "
             f"{free / 1e6:.0f} MB. Free some, or work on another disk."
         )
@@ -74,3 +74,13 @@ def _free(place: Path) -> int:
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or, if anything goes wrong, as it was before."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -11,18 +11,19 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ablate.design import Run
-from ablate.result import Result, Status
+from ablate.errors import RequestError, nearest
+from ablate.store.disk import write_atomically
 from ablate.store.plan import Plan, PlannedCell, digest
-from ablate.study import Refusal, Study, nearest
+from ablate.study.design import Run
+from ablate.study.record import COSTS, StudyRecord
+from ablate.study.result import Result, Status
 
-COSTS = ("parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes")
 SETTLED = (Status.COMPLETE, Status.DIVERGED)
 EPOCH_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
@@ -100,7 +101,7 @@ class RunFolder:
 
     def commit(self, result: Result) -> None:
         """Write the result; from here on the run has ended."""
-        write_whole(self.path / "result.json", json.dumps(result.as_json(), indent=1))
+        write_atomically(self.path / "result.json", json.dumps(result.as_json(), indent=1))
 
     def result(self) -> Result | None:
         """The committed result, None if there is none yet or it cannot be read."""
@@ -129,7 +130,7 @@ class RunFolder:
 
     def note_mlflow_run(self, run_id: str) -> None:
         """Remember MLflow's name for this run, so that reports need not ask MLflow."""
-        write_whole(self.path / "mlflow_run_id", run_id)
+        write_atomically(self.path / "mlflow_run_id", run_id)
 
     def mlflow_run_id(self) -> str:
         """MLflow's name for this run, empty if it was never recorded there."""
@@ -153,35 +154,6 @@ class RunFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyRecord:
-    """A study as found on disk.
-
-    Attributes:
-        study: The study.
-        runs: A row a planned run: `cell`, a column a factor, `seed`, `status`, `error`, responses,
-            costs, `mlflow_run_id`.
-        histories: A row an epoch of every complete run: `cell`, `seed`, `epoch` and its numbers;
-            None where unknown.
-        provenance: Versions, commit, device and the like.
-        held_constant: Keys that are equal in all cells, with their value.
-        chance: First response of always guessing the most frequent class; None where unknown.
-        interruptions: What broke runs off that went on, a line each.
-        changes: What has changed since runs that are kept were trained, a line each.
-        kept: Number of those runs.
-    """
-
-    study: Study
-    runs: pd.DataFrame
-    histories: pd.DataFrame | None = None
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    held_constant: Mapping[str, str] = field(default_factory=dict)
-    chance: float | None = None
-    interruptions: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-    kept: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class StudyFolder:
     """The folder of a study: `runs/<study>/`."""
 
@@ -199,24 +171,26 @@ class StudyFolder:
     def write_plan(self, plan: Plan) -> None:
         """Freeze the plan."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path / "plan.json", json.dumps(plan.as_json(), indent=1))
+        write_atomically(self.path / "plan.json", json.dumps(plan.as_json(), indent=1))
 
     def read_plan(self) -> Plan:
         """The frozen plan.
 
         Raises:
-            Refusal: There is none.
+            RequestError: There is none.
         """
         try:
             text = (self.path / "plan.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             beside = [file.parent.name for file in self.path.parent.glob("*/plan.json")]
             known = nearest(self.path.name, beside) if beside else " No study was run here."
-            raise Refusal(f"No study {self.path.name!r} in {self.path.parent}.{known}") from None
+            raise RequestError(
+                f"No study {self.path.name!r} in {self.path.parent}.{known}"
+            ) from None
         try:
             return Plan.from_json(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Refusal(
+            raise RequestError(
                 f"Expected the plan that a study left in {self.path / 'plan.json'}; it cannot be "
                 f"read ({type(error).__name__}). The study's command writes it anew."
             ) from error
@@ -225,7 +199,7 @@ class StudyFolder:
         """Parameters and MACs by cell, where an earlier plan here measured the same models."""
         try:
             earlier = self.read_plan()
-        except Refusal:
+        except RequestError:
             return {}
         if (earlier.code, earlier.backend) != (plan.code, plan.backend):
             return {}
@@ -328,7 +302,7 @@ class StudyFolder:
         """Everything a report needs.
 
         Raises:
-            Refusal: No such study was run here.
+            RequestError: No such study was run here.
         """
         plan = self.read_plan()
         provenance = dict(plan.provenance)
@@ -371,16 +345,6 @@ class StudyFolder:
         result = self.run(planned.cell.slug, seed).result()
         wanted = plan.fingerprint(planned, seed)
         return result if result is not None and result.fingerprint == wanted else None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or, if anything goes wrong, as it was before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

@@ -21,8 +21,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ablate.config import own_command
-from ablate.study import Refusal
+from ablate.errors import RequestError
+from ablate.wording import own_command
 
 BEAT_SECONDS = 2.0
 PATIENCE_BEATS = 5
@@ -40,14 +40,14 @@ def held(study: Path) -> Iterator[None]:
         study: The folder of the study; made if it is not there.
 
     Raises:
-        Refusal: Another process holds it, or its workers have not ended; it is named.
+        RequestError: Another process holds it, or its workers have not ended; it is named.
     """
     study.mkdir(parents=True, exist_ok=True)
     # Not opened for appending: writes then go to the end, whatever place they name.
     descriptor = os.open(study / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     with open(descriptor, "r+", encoding="utf-8") as file:
         if not _locked(file.fileno(), fcntl.LOCK_EX):
-            raise Refusal(_named(study, _holder(file)))
+            raise RequestError(_named(study, _holder(file)))
         own = _Own(file)
         elsewhere = _refuse_the_living(study, file)
         own.write()
@@ -55,7 +55,7 @@ def held(study: Path) -> Iterator[None]:
             # Two machines may take over at once; the one whose name stays is the holder.
             time.sleep(BEAT_SECONDS)
             if (now := _holder(file)).get("token") != own.token:
-                raise Refusal(_named(study, now))
+                raise RequestError(_named(study, now))
         with own.beating():
             _wait_for_workers(study)
             try:
@@ -169,7 +169,7 @@ def _refuse_the_living(study: Path, file: Any) -> bool:
         if not now:
             return True
         if now.get("beat") != before.get("beat") or now.get("token") != before.get("token"):
-            raise Refusal(_named(study, now))
+            raise RequestError(_named(study, now))
     return True
 
 
@@ -178,7 +178,7 @@ def _wait_for_workers(study: Path) -> None:
         until = time.monotonic() + WORKER_SECONDS
         while not _locked(file.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > until:
-                raise Refusal(
+                raise RequestError(
                     f"Workers of an earlier command still train study {study.name!r}. Wait until "
                     f"they have ended, or end them, and run this again."
                 )

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ablate.config import Variant
-from ablate.design import Cell, Run
-from ablate.recipe import recipe_from_mapping
-from ablate.study import Study, study_from_mapping
+from ablate.config.recipe import recipe_from_mapping
+from ablate.config.variant import Variant
+from ablate.study.design import Cell, Run
+from ablate.study.file import study_from_mapping
+from ablate.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)

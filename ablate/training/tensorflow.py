@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 EVALUATION_BATCH = 256
 SIGN_STEPS = 32
@@ -77,7 +77,7 @@ class TensorFlowEngine:
             steps: Training steps to take on the way, also to evaluate so many images.
 
         Raises:
-            Refusal: The model keeps state where the trainer cannot reset it.
+            RequestError: The model keeps state where the trainer cannot reset it.
         """
         self._train(*self._parts["train"], np.zeros(self._order_shape, np.int32), 0, steps)
         x, y = self._parts["validation"]
@@ -145,7 +145,7 @@ class TensorFlowEngine:
         for part in function.graph.as_graph_def().library.function:
             hidden |= {node.op for node in part.node_def if node.op in UNSEEDED}
         if hidden:
-            raise Refusal(
+            raise RequestError(
                 f"Expected a model whose layers own their variables, and a "
                 f"keras.random.SeedGenerator each for what they draw; received "
                 f"{', '.join(sorted(hidden))}."

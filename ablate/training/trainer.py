@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import keras
 import numpy as np
 
+from ablate.config.recipe import Recipe
 from ablate.data.images import Images
-from ablate.recipe import Recipe
+from ablate.errors import RequestError
 from ablate.seeds import stream_seed
-from ablate.study import Refusal
-from ablate.training.fresh import reset
+from ablate.training.initial_state import reset
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Diverged(Exception):
+class DivergedError(Exception):
     """Training came to a loss that is not finite.
 
     Attributes:
@@ -109,7 +109,7 @@ class Trainer:
             recipe: How it is trained.
 
         Raises:
-            Refusal: The model's output does not fit the number of classes, or there is no engine
+            RequestError: The model's output does not fit the number of classes, or there is no engine
                 for Keras' backend.
         """
         self._model, self._images, self._recipe = model, images, recipe
@@ -141,7 +141,7 @@ class Trainer:
             The numbers of each further epoch, as it ends.
 
         Raises:
-            Diverged: A loss was not finite.
+            DivergedError: A loss was not finite.
         """
         self._history = []
         # What is only done at the first step (tracing, compiling) belongs to no epoch.
@@ -205,7 +205,7 @@ class Trainer:
         first, the statistics of batch normalization are stale.
 
         Raises:
-            Diverged: A loss is not finite.
+            DivergedError: A loss is not finite.
         """
         if len(self._history) < self._recipe.epochs:
             raise RuntimeError("Expected a run that was trained to its end; received none.")
@@ -237,7 +237,7 @@ def _backend() -> ModuleType:
         from ablate.training import jax
 
         return jax
-    raise Refusal(f"Expected KERAS_BACKEND to be tensorflow or jax; received {name!r}.")
+    raise RequestError(f"Expected KERAS_BACKEND to be tensorflow or jax; received {name!r}.")
 
 
 def output_units(model: keras.Model, shape: tuple[int, int, int], *, classes: int) -> int:
@@ -249,13 +249,13 @@ def output_units(model: keras.Model, shape: tuple[int, int, int], *, classes: in
         classes: Number of classes.
 
     Raises:
-        Refusal: The outputs do not fit the classes.
+        RequestError: The outputs do not fit the classes.
     """
     # Only models made of layers know their shape; a call builds any other, and tells.
     output = getattr(model, "output_shape", None) or model(keras.Input(shape)).shape
     expected = [(None, classes), (None, 1)][: 2 if classes == 2 else 1]
     if output not in expected:
-        raise Refusal(
+        raise RequestError(
             f"Expected a model with outputs of shape {' or '.join(map(str, expected))} for "
             f"{classes} classes; received {output}."
         )
@@ -280,4 +280,4 @@ def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer, units: i
 
 def _refuse_infinite(epoch: int, loss: float, what: str) -> None:
     if not math.isfinite(loss):
-        raise Diverged(epoch, what)
+        raise DivergedError(epoch, what)

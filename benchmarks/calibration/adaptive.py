@@ -15,7 +15,7 @@ from ablate.analysis.findings import Verdict
 from ablate.analysis.looks import looks_of
 from ablate.analysis.rounds import asks_for_seeds, next_counts
 from ablate.analysis.verdicts import VERDICTS, judge
-from ablate.study import Study
+from ablate.study.study import Study
 from benchmarks.calibration.families import (
     Family,
     contrasts,

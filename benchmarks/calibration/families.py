@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ablate.analysis.contrasts import Contrast, contrasts_of
-from ablate.design import cells_of
-from ablate.study import Factor, Level, Study
+from ablate.study.design import cells_of
+from ablate.study.study import Factor, Level, Study
 
 Array = npt.NDArray[np.float64]
 WILDEST = 20.0

@@ -24,7 +24,7 @@ from ablate.analysis.findings import Verdict
 from ablate.analysis.power import detectable
 from ablate.analysis.simplest import shown_losses
 from ablate.analysis.verdicts import VERDICTS, judge
-from ablate.study import Study
+from ablate.study.study import Study
 from benchmarks.calibration.families import (
     Family,
     contrasts,

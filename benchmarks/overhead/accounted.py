@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ablate.result import Result
 from ablate.store import checkpoint
 from ablate.store.folder import RunFolder
+from ablate.study.result import Result
 from ablate.training.trainer import Trainer
 
 spent = {"checkpoints": 0.0, "journal": 0.0}

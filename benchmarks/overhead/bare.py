@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ablate.runner import worker
 from ablate.store import checkpoint
 from ablate.store.folder import RunFolder
+from ablate.workers import worker
 
 
 def _append(run: RunFolder, event: Mapping[str, Any]) -> None:

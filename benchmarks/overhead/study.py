@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from ablate.__main__ import main
-from ablate.runner import processes, sweep
+from ablate.runner import sweep
+from ablate.workers import processes
 
 
 def run(module: str) -> None:

@@ -27,7 +27,7 @@ class LocalLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Train the unit of every job; results are on disk when this returns."""
-        from ablate.runner.launch import launch
+        from ablate.workers.launch import launch
 
         launch(self.config, job_overrides)
         return []

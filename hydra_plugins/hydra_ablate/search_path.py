@@ -13,7 +13,7 @@ class ExperimentsSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Add the folders where the application's own configuration is that of `ablate`."""
-        from ablate.config import shipped
+        from ablate.config.locate import shipped
 
         main = [item.path for item in search_path.get_path() if item.provider == "main"]
         if main != [str(shipped("conf"))]:

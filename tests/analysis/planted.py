@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from ablate.design import Cell, cells_of
-from ablate.study import Factor, Level, Response, Study
+from ablate.study.design import Cell, cells_of
+from ablate.study.study import Factor, Level, Response, Study
 
 SCORE = (Response("score"),)
 

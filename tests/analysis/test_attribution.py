@@ -7,7 +7,7 @@ import pytest
 from shapiq import ExactComputer
 
 from ablate.analysis.analyse import analyse
-from ablate.study import Factor, Level, Response
+from ablate.study.study import Factor, Level, Response
 from tests.analysis.planted import broken, noisy, study_of
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ablate.analysis.analyse import analyse
-from ablate.design import Cell
-from ablate.study import Factor, Level, Response
+from ablate.study.design import Cell
+from ablate.study.study import Factor, Level, Response
 from tests.analysis.planted import broken, named, noisy, study_of, table_of
 
 

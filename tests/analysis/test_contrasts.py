@@ -5,8 +5,8 @@ import pytest
 from pytest import param
 
 from ablate.analysis.contrasts import contrasts_of
-from ablate.design import Cell, cells_of
-from ablate.study import Factor, Level
+from ablate.study.design import Cell, cells_of
+from ablate.study.study import Factor, Level
 from tests.analysis.planted import study_of
 
 NORM = Factor("norm", (Level("before"), Level("after"), Level("none")))

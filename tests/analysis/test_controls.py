@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.analyse import analyse
-from ablate.design import cells_of
-from ablate.study import Study, study_from_mapping
+from ablate.study.design import cells_of
+from ablate.study.file import study_from_mapping
+from ablate.study.study import Study
 
 LEVELS = {"levels": [{"name": "present", "overrides": ["a=1"]}, {"name": "absent"}]}
 

@@ -6,7 +6,7 @@ import pytest
 from pytest import param
 
 from ablate.analysis.measurements import measure, refuse_lone_seeds
-from ablate.study import Refusal
+from ablate.errors import RequestError
 from tests.analysis.planted import broken, noisy, study_of
 
 STUDY = study_of("x", "y", replicates=3)
@@ -39,7 +39,7 @@ def with_value(column: str, value: object, *, row: int = 0) -> pd.DataFrame:
     ],
 )
 def test_bad_table_is_refused_in_one_line(runs, message):
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(RequestError) as refusal:
         measure(runs, STUDY)
 
     assert message in str(refusal.value)
@@ -75,7 +75,7 @@ def test_a_cell_without_any_run_stays_visible():
 
 
 def test_a_seed_in_one_cell_only_is_refused_in_results_from_anywhere():
-    with pytest.raises(Refusal, match="seed 7 appears only in x=present, y=absent"):
+    with pytest.raises(RequestError, match="seed 7 appears only in x=present, y=absent"):
         refuse_lone_seeds(with_value("seed", 7, row=3), STUDY)
 
     refuse_lone_seeds(RUNS, STUDY)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from ablate.analysis.analyse import analyse
-from ablate.design import cells_of
-from ablate.study import Factor, Level, Response
+from ablate.study.design import cells_of
+from ablate.study.study import Factor, Level, Response
 from tests.analysis.planted import broken, study_of, table_of
 
 WORTH = {"x": 5.0, "y": 1.0, "z": 3.0}

@@ -14,8 +14,8 @@ from ablate.analysis.findings import Verdict
 from ablate.analysis.looks import looks_of
 from ablate.analysis.rounds import Round, next_round
 from ablate.analysis.verdicts import VERDICTS, judge
-from ablate.design import cells_of
-from ablate.study import Study
+from ablate.study.design import cells_of
+from ablate.study.study import Study
 from benchmarks.calibration.adaptive import play
 from tests.analysis.planted import broken, named, noisy, study_of, table_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ablate.locate import locate
+from ablate.config.locate import locate
 
 CHOICES = sorted((Path(__file__).parents[2] / "conf" / "data").glob("*.yaml"))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ablate.data import cifar10
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 
 def arrays(classes=10):
@@ -33,7 +33,7 @@ def test_an_archive_of_it_gets_the_names_of_its_classes(tmp_path):
 def test_an_archive_with_other_classes_is_refused(tmp_path, classes, message):
     np.savez(tmp_path / "cifar10.npz", **arrays(classes))
 
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(RequestError, match=message):
         cifar10.load(path=str(tmp_path / "cifar10.npz"))
 
 
@@ -61,5 +61,5 @@ def test_a_failed_download_is_one_line_that_names_the_way_round(download):
 
     download(fail)
 
-    with pytest.raises(Refusal, match=r"fetch failure: no route .* data\.path=FILE\.npz"):
+    with pytest.raises(RequestError, match=r"fetch failure: no route .* data\.path=FILE\.npz"):
         cifar10.load()

@@ -11,7 +11,7 @@ from PIL import Image
 from pytest import param
 
 from ablate.data import image_folder
-from ablate.study import Refusal
+from ablate.errors import RequestError
 from tests.conftest import SHARED
 
 
@@ -38,7 +38,7 @@ def load(folder, **options):
 
 
 def refusal(folder, **options):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         load(folder, **options)
     message = str(caught.value)
     assert message.isprintable(), "one line, and nothing that steers a terminal"
@@ -412,7 +412,7 @@ def test_a_path_that_is_no_folder_of_classes_is_refused(folder, tmp_path, path, 
 
 @pytest.mark.parametrize("path", [None, "", 7], ids=str)
 def test_a_path_that_is_no_text_is_refused(path):
-    with pytest.raises(Refusal, match="the path of a folder; received"):
+    with pytest.raises(RequestError, match="the path of a folder; received"):
         image_folder.load(path=path, image_size=[8, 8])
 
 

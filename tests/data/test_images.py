@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ablate.data.images import Images, Split
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 
 def split(count=4, *, shape=(3, 2, 1), dtype=np.uint8, value=1):
@@ -58,7 +58,7 @@ def test_images_are_frozen():
     ],
 )
 def test_a_part_refuses(x, y, message):
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(RequestError, match=message):
         Split(x, y)
 
 
@@ -89,7 +89,7 @@ def test_a_part_refuses(x, y, message):
     ],
 )
 def test_images_refuse(parts, message):
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(RequestError, match=message):
         images(**parts)
 
 
@@ -98,7 +98,7 @@ def test_images_refuse_floats_that_the_network_should_not_see(value):
     parts = {name: split(dtype=np.float32) for name in ("train", "validation", "test")}
     spoilt = {**parts, "test": with_pixel(parts["test"], value)}
 
-    with pytest.raises(Refusal, match="test images within"):
+    with pytest.raises(RequestError, match="test images within"):
         images(**spoilt, scale=1.0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ablate.data import npz
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 
 def arrays(**changes):
@@ -45,7 +45,7 @@ def save(tmp_path):
 
 
 def refusal(path):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         npz.load(path=path)
     message = str(caught.value)
     assert "\n" not in message
@@ -197,7 +197,7 @@ def test_a_relative_path_starts_at_the_working_directory(save, monkeypatch):
     ],
 )
 def test_an_archive_is_refused_for(save, content, message):
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(RequestError, match=message):
         npz.load(path=save(content))
 
 
@@ -205,7 +205,7 @@ def test_an_archive_is_refused_for(save, content, message):
     "path", ["x" * 300 + ".npz", "~nobody-of-that-name/a.npz"], ids=["too_long", "unknown_home"]
 )
 def test_a_path_that_cannot_be_looked_at_is_answered_like_a_missing_one(path):
-    with pytest.raises(Refusal, match="Expected the file"):
+    with pytest.raises(RequestError, match="Expected the file"):
         npz.load(path=path)
 
 

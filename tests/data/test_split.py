@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate.data.split import stratified
-from ablate.study import Refusal
+from ablate.errors import RequestError
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
@@ -62,5 +62,5 @@ def test_two_classes_of_equal_size_are_shuffled_differently():
 
 @pytest.mark.parametrize("seed", [-1, 0.5, "0", None, True], ids=repr)
 def test_a_seed_that_is_no_whole_number_is_refused(seed):
-    with pytest.raises(Refusal, match=r"data\.split_seed"):
+    with pytest.raises(RequestError, match=r"data\.split_seed"):
         stratified(np.array([0, 1]), SHARES, split_seed=seed)

@@ -9,10 +9,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from ablate.arguments import check_arguments
-from ablate.config import plain, read_request, shipped
-from ablate.refusals import REFUSALS, in_one_line
-from ablate.runner.plan import composer, make_plan
+from ablate.config.arguments import check_arguments
+from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
+from ablate.config.locate import shipped
+from ablate.config.request import plain, read_request
+from ablate.planning.planner import composer, make_plan
 from ablate.runner.sweep import _refuse_overrides
 from ablate.store.plan import Plan
 
@@ -47,7 +48,7 @@ def answer(*arguments: str) -> str:
     """The line with which a request is refused; empty if it is planned."""
     try:
         planned(*arguments)
-    except REFUSALS as error:
+    except REQUEST_ERRORS as error:
         return in_one_line(error)
     return ""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ablate.errors import RequestError
 from ablate.store.disk import check_room
-from ablate.study import Refusal
 from tests.conftest import Command
 from tests.faults.disturbed import (
     DISTURBED,
@@ -141,9 +141,9 @@ def test_a_limit_on_the_size_of_files_is_told_as_such(
 
 def test_room_is_looked_for_before_anything_is_written(tmp_path: Path) -> None:
     check_room(tmp_path / "runs", needed=1)
-    with pytest.raises(Refusal, match="MB free on the disk that holds"):
+    with pytest.raises(RequestError, match="MB free on the disk that holds"):
         check_room(tmp_path / "runs", needed=10**18)
     assert list((tmp_path / "runs").iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(Refusal, match="Expected to write in"):
+    with pytest.raises(RequestError, match="Expected to write in"):
         check_room(tmp_path / "file")

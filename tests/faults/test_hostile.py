@@ -18,8 +18,8 @@ import psutil
 import pytest
 from pytest import param
 
-from ablate.arguments import check_arguments
-from ablate.refusals import REFUSALS
+from ablate.config.arguments import check_arguments
+from ablate.config.hydra_errors import REQUEST_ERRORS
 from ablate.report.__main__ import main as report
 from tests.conftest import ROOT, TINY, Command
 from tests.faults.asking import PRESENT, SMALL, answer, write_study
@@ -87,7 +87,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_foreign_code_named_on_the_command_line_is_not_even_imported(
     planted: Path, argument: str
 ) -> None:
-    with pytest.raises(REFUSALS):
+    with pytest.raises(REQUEST_ERRORS):
         check_arguments([argument])
 
 
@@ -135,7 +135,7 @@ def test_foreign_code_and_other_ways_in_a_study_file_are_refused(
         last = planted / "experiments" / "last" / "mine.yaml"
         last.parent.mkdir()
         last.write_text(f"# @package _global_\n{content}\n")
-    with pytest.raises(REFUSALS):
+    with pytest.raises(REQUEST_ERRORS):
         check_arguments(["study=mine", *later])
 
 
@@ -165,7 +165,7 @@ def test_files_that_take_the_place_of_shipped_ones_are_looked_into(
     place.parent.mkdir(parents=True)
     place.write_text(content)
     for arguments in ([], ["hydra/launcher=local"]):
-        with pytest.raises(REFUSALS):
+        with pytest.raises(REQUEST_ERRORS):
             check_arguments(arguments)
 
 

@@ -22,15 +22,15 @@ import pandas as pd
 import pytest
 from pytest import param
 
-from ablate.config import Variant
-from ablate.design import Run, cells_of
-from ablate.recipe import Recipe
-from ablate.result import Status
-from ablate.runner.recording import Recording
+from ablate.config.recipe import Recipe
+from ablate.config.variant import Variant
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
-from ablate.store.pulse import Abandoned, Pulse
-from ablate.study import Factor, Level, Study
+from ablate.study.design import Run, cells_of
+from ablate.study.result import Status
+from ablate.study.study import Factor, Level, Study
+from ablate.tracking.recording import Recording
+from ablate.tracking.watchdog import AbandonedError, Watchdog
 from tests.conftest import ROOT, TINY, Command
 from tests.store.written import IMAGES, Written, written
 
@@ -115,7 +115,7 @@ def status_of(run: Run) -> str:
             "select status, cell.value, seed.value from runs "
             "join tags as cell on cell.run_uuid = runs.run_uuid and cell.key = 'ablate.cell' "
             "join tags as seed on seed.run_uuid = runs.run_uuid and seed.key = 'ablate.seed' "
-            "join tags as study on study.run_uuid = runs.run_uuid and study.key = 'ablate.study' "
+            "join tags as study on study.run_uuid = runs.run_uuid and study.key = 'ablate.study.study' "
             "where lifecycle_stage = 'active' and study.value = 'mine'"
         )
         if (cell, seed) == (run.cell.slug, str(run.seed))
@@ -312,7 +312,7 @@ def test_a_folder_may_be_called_anything(
 # Writing the same twice.
 
 
-class Counting(Pulse):
+class Counting(Watchdog):
     """Counts calls, and lets MLflow be gone after some of them."""
 
     def __init__(self, calls: int = sys.maxsize) -> None:
@@ -322,7 +322,7 @@ class Counting(Pulse):
     @contextlib.contextmanager
     def call(self) -> Iterator[None]:
         if self.left == 0:
-            raise Abandoned
+            raise AbandonedError
         self.left -= 1
         self.made += 1
         with super().call():
@@ -516,7 +516,7 @@ def test_whatever_a_factor_is_called_mlflow_has_its_levels(here: Path) -> None:
     replayed(Written(StudyFolder(Path("runs/odd")), plan).train())
     params = table(
         "select run_uuid, params.key, substr(params.value, 1, 7) from params "
-        "join tags using (run_uuid) where tags.key = 'ablate.study' and tags.value = 'odd'"
+        "join tags using (run_uuid) where tags.key = 'ablate.study.study' and tags.value = 'odd'"
     )
     absent = [(run, key) for run, key, value in params if value == "absent "]
     assert len(absent) == len({run for run, _ in absent}) == len({key for _, key in absent})

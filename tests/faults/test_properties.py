@@ -15,10 +15,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ablate.arguments import check_arguments
-from ablate.design import Cell
-from ablate.refusals import REFUSALS, in_one_line
+from ablate.config.arguments import check_arguments
+from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
 from ablate.report.__main__ import main as report
+from ablate.study.design import Cell
 from tests.faults.asking import SMALL, answer, write_study
 
 BOUNDED = settings(
@@ -77,7 +77,7 @@ def test_any_arguments_are_passed_on_or_refused_in_one_line(
 ) -> None:
     try:
         passed = check_arguments(arguments)
-    except REFUSALS as error:
+    except REQUEST_ERRORS as error:
         line = in_one_line(error)
         assert line
         assert line.isprintable()

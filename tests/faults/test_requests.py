@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pytest import param
 
-from ablate.arguments import check_arguments
-from ablate.refusals import REFUSALS, in_one_line
+from ablate.config.arguments import check_arguments
+from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
 from tests.conftest import Command
 from tests.faults.asking import ABSENT, PRESENT, SMALL, answer, planned, write_study
 
@@ -25,7 +25,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refused(*arguments: str) -> str:
-    with pytest.raises(REFUSALS) as refusal:
+    with pytest.raises(REQUEST_ERRORS) as refusal:
         check_arguments(arguments)
     return in_one_line(refusal.value)
 
@@ -152,7 +152,9 @@ def test_sound_arguments_reach_hydra_in_an_order_that_it_reads(
         param(["study.name='a\nb'"], "names folders", id="name_of_two_lines"),
         param(["study.name=" + "x" * 300], "names folders", id="name_of_300_letters"),
         param(["study.name=single"], "Expected another study.name", id="name_of_the_single_runs"),
-        param(["device.patience_seconds=1e7"], "at most 1000000", id="patience_without_end"),
+        param(
+            ["device.heartbeat_timeout_seconds=1e7"], "at most 1000000", id="patience_without_end"
+        ),
         param(["model._target_=sys.exit", "allow=[sys]"], "Cannot find the code", id="no_code"),
         param(["study.name=😀"], "Expected key=value", id="name_of_a_smile"),
     ],

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from pytest import param
 
-from ablate.result import Status
-from ablate.runner.deaths import BEGINNING, death_of
+from ablate.study.result import Status
+from ablate.workers.exits import BEGINNING, classify_exit
 from tests.conftest import ROOT, Command
 from tests.faults.disturbed import (
     ARGUMENTS,
@@ -101,7 +101,7 @@ def test_runs_that_go_wrong_are_recorded_and_the_study_goes_on(
 def test_a_hanging_run_is_ended_and_the_study_goes_on(ablate: Command, tmp_path: Path) -> None:
     lay_out(tmp_path, "hang")
     arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1"]
-    patience = ["device.retries=0", "device.patience_seconds=12"]
+    patience = ["device.retries=0", "device.heartbeat_timeout_seconds=12"]
     answer = ablate(tmp_path, *arguments, *patience)
     assert answer.returncode == 1, answer.stdout + answer.stderr
     check_wrong(tmp_path, "hang", status="timeout", why="no sign of life for 12 s")
@@ -198,7 +198,7 @@ def test_deaths_are_told_apart(
     # What an earlier process said of memory is not what this one died of.
     text = f"{BEGINNING}1\nMemoryError\n{BEGINNING}2\n{signs.get('words', '')}\n"
     (tmp_path / "log").write_text(text)
-    death = death_of(
+    death = classify_exit(
         exit_code,
         said=signs.get("said", b"alive"),
         hanging=signs.get("hanging"),

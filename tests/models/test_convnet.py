@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from ablate.errors import RequestError
 from ablate.models.convnet import CONVOLUTIONS, DOWNSAMPLINGS, NORMS, build
-from ablate.study import Refusal
 
 # NumPy 2 wants a `copy` argument of `__array__`, which variables of Keras 3.15 lack; `get_weights`
 # stumbles over it on JAX.
@@ -246,14 +246,14 @@ def test_the_head_fits_the_number_of_classes(classes, units, activation):
     ],
 )
 def test_a_bad_value_is_refused_in_one_line(key, value, answer):
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(RequestError) as refusal:
         build((8, 8, 1), 10, **{key: value})
     assert answer in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_a_bad_downsampling_is_refused_where_nothing_is_downsampled():
-    with pytest.raises(Refusal, match="max_pool"):
+    with pytest.raises(RequestError, match="max_pool"):
         build((8, 8, 1), 10, filters=[4], downsampling="maxpool")
 
 

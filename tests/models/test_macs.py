@@ -2,9 +2,9 @@ import keras
 import pytest
 from keras import layers
 
+from ablate.errors import RequestError
 from ablate.models.convnet import CONVOLUTIONS, DOWNSAMPLINGS, build
 from ablate.models.macs import count_macs, macs_by_layer
-from ablate.study import Refusal
 
 
 def model_of(layer: keras.Layer, *shape: int) -> keras.Model:
@@ -157,7 +157,7 @@ def test_arithmetic_between_layers_is_no_hindrance():
 
 
 def test_a_model_of_images_of_any_size_is_refused():
-    with pytest.raises(Refusal, match=r"one fixed size.*\(None, None, 4\)"):
+    with pytest.raises(RequestError, match=r"one fixed size.*\(None, None, 4\)"):
         count_macs(model_of(layers.Conv2D(4, 3), None, None, 3))
 
 

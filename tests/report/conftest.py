@@ -7,8 +7,8 @@ import pytest
 
 from ablate.analysis.findings import Analysis
 from ablate.report.page import write_report
-from ablate.store.folder import StudyRecord
-from ablate.study import Factor, Level, Response, Study
+from ablate.study.record import StudyRecord
+from ablate.study.study import Factor, Level, Response, Study
 from tests.report.simulated import HELD_CONSTANT, HOSTILE, PROVENANCE, histories_of, part, runs_of
 
 

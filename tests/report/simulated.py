@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ablate.design import cells_of
-from ablate.study import Factor, Level, Study
+from ablate.study.design import cells_of
+from ablate.study.study import Factor, Level, Study
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ablate.analysis.findings import Analysis
-from ablate.study import Study
+from ablate.study.study import Study
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

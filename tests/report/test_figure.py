@@ -11,7 +11,7 @@ import pytest
 from ablate.analysis.analyse import analyse
 from ablate.report.drawing import Picture
 from ablate.report.figure import pictures
-from ablate.study import Study
+from ablate.study.study import Study
 from tests.report.simulated import histories_of, runs_of
 
 ALL = ["grid", "effects", "learning_curves", "cost"]

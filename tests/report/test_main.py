@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ablate.config import Variant
-from ablate.design import cells_of
-from ablate.recipe import Recipe
-from ablate.report import record
+from ablate.config.recipe import Recipe
+from ablate.config.variant import Variant
+from ablate.report import files
 from ablate.report.__main__ import main
-from ablate.result import Cost, Result, Status
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
-from ablate.study import Study
+from ablate.study.design import cells_of
+from ablate.study.result import Cost, Result, Status
+from ablate.study.study import Study
 from tests.report.simulated import runs_of
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
@@ -73,7 +73,7 @@ def store(study: Study, *, diverged: bool = False) -> None:
 def results(xyz: Study) -> list[str]:
     """Arguments for a CSV file in the working directory."""
     runs = runs_of(xyz, failing=False)
-    Path("results.csv").write_text(record.runs_csv(xyz, runs), encoding="utf-8")
+    Path("results.csv").write_text(files.runs_csv(xyz, runs), encoding="utf-8")
     return ["runs=results.csv", "factors=[residual,norm,separable]", "response=test_accuracy"]
 
 

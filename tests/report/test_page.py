@@ -9,8 +9,8 @@ import pytest
 
 from ablate.analysis.findings import Analysis
 from ablate.report.page import answer_lines, latex, markdown, write_report
-from ablate.store.folder import StudyRecord
-from ablate.study import Study
+from ablate.study.record import StudyRecord
+from ablate.study.study import Study
 from tests.report.simulated import HELD_CONSTANT, PROVENANCE, histories_of, runs_of
 
 Report = Callable[[Study], tuple[Path, Analysis]]

@@ -6,7 +6,7 @@ import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.report import table
-from ablate.study import RESPONSES, Study
+from ablate.study.study import RESPONSES, Study
 from tests.report.simulated import runs_of
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ablate.report import wording
-from ablate.study import Factor, Level, Response, Study
+from ablate.study.study import Factor, Level, Response, Study
 
 
 def study(unit: str = "fraction", margin: float = 0.01) -> Study:

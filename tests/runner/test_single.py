@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ablate.design import Cell
 from ablate.runner.single import with_earlier
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
+from ablate.study.design import Cell
 from tests.store.test_folder import finish
 from tests.store.written import plan_of
 

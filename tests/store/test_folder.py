@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from ablate.config import Variant
-from ablate.design import cells_of
-from ablate.recipe import Recipe
-from ablate.result import Cost, Result, Status
+from ablate.config.recipe import Recipe
+from ablate.config.variant import Variant
+from ablate.errors import RequestError
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.plan import Plan, PlannedCell
-from ablate.study import Factor, Level, Refusal, Study
+from ablate.study.design import cells_of
+from ablate.study.result import Cost, Result, Status
+from ablate.study.study import Factor, Level, Study
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
           "chance": 0.5, "excluded": []}  # fmt: skip
@@ -177,7 +178,7 @@ def test_a_plan_that_was_damaged_is_told_in_one_line(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "mine")
     folder.adopt(plan_of())
     (tmp_path / "mine" / "plan.json").write_text("{")
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(RequestError, match="cannot be read"):
         folder.read_plan()
 
 
@@ -258,7 +259,7 @@ def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
 
 def test_a_study_that_was_never_run_is_answered_with_those_that_were(tmp_path: Path) -> None:
     StudyFolder(tmp_path / "mine").write_plan(plan_of())
-    with pytest.raises(Refusal, match="Did you mean 'mine'"):
+    with pytest.raises(RequestError, match="Did you mean 'mine'"):
         StudyFolder(tmp_path / "mien").read_plan()
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from pytest import param
 
+from ablate.errors import RequestError
 from ablate.store import lock
 from ablate.store.lock import held, working
-from ablate.study import Refusal
 from tests.conftest import ROOT
 
 HOLD = """
@@ -52,7 +52,7 @@ def end(process: subprocess.Popen[str]) -> None:
 def test_a_second_process_is_refused_by_the_name_of_the_first(tmp_path: Path) -> None:
     process = holding(tmp_path / "mine")
     with (
-        pytest.raises(Refusal, match=f"trained by process {process.pid} on "),
+        pytest.raises(RequestError, match=f"trained by process {process.pid} on "),
         held(tmp_path / "mine"),
     ):
         pass
@@ -124,7 +124,7 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_named(
     thread = threading.Thread(target=beat)
     thread.start()
     try:
-        with pytest.raises(Refusal, match="process 7 on elsewhere"), held(tmp_path / "mine"):
+        with pytest.raises(RequestError, match="process 7 on elsewhere"), held(tmp_path / "mine"):
             pass
     finally:
         over.set()
@@ -149,7 +149,10 @@ def test_orphaned_workers_are_waited_for_and_named(
     (tmp_path / "mine").mkdir()
     process = holding(tmp_path / "mine", "working")
     monkeypatch.setattr(lock, "WORKER_SECONDS", 0.3)
-    with pytest.raises(Refusal, match="Workers of an earlier command"), held(tmp_path / "mine"):
+    with (
+        pytest.raises(RequestError, match="Workers of an earlier command"),
+        held(tmp_path / "mine"),
+    ):
         pass
     monkeypatch.setattr(lock, "WORKER_SECONDS", 20.0)
     threading.Timer(0.5, lambda: process.send_signal(signal.SIGKILL)).start()

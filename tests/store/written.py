@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablate.config import Variant
-from ablate.design import Run, cells_of
-from ablate.recipe import Recipe
-from ablate.result import Cost, Result, Status
+from ablate.config.recipe import Recipe
+from ablate.config.variant import Variant
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
-from ablate.study import Factor, Level, Study
+from ablate.study.design import Run, cells_of
+from ablate.study.result import Cost, Result, Status
+from ablate.study.study import Factor, Level, Study
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
           "chance": 0.5, "excluded": []}  # fmt: skip

@@ -3,7 +3,7 @@ from __future__ import annotations
 import keras
 import pytest
 
-from ablate.recipe import Recipe
+from ablate.config.recipe import Recipe
 from ablate.training.trainer import Trainer
 from tests.training.small_models import convnet, images
 

@@ -7,8 +7,8 @@ import keras
 import pytest
 from keras import layers
 
-from ablate.recipe import Recipe
-from ablate.study import Refusal
+from ablate.config.recipe import Recipe
+from ablate.errors import RequestError
 from ablate.training.trainer import Epoch, Trainer
 from tests.training.small_models import SHAPE, convnet, images, plain
 
@@ -67,7 +67,9 @@ def test_randomness_that_cannot_be_reset_is_refused(noise: Any, found: str) -> N
     model = keras.Sequential(
         [layers.Input(SHAPE), Noise(), layers.Flatten(), layers.Dense(3, "softmax")]
     )
-    with pytest.raises(Refusal, match=f"SeedGenerator each for what they draw; received .*{found}"):
+    with pytest.raises(
+        RequestError, match=f"SeedGenerator each for what they draw; received .*{found}"
+    ):
         next(Trainer(model, images(), RECIPE).run(0))
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from keras import layers
 
+from ablate.config.recipe import Recipe
 from ablate.data.images import Images
-from ablate.recipe import Recipe
+from ablate.errors import RequestError
 from ablate.store.checkpoint import Checkpoint, newest, save
-from ablate.study import Refusal
-from ablate.training.fresh import reset
-from ablate.training.trainer import Diverged, Epoch, State, Trainer
+from ablate.training.initial_state import reset
+from ablate.training.trainer import DivergedError, Epoch, State, Trainer
 from tests.training.small_models import SHAPE, convnet, held, images, plain
 
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
@@ -271,7 +271,7 @@ def test_outputs_that_are_not_numbers_diverge() -> None:
     zeros = images()
     for part in zeros.parts.values():
         part.y[:] = 0  # accuracy would be 1: the argument of the largest of three NaN is the first
-    with pytest.raises(Diverged, match=r"training loss .* epoch 1\b") as caught:
+    with pytest.raises(DivergedError, match=r"training loss .* epoch 1\b") as caught:
         list(Trainer(model, zeros, RECIPE).run(0))
     assert caught.value.epoch == 1
 
@@ -288,12 +288,12 @@ def test_an_excessive_learning_rate_diverges_and_the_next_run_is_sound(optimizer
     def follow() -> None:
         seen.extend(trainer.run(0))
 
-    with pytest.raises(Diverged) as caught:
+    with pytest.raises(DivergedError) as caught:
         follow()
     assert caught.value.epoch == len(seen) + 1
     with pytest.raises(RuntimeError):
         trainer.final()
-    with pytest.raises(Diverged) as again:
+    with pytest.raises(DivergedError) as again:
         list(trainer.run(0))
     assert again.value.epoch == caught.value.epoch
 
@@ -322,13 +322,13 @@ def test_outputs_that_fit_the_classes_are_taken(classes: int, units: int) -> Non
 
 @pytest.mark.parametrize(("classes", "units"), [(3, 1), (3, 4), (2, 3)], ids=str)
 def test_outputs_that_do_not_fit_the_classes_are_refused(classes: int, units: int) -> None:
-    with pytest.raises(Refusal, match=rf"{classes} classes; received \(None, {units}\)"):
+    with pytest.raises(RequestError, match=rf"{classes} classes; received \(None, {units}\)"):
         Trainer(convnet(units=units), images(classes=classes), RECIPE)
 
 
 def test_a_backend_without_an_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(Refusal, match="tensorflow or jax; received 'torch'"):
+    with pytest.raises(RequestError, match="tensorflow or jax; received 'torch'"):
         Trainer(plain(), images(), RECIPE)
 
 

@@ -1,0 +1,76 @@
+"""Hydra's errors about a request, said in one line with the nearest valid choice."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.config.locate import shipped
+from ablate.config.request import KEYS
+from ablate.errors import RequestError, nearest
+
+LONGEST = 1000
+REQUEST_ERRORS = (RequestError, HydraException, OmegaConfBaseException, yaml.YAMLError)
+"""What is the user's mistake and not a defect of the program."""
+
+
+def in_one_line(error: Exception) -> str:
+    """The line that a user reads: what was expected, what came, the nearest valid choice."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        return printable(f"Unknown {group} {name!r}.{nearest(name, error.options)}")
+    if not str(error) and isinstance(error.__cause__, Exception):
+        return in_one_line(error.__cause__)  # Hydra wraps what OmegaConf says without a word
+    unknown = re.search(r"Could not override '([^']+)'", str(error))
+    if unknown:
+        return printable(f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}")
+    return printable(re.split(r"\nConfig search path|\s*See https?://", str(error))[0])
+
+
+def printable(text: str) -> str:
+    """A message as one line of bounded length that cannot steer a terminal."""
+    line = "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(text.split())
+    )
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+
+
+def _nearest_key(key: str) -> str:
+    known = list(_keys(_composed()))
+    group = key.rpartition(".")[0]
+    beside = [name for name in known if name.rpartition(".")[0] == group]
+    return nearest(key, beside or known)
+
+
+def _composed() -> Any:
+    """The configuration with the groups that the command line chooses and nothing else of it."""
+    groups = [
+        argument
+        for argument in sys.argv[1:]
+        if "=" in argument and argument.partition("=")[0] in KEYS
+    ]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(shipped("conf")), version_base="1.3"):
+        for overrides in (groups, []):
+            try:
+                return OmegaConf.to_container(compose("config", overrides=overrides))
+            except REQUEST_ERRORS:
+                continue
+    return {}
+
+
+def _keys(node: object, prefix: str = "") -> Iterator[str]:
+    if not isinstance(node, Mapping):
+        yield prefix
+        return
+    for key, value in node.items():
+        yield from _keys(value, f"{prefix}.{key}" if prefix else str(key))

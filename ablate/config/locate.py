@@ -1,0 +1,83 @@
+"""From a dotted name in a configuration to the Python object that it names."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablate.errors import RequestError, nearest
+
+PACKAGE = Path(__file__).resolve().parents[1]
+TRUSTED = ("ablate", "keras")
+
+
+def shipped(folder: str) -> Path:
+    """`conf` or `experiments`: inside the package when installed, beside it in a checkout."""
+    inside = PACKAGE / folder
+    return inside if inside.is_dir() else PACKAGE.parent / folder
+
+
+def check_target(target: object, allow: Sequence[str]) -> str:
+    """The dotted name, if it lies in a package whose code may be called; nothing is imported.
+
+    A configuration is code: whoever may write any `_target_` may call anything. So only this
+    program, Keras and packages that the user names himself are looked into.
+
+    Raises:
+        RequestError: The name is not a dotted one, or its package is not allowed.
+    """
+    if not isinstance(target, str) or not re.fullmatch(r"\w+(\.\w+)+", target):
+        raise RequestError(f"Expected _target_ as package.module.name; received {target!r}.")
+    allowed = (*TRUSTED, *allow)
+    if not any(target.startswith(f"{package}.") for package in allowed):
+        raise RequestError(
+            f"Expected _target_ inside {', '.join(allowed)}; received {target!r}. "
+            f"If that code is to be trusted, add allow=[{target.split('.')[0]}]."
+        )
+    if any(part.startswith("_") for part in target.split(".")):
+        # The commands themselves lie in __main__, and they do not build models.
+        raise RequestError(f"Expected _target_ to be public; received {target!r}.")
+    return target
+
+
+def check_targets(node: object, allow: Sequence[str]) -> None:
+    """Check every `_target_` below a node, however deep; nothing is imported.
+
+    Raises:
+        RequestError: One is not allowed; see `check_target`.
+    """
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            check_target(node["_target_"], allow)
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for item in node:
+            check_targets(item, allow)
+
+
+def locate(target: object, allow: Sequence[str]) -> Callable[..., Any]:
+    """The callable at a dotted name.
+
+    Args:
+        target: Such as ``ablate.models.convnet.build``.
+        allow: Packages allowed besides `TRUSTED`.
+
+    Raises:
+        RequestError: The name is not allowed, cannot be imported, or is not callable.
+    """
+    module_name, _, name = check_target(target, allow).rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # the code of a user may raise anything
+        raise RequestError(
+            f"Cannot import {module_name!r} of _target_ {target!r}: "
+            f"{type(error).__name__}: {error}."
+        ) from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        public = [key for key in vars(module) if not key.startswith("_")]
+        raise RequestError(f"{module_name} has no callable {name!r}.{nearest(name, public)}")
+    return found  # type: ignore[no-any-return]

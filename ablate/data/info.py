@@ -1,0 +1,72 @@
+"""What is known of a data set without its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ablate.study.study import Response
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """What a plan, a model builder and a report know of a data set.
+
+    Attributes:
+        task: Name of the task that the data set is for, such as ``classification``.
+        shape: Height, width and channels of an image.
+        classes: Name of each class, in the order of the class indices.
+        train: Number of training images.
+        validation: Number of validation images.
+        test: Number of test images.
+        fingerprint: Hash of all pixels and targets.
+        measures: What the task measures at each epoch and at the end, besides the loss; the first
+            is what a study is judged by unless it says otherwise.
+        guessing: What a model scores that ignores its input, by response, such as
+            ``{"test_accuracy": 0.1}``.
+        excluded: Files that were left out, each with the reason.
+    """
+
+    task: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    fingerprint: str
+    measures: tuple[Response, ...] = ()
+    guessing: Mapping[str, float] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def responses(self) -> tuple[Response, ...]:
+        """Every response that a run on this data set leaves, the study's default first."""
+        judged = [*self.measures, Response("loss", "lower")]
+        return (
+            *(_of_part("test", measure) for measure in judged),
+            *(_of_part("val", measure) for measure in judged),
+            Response("train_seconds", "lower", "seconds"),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> DatasetInfo:
+        """The record that `as_json` wrote."""
+        height, width, channels = record["shape"]
+        return DatasetInfo(
+            **{
+                **record,
+                "shape": (int(height), int(width), int(channels)),
+                "classes": tuple(record["classes"]),
+                "measures": tuple(Response(**measure) for measure in record["measures"]),
+                "excluded": tuple(record["excluded"]),
+            }
+        )
+
+
+def _of_part(part: str, measure: Response) -> Response:
+    return Response(f"{part}_{measure.name}", measure.direction, measure.unit)

@@ -1,0 +1,22 @@
+"""The error that a user's mistake becomes, and the hint at the nearest valid choice."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RequestError(ValueError):
+    """A request that is turned down before any training; the message is what the user reads.
+
+    It says on one line what was expected, what was received and, where there is one, the nearest
+    valid choice. The commands print it and exit with code 2.
+    """
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The end of a refusal: the closest valid choice, if any is close, and all of them."""
+    known = sorted(set(choices))
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{hint} Known: {', '.join(known)}."

@@ -1,0 +1,155 @@
+"""Asking worker processes before training: do the models build, how large are they, how fast?"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from ablate.errors import RequestError
+from ablate.store.plan import PlannedCell
+from ablate.workers.processes import CONTEXT, spawn
+from ablate.workers.slots import Slot
+
+TRIES = 3
+"""How often models are asked for whose process dies: once may be bad luck."""
+PROBE_SECONDS = 60.0
+"""How long a probe may take: a plan without a forecast is better than none."""
+
+
+def measure_cells(
+    cells: Sequence[PlannedCell],
+    slots: Sequence[Slot],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    patience: float,
+) -> dict[str, dict[str, int]]:
+    """Parameters and MACs of every cell's model, each built once in a worker process.
+
+    Args:
+        cells: The cells.
+        slots: What each worker may use.
+        images: What the plan says of the images, by fingerprint.
+        patience: Seconds that building a model may take.
+
+    Raises:
+        RequestError: A model cannot be built; the message names the cell where not all share the fault.
+    """
+    answers: dict[str, dict[str, Any]] = {}
+    for tries in range(TRIES):
+        left = [planned for planned in cells if planned.cell.slug not in answers]
+        found, exit_codes = _answers(left, slots, images=images, patience=patience)
+        answers |= found
+        if len(answers) == len(cells):
+            break
+        if tries == TRIES - 1:
+            code = exit_codes[0]
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            name = next(each.cell.name for each in left if each.cell.slug not in answers)
+            raise RequestError(f"The process that builds the model of {name} ended with {how}.")
+    refused = {slug: answer["refusal"] for slug, answer in answers.items() if "refusal" in answer}
+    for slug, refusal in refused.items():
+        shared = len(refused) == len(cells) and len(set(refused.values())) == 1
+        raise RequestError(refusal if shared else f"In cell {slug}: {refusal}")
+    return {slug: answer["measures"] for slug, answer in answers.items()}
+
+
+def _answers(
+    cells: Sequence[PlannedCell],
+    slots: Sequence[Slot],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    patience: float,
+) -> tuple[dict[str, dict[str, Any]], list[int]]:
+    """What processes answer of the cells, and the exit codes of those that died over it."""
+    shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
+    asked = [
+        (share, *_ask(_measure, share, slot, dict(images)))
+        for share, slot in zip(shares, slots, strict=True)
+        if share
+    ]
+    answers: dict[str, dict[str, Any]] = {}
+    exit_codes = []
+    for share, receiver, process in asked:
+        for planned in share:
+            try:
+                answers[planned.cell.slug] = _answer(receiver, process, patience)
+            except TimeoutError:
+                raise RequestError(
+                    f"Expected the model of {planned.cell.name} to be built within {patience:g} s "
+                    f"(device.heartbeat_timeout_seconds); it was not."
+                ) from None
+            except EOFError:
+                process.join()
+                exit_codes.append(process.exitcode or 0)
+                break
+        process.join()
+    return answers, exit_codes
+
+
+def probe_cells(
+    cells: Sequence[PlannedCell],
+    slots: Sequence[Slot],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    patience: float,
+) -> list[dict[str, float]]:
+    """How fast some cells train, as many at once as there are slots; those that fail left out.
+
+    Args:
+        cells: The cells.
+        slots: What each worker may use.
+        images: What the plan says of the images, by fingerprint.
+        patience: Seconds after which a process counts as hanging.
+    """
+    seconds = min(patience, PROBE_SECONDS)
+    answers = []
+    for start in range(0, len(cells), len(slots)):
+        asked = [
+            _ask(_probe, planned, slot, dict(images))
+            for planned, slot in zip(cells[start:], slots, strict=False)
+        ]
+        for receiver, process in asked:
+            with contextlib.suppress(EOFError, TimeoutError):
+                answers.append(_answer(receiver, process, seconds))
+            process.join()
+    return answers
+
+
+def _ask(target: Callable[..., None], *arguments: Any) -> tuple[connection.Connection, BaseProcess]:
+    """A worker process that answers through the connection that is its last argument."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = spawn(target, *arguments, sender)
+    sender.close()
+    return receiver, process
+
+
+def _answer(
+    receiver: connection.Connection, process: BaseProcess, patience: float
+) -> dict[str, Any]:
+    """What a process answers; EOFError if it died, TimeoutError if it hung and was killed."""
+    if not receiver.poll(patience):
+        process.kill()
+        process.join()
+        raise TimeoutError
+    answer: dict[str, Any] = json.loads(receiver.recv_bytes())
+    return answer
+
+
+def _measure(
+    cells: list[PlannedCell], slot: Slot, images: dict[str, Any], answer: connection.Connection
+) -> None:
+    from ablate.workers.model_checks import measure
+
+    measure(cells, slot, images=images, answer=answer)
+
+
+def _probe(
+    planned: PlannedCell, slot: Slot, images: dict[str, Any], answer: connection.Connection
+) -> None:
+    from ablate.workers.model_checks import probe
+
+    probe(planned, slot, images=images, answer=answer)

@@ -1,0 +1,62 @@
+"""Where results come from: versions, commit, and the code that can change a result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+
+from ablate import __version__
+from ablate.errors import RequestError
+from ablate.store.identity import LIBRARIES, library_version
+from ablate.wording import own_command
+
+
+def backend() -> str:
+    """The Keras backend to train with: what KERAS_BACKEND says, else what is installed.
+
+    Raises:
+        RequestError: None is installed, or another one is asked for.
+    """
+    asked = os.environ.get("KERAS_BACKEND")
+    if asked is not None and asked not in LIBRARIES:
+        raise RequestError(f"Expected KERAS_BACKEND to be tensorflow or jax; received {asked!r}.")
+    for name in LIBRARIES if asked is None else (asked,):
+        if importlib.util.find_spec(name) is not None:
+            return name
+    raise RequestError(
+        f"Expected {asked or 'tensorflow or jax'} to be installed; found nothing of it. "
+        f"Install ablate-study[{'jax' if asked == 'jax' else 'cpu'}]."
+    )
+
+
+def provenance(backend_name: str) -> dict[str, str]:
+    """Versions, commit and machine, as text."""
+    libraries = ("keras", *LIBRARIES[backend_name], "numpy", "hydra-core", "mlflow")
+    versions = {name: library_version(name) for name in libraries}
+    commit = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "ablate": __version__,
+        "python": platform.python_version(),
+        **{name: version for name, version in versions.items() if version},
+        "backend": backend_name,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": str(len(os.sched_getaffinity(0))),
+        "git_commit": commit or "none",
+        "git_dirty": "unknown" if changed is None else str(bool(changed)).lower(),
+        "command": own_command(),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of the working directory; None where there is no git or no checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,276 @@
+"""Results from anywhere: a CSV file of some other program's runs, read as a study."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablate.analysis.measurements import refuse_lone_seeds
+from ablate.errors import RequestError, nearest
+from ablate.report.table import COMPLETE
+from ablate.study.design import Cell
+from ablate.study.record import COSTS
+from ablate.study.study import LARGEST, RESPONSES, Direction, Factor, Level, Response, Study
+
+TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
+    "false": "absent",
+    "no": "absent",
+    "off": "absent",
+    "n": "absent",
+}
+OWN_COLUMNS = {"cell", "seed", "status", "error", "n", "n_planned", "mlflow_run_id", *COSTS} | {
+    "difference",
+    "difference_low",
+    "difference_high",
+}
+MARGIN = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to read from a CSV file.
+
+    Attributes:
+        runs: The file: a row a run.
+        factors: Columns that hold a level each.
+        response: Column that holds the number by which a run is judged.
+        name: Name of the study.
+        seed: Column of the run seed, by which runs are compared in pairs; none if empty.
+        reference: Reference level by factor, where it is not to be guessed.
+        direction: Whether ``higher`` or ``lower`` is better.
+        margin: Loss of the response that is too small to matter.
+    """
+
+    runs: Path
+    factors: tuple[str, ...]
+    response: str
+    name: str
+    seed: str = ""
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    direction: Direction = "higher"
+    margin: float = MARGIN
+
+
+def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
+    """The study that a CSV file holds, and its run table.
+
+    Levels are words as they stand in the file; true, yes and on count as ``present``, their
+    opposites as ``absent``. The reference level is the one asked for, else ``present``, else the
+    one seen first. Columns `status`, `error` and those of costs are taken over where there are
+    such; without `status` every row is a complete run.
+
+    Raises:
+        RequestError: The file does not hold what the request asks of it.
+    """
+    table = _table(request)
+    levels = pd.DataFrame({name: _words(table[name]) for name in request.factors})
+    runs = _run_table(table, levels, request)
+    study = Study(
+        name=request.name,
+        factors=tuple(_factor(name, levels[name], request) for name in request.factors),
+        replicates=int(runs["cell"].value_counts().max()),
+        margin=request.margin,
+        responses=(_response(request, runs[request.response]),),
+        question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
+    )
+    study = replace(study, **_design(study, _cells(levels)))
+    refuse_lone_seeds(runs, study)
+    return study, runs
+
+
+def _run_table(table: pd.DataFrame, levels: pd.DataFrame, request: Request) -> pd.DataFrame:
+    status = table["status"].str.strip() if "status" in table else pd.Series(COMPLETE, table.index)
+    complete = status == COMPLETE
+    if not complete.any():
+        raise RequestError(
+            f"Expected one or more complete runs in {request.runs}; received {len(table)} rows, "
+            f"none with status {COMPLETE}."
+        )
+    costs = [name for name in COSTS if name in table and name != request.response]
+    return pd.DataFrame(
+        {
+            "cell": [cell.slug for cell in _cells(levels)],
+            **levels,
+            "seed": _seeds(table, request),
+            "status": status,
+            "error": table.get("error", ""),
+            request.response: _numbers(table, complete, request),
+            **{name: pd.to_numeric(table[name], errors="coerce").astype(float) for name in costs},
+        }
+    )
+
+
+def _cells(levels: pd.DataFrame) -> list[Cell]:
+    """The cell of every row."""
+    rows = levels.itertuples(index=False, name=None)
+    return [Cell(tuple(zip(levels.columns, row, strict=True))) for row in rows]
+
+
+def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
+    """What the file holds as a design: a full factorial, else its cells as they are listed.
+
+    A list must hold the full model; without it the design stays the full factorial, whose other
+    cells are missing.
+    """
+    found = list(dict.fromkeys(cells))
+    reference = Cell(tuple(study.reference.items()))
+    combinations = math.prod(len(factor.levels) for factor in study.factors)
+    if reference not in found or combinations == len(found):
+        return {}
+    return {"design": "cells", "cells": tuple(cell.levels for cell in found)}
+
+
+def _table(request: Request) -> pd.DataFrame:
+    """The file as words, with every column that the request names."""
+    try:
+        # Opened here, since pandas would fetch what looks like an address and unpack archives.
+        with request.runs.open(encoding="utf-8-sig", newline="") as file:
+            table = pd.read_csv(file, dtype=str, keep_default_na=False)
+            file.seek(0)
+            heading = pd.read_csv(file, dtype=str, keep_default_na=False, header=None, nrows=1)
+    except FileNotFoundError:
+        raise RequestError(_missing_file(request.runs)) from None
+    except (OSError, ValueError, MemoryError) as error:
+        raise RequestError(
+            f"Cannot read {request.runs} as CSV: {error}.".replace("\n", " ")
+        ) from None
+    _refuse_crooked(table, heading.iloc[0].tolist(), request)
+    if table.empty:
+        raise RequestError(f"Expected a row a run in {request.runs}; received no row.")
+    for name, count in Counter(request.factors).items():
+        if count > 1:
+            raise RequestError(f"Expected every factor once; received {name!r} {count} times.")
+    wanted = (*request.factors, request.response, *((request.seed,) if request.seed else ()))
+    for name in wanted:
+        if name not in table.columns:
+            raise RequestError(
+                f"{request.runs} has no column {name!r}.{nearest(name, map(str, table.columns))}"
+            )
+    for name in request.factors:
+        if name in OWN_COLUMNS or name in (request.response, request.seed):
+            raise RequestError(
+                f"Expected a factor's column not to be called {name!r}, which reports use for "
+                f"something else; rename it in {request.runs}."
+            )
+    if request.response in OWN_COLUMNS - set(COSTS) or request.response == request.seed:
+        raise RequestError(
+            f"Expected as response a column that holds a measured number; received "
+            f"{request.response!r}, which reports use for something else."
+        )
+    return table
+
+
+def _refuse_crooked(table: pd.DataFrame, heading: Sequence[str], request: Request) -> None:
+    """What pandas reads in a way that its author did not mean."""
+    for name, count in Counter(heading).items():
+        if name and count > 1:
+            raise RequestError(
+                f"Expected every column of {request.runs} once; received {name!r} {count} times."
+            )
+    if not isinstance(table.index, pd.RangeIndex):
+        raise RequestError(
+            f"Expected as many values as names in every row of {request.runs}; received more "
+            f"values than the {len(heading)} names."
+        )
+
+
+def _missing_file(path: Path) -> str:
+    folder = path.parent
+    beside = [file.name for file in folder.glob("*.csv")] if folder.is_dir() else []
+    return f"No file {path}." + (nearest(path.name, beside) if beside else "")
+
+
+def _words(column: pd.Series) -> pd.Series:
+    words = column.str.strip()
+    empty = words == ""
+    if empty.any():
+        raise RequestError(
+            f"Expected a level in every row of column {column.name!r}; row {_row(empty)} is empty."
+        )
+    known = {word: TRUTH.get(word.lower()) for word in words.unique()}
+    if set(known.values()) in ({"present", "absent"}, {"present"}, {"absent"}) and len(
+        set(known.values())
+    ) == len(known):
+        return words.map(known)
+    return words
+
+
+def _numbers(table: pd.DataFrame, complete: pd.Series, request: Request) -> pd.Series:
+    """The response as numbers: finite in every complete run, NaN in others."""
+    name = request.response
+    values = pd.to_numeric(table[name].str.strip(), errors="coerce").astype(float)
+    bad = complete & ~values.map(lambda value: abs(value) < LARGEST)
+    if bad.any():
+        raise RequestError(
+            f"Expected a finite number below {LARGEST:g} as {name!r} of every complete run; row "
+            f"{_row(bad)} of {request.runs} holds {table[name][bad].iloc[0]!r}. A run that failed "
+            f"is left out, or has another status than {COMPLETE} in a column `status`."
+        )
+    return values.where(complete)
+
+
+def _row(found: pd.Series) -> int:
+    """The first row that is found, counted as a spreadsheet does: the heading is row 1."""
+    return int(found.to_numpy().argmax()) + 2
+
+
+def _factor(name: str, words: pd.Series, request: Request) -> Factor:
+    seen = list(dict.fromkeys(words))
+    if len(seen) < 2:
+        raise RequestError(
+            f"Factor {name!r} needs two or more distinct levels; {request.runs} holds only "
+            f"{seen[0]!r}."
+        )
+    reference = "present" if "present" in seen else seen[0]
+    if name in request.reference:
+        reference = _asked(name, request.reference[name], seen)
+    seen.sort(key=lambda word: word != reference)
+    return Factor(name, tuple(Level(word) for word in seen))
+
+
+def _asked(name: str, asked: Any, seen: Sequence[str]) -> str:
+    """The level that a request means, which may have been read as a number or truth value."""
+    text = str(asked).lower() if isinstance(asked, bool) else str(asked)
+    for word in (text, TRUTH.get(text.lower(), text)):
+        if word in seen:
+            return word
+    if isinstance(asked, int | float) and not isinstance(asked, bool):
+        equal = [word for word in seen if _as_number(word) == asked]
+        if len(equal) == 1:
+            return equal[0]
+    raise RequestError(f"Factor {name!r} has no level {text!r}.{nearest(text, seen)}")
+
+
+def _as_number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
+def _seeds(table: pd.DataFrame, request: Request) -> pd.Series:
+    if not request.seed:
+        return pd.Series(pd.NA, table.index, dtype="Int64")
+    words = table[request.seed].str.strip()
+    bad = ~words.str.fullmatch(r"\d{1,18}(\.0+)?")
+    if bad.any():
+        raise RequestError(
+            f"Expected a whole number of 0 or more in column {request.seed!r}; row {_row(bad)} of "
+            f"{request.runs} holds {words[bad].iloc[0]!r}."
+        )
+    return words.str.partition(".")[0].astype("int64").astype("Int64")
+
+
+def _response(request: Request, values: pd.Series) -> Response:
+    """The response; accuracies between 0 and 1 are shown in percent."""
+    known = RESPONSES.get(request.response)
+    inside = bool(values.dropna().between(0, 1).all())
+    accuracy = request.response.lower().endswith("accuracy") and inside
+    unit = known.unit if known and (known.unit != "fraction" or inside) else ""
+    return Response(request.response, request.direction, "fraction" if accuracy else unit)

@@ -1,0 +1,166 @@
+"""The report's files for programs: CSV and JSON, numbers with every digit they have."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from ablate import __version__
+from ablate.analysis.findings import Analysis
+from ablate.report.table import records
+from ablate.study.record import COSTS
+from ablate.study.study import Study
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+WHOLE = ("seed", "n", "n_planned", "parameters", "macs", "peak_memory_bytes")
+EFFECT_COLUMNS = (
+    "effect",
+    "kind",
+    "estimate",
+    "low",
+    "high",
+    "p",
+    "p_adjusted",
+    "n",
+    "verdict",
+)
+
+
+def runs_csv(study: Study, runs: pd.DataFrame) -> str:
+    """A row a run."""
+    return _csv(run_columns(study, runs), _exact(runs))
+
+
+def run_columns(study: Study, runs: pd.DataFrame) -> list[str]:
+    """Columns of `runs.csv`: cell, factors, seed, status, responses, costs, MLflow's run."""
+    head = ["cell", *(factor.name for factor in study.factors), "seed", "status"]
+    tail = [*COSTS, "mlflow_run_id"]
+    responses = [response.name for response in study.responses if response.name not in tail]
+    rest = [name for name in runs.columns if name not in {*head, *responses, *tail, "error"}]
+    return [*head, *responses, *rest, *tail]
+
+
+def cells_csv(analysis: Analysis) -> str:
+    """A row a cell."""
+    study = analysis.study
+    columns = [
+        "cell",
+        *(factor.name for factor in study.factors),
+        "n",
+        *(f"{item.name}_{end}" for item in study.responses for end in ("mean", "low", "high")),
+        *("difference", "difference_low", "difference_high"),
+        *("parameters", "macs", "train_seconds"),
+    ]
+    return _csv(columns, _exact(analysis.cells))
+
+
+def effects_csv(analysis: Analysis) -> str:
+    """A row an effect."""
+    return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
+
+
+def report_json(analysis: Analysis, runs: pd.DataFrame, *, background: Mapping[str, Any]) -> str:
+    """All of the report; `background` is what else is known, such as provenance."""
+    simplest = analysis.simplest
+    content = {
+        "ablate": __version__,
+        "study": analysis.study.as_mapping(),
+        "answer": {
+            "simplest": None if simplest is None else asdict(simplest),
+            "components": [
+                {
+                    "name": component.name,
+                    "full": component.full.verdict if component.full else None,
+                    "average": component.average.verdict if component.average else None,
+                    "sentence": component.sentence,
+                    "further_seeds": component.further_seeds,
+                }
+                for component in analysis.components
+            ],
+        },
+        "caveats": [asdict(caveat) for caveat in analysis.caveats],
+        "smallest_detectable": analysis.smallest_detectable,
+        "effects": [_effect(effect) | {"method": effect.method} for effect in analysis.effects],
+        "cells": _exact(analysis.cells),
+        "attribution": records(analysis.attribution),
+        "path": records(analysis.path),
+        "runs": _exact(runs),
+        **background,
+    }
+    return json.dumps(_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _effect(effect: Any) -> dict[str, object]:
+    own = asdict(effect)
+    verdict = own.pop("verdict")
+    return {
+        "effect": own["name"],
+        **{name: own[name] for name in EFFECT_COLUMNS[1:-1]},
+        "verdict": "" if verdict is None else str(verdict),
+    }
+
+
+def _exact(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of a frame, counts as whole numbers even where a gap made pandas take floats."""
+    return [
+        {
+            key: int(value)
+            if key in WHOLE and isinstance(value, float) and value.is_integer()
+            else value
+            for key, value in row.items()
+        }
+        for row in records(frame)
+    ]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_field(name) for name in columns])
+    for row in rows:
+        writer.writerow([_field(row.get(name)) for name in columns])
+    return text.getvalue()
+
+
+def _field(value: object) -> str:
+    """A value as a CSV field: numbers in full, missing ones empty, formulas disarmed.
+
+    A spreadsheet runs text that starts like a formula; an apostrophe in front makes it text. A
+    level called -1 is a number to a spreadsheet too, and stays as it is.
+    """
+    plain = _json(value)
+    if plain is None:
+        return ""
+    if not isinstance(plain, str):
+        return repr(plain)
+    return f"'{plain}" if plain.startswith(FORMULA_STARTS) and not _is_number(plain) else plain
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _json(value: Any) -> Any:
+    """Plain JSON values; what is missing or not finite as None."""
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    if value is None or value is pd.NA or isinstance(value, bool):
+        return None if value is pd.NA else value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else None
+    return str(value)

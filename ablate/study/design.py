@@ -1,0 +1,294 @@
+"""Which cells a study runs: each design is a pure function from a study to its cells."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ablate.errors import RequestError, nearest
+from ablate.study.study import Study
+
+MOST_CELLS = 100_000
+_UNSAFE = re.compile(r"[^\w=,+-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One level for every factor.
+
+    Attributes:
+        levels: Pairs of factor name and level name, in the order of the study's factors.
+    """
+
+    levels: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        """The cell in one line, such as ``residual=present, norm=absent``."""
+        return ", ".join(f"{factor}={level}" for factor, level in self.levels)
+
+    @property
+    def slug(self) -> str:
+        """The cell as the name of a folder: short, unique, and safe on any file system."""
+        plain = ",".join(f"{factor}={level}" for factor, level in self.levels)
+        if len(plain) <= 100 and not _UNSAFE.search(plain):
+            return plain
+        digest = hashlib.blake2s(repr(self.levels).encode(), digest_size=6).hexdigest()
+        return f"{_UNSAFE.sub('_', plain)[:60]}-{digest}"
+
+    def __getitem__(self, factor: str) -> str:
+        return dict(self.levels)[factor]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One cell, one replicate: the thing that is trained.
+
+    Attributes:
+        cell: The cell.
+        seed: The run seed; runs that share it form a block.
+    """
+
+    cell: Cell
+    seed: int
+
+
+Design = Callable[[Study], list[Cell]]
+
+
+def full_factorial(study: Study) -> list[Cell]:
+    """Every combination of levels, reference cell first, the last factor varying fastest.
+
+    It estimates every main effect and every interaction.
+    """
+    names = [factor.name for factor in study.factors]
+    _refuse_too_many(study, math.prod(len(factor.levels) for factor in study.factors))
+    combinations = itertools.product(*(factor.level_names for factor in study.factors))
+    return [Cell(tuple(zip(names, levels, strict=True))) for levels in combinations]
+
+
+def leave_one_out(study: Study) -> list[Cell]:
+    """The reference cell, then each factor moved off its reference alone, level by level.
+
+    1 + sum(levels - 1) cells, which estimate what each move costs the full model and no
+    interaction.
+    """
+    moves = [(factor.name, level) for factor in study.factors for level in factor.level_names[1:]]
+    return [_moved(study, {}), *(_moved(study, {factor: level}) for factor, level in moves)]
+
+
+def one_in(study: Study) -> list[Cell]:
+    """Nothing, which is every factor off its reference, then each factor alone at its reference.
+
+    1 + factors cells, which estimate what each part brings on its own and no interaction. The
+    reference cell is not among them.
+
+    Raises:
+        RequestError: A factor has more than two levels, so that nothing could be several cells.
+    """
+    _refuse_many_levels(study)
+    return [_keeping(study, ()), *(_keeping(study, {factor.name}) for factor in study.factors)]
+
+
+def leave_one_out_and_one_in(study: Study) -> list[Cell]:
+    """The cells of `leave_one_out`, then those of `one_in` that are not among them.
+
+    2 + 2 * factors cells; up to three factors it is the full factorial. Every cell comes with its
+    opposite, which keeps main effects free of two-factor interactions.
+
+    Raises:
+        RequestError: A factor has more than two levels.
+    """
+    return _distinct([*leave_one_out(study), *one_in(study)])
+
+
+def pairs(study: Study) -> list[Cell]:
+    """The reference cell, then each part alone, then each pair of parts and nothing else.
+
+    Of X + Y + Z it leaves out only the cell with nothing.
+
+    Raises:
+        RequestError: There is one factor only, or a factor has more than two levels.
+    """
+    _refuse_many_levels(study)
+    _refuse_one_factor(study)
+    names = [factor.name for factor in study.factors]
+    _refuse_too_many(study, 2 + math.comb(len(names) + 1, 2))
+    kept = [*itertools.combinations(names, 1), *itertools.combinations(names, 2)]
+    return _distinct([_moved(study, {}), *(_keeping(study, parts) for parts in kept)])
+
+
+def fractional_factorial(study: Study) -> list[Cell]:
+    """The smallest regular fraction of the full factorial with `study.resolution` or a better one.
+
+    Resolution 3 confuses main effects with two-factor interactions, 4 two-factor interactions with
+    each other, 5 neither. The reference cell is in the fraction; the order is the full factorial's.
+
+    Raises:
+        RequestError: There is no resolution, one factor only, or a factor with more than two levels.
+    """
+    _refuse_many_levels(study)
+    _refuse_one_factor(study)
+    if study.resolution is None:
+        raise RequestError(
+            "Expected study.resolution with design fractional_factorial: 3 (main effects are "
+            "confused with interactions), 4 (interactions with each other) or 5; received nothing."
+        )
+    import pydoe  # here because it takes a second
+
+    return _from_signs(study, pydoe.fracfact_by_res(len(study.factors), study.resolution))
+
+
+def plackett_burman(study: Study) -> list[Cell]:
+    """As few cells as main effects need: the next multiple of four above the number of factors.
+
+    Each main effect is confused with two-factor interactions of the others, wholly or in part. The
+    reference cell is in the design; the order is the full factorial's.
+
+    Raises:
+        RequestError: There is one factor only or more than 23, or a factor with more than two levels.
+    """
+    _refuse_many_levels(study)
+    _refuse_one_factor(study)
+    if len(study.factors) > 23:
+        raise RequestError(
+            f"Expected at most 23 factors with design plackett_burman; received "
+            f"{len(study.factors)}. Use fractional_factorial with study.resolution=3."
+        )
+    import pydoe  # here because it takes a second
+
+    return _from_signs(study, pydoe.pbdesign(len(study.factors)))
+
+
+def listed(study: Study) -> list[Cell]:
+    """The cells of `study.cells`: the reference cell, then the others in the order of the list.
+
+    Raises:
+        RequestError: A factor or a level is unknown, a cell is listed twice, the reference cell is
+            missing, or a level is in no cell.
+    """
+    cells = [_moved(study, dict(moves)) for moves in study.cells]
+    for cell in cells:
+        if cells.count(cell) > 1:
+            raise RequestError(
+                f"Expected every cell of study.cells once; {cell.name} is there twice."
+            )
+    reference = _moved(study, {})
+    if reference not in cells:
+        raise RequestError(
+            f"Expected the full model, {{}}, among study.cells; received {len(cells)} cells "
+            f"without {reference.name}."
+        )
+    for factor in study.factors:
+        for level in factor.level_names:
+            if all(cell[factor.name] != level for cell in cells):
+                raise RequestError(
+                    f"Expected every level in one or more of study.cells; none has "
+                    f"{factor.name}={level}."
+                )
+    return _distinct([reference, *cells])
+
+
+DESIGNS: Mapping[str, Design] = MappingProxyType(
+    {
+        "full_factorial": full_factorial,
+        "leave_one_out": leave_one_out,
+        "one_in": one_in,
+        "leave_one_out_and_one_in": leave_one_out_and_one_in,
+        "pairs": pairs,
+        "fractional_factorial": fractional_factorial,
+        "plackett_burman": plackett_burman,
+        "cells": listed,
+    }
+)
+
+
+def cells_of(study: Study) -> list[Cell]:
+    """The cells of a study, in the order of its design.
+
+    Raises:
+        RequestError: The design is unknown, does not fit the factors, or has no use for a key given.
+    """
+    design = DESIGNS.get(str(study.design))
+    if design is None:
+        raise RequestError(
+            f"Unknown study.design {study.design!r}.{nearest(str(study.design), DESIGNS)}"
+        )
+    # A key without effect would run other cells than its author expects.
+    for key, owner in (("resolution", "fractional_factorial"), ("cells", "cells")):
+        if getattr(study, key) and study.design != owner:
+            raise RequestError(
+                f"Expected study.{key} with study.design {owner!r} only; received it with "
+                f"{study.design!r}. Set study.design={owner} or study.{key}=null."
+            )
+    cells = design(study)
+    _refuse_too_many(study, len(cells))
+    return cells
+
+
+def _moved(study: Study, moves: Mapping[str, str]) -> Cell:
+    """The full model with some factors moved to other levels."""
+    factors = {factor.name: factor for factor in study.factors}
+    for name, level in moves.items():
+        if name not in factors:
+            raise RequestError(f"Unknown factor {name!r} in study.cells.{nearest(name, factors)}")
+        factors[name].level(level)
+    return Cell(tuple({**study.reference, **moves}.items()))
+
+
+def _keeping(study: Study, parts: Collection[str]) -> Cell:
+    """The cell of two-level factors in which these alone are at their reference."""
+    moves = {
+        factor.name: factor.level_names[1] for factor in study.factors if factor.name not in parts
+    }
+    return _moved(study, moves)
+
+
+def _from_signs(study: Study, signs: Iterable[Iterable[float]]) -> list[Cell]:
+    """A cell a row: a positive sign is the reference level, so that products keep it in a fraction.
+
+    A row of ones satisfies every generator of a fraction that has no minus, and Hadamard matrices
+    are written with one.
+    """
+    names = [factor.name for factor in study.factors]
+    rows = sorted((tuple(sign > 0 for sign in row) for row in signs), reverse=True)
+    return [
+        _keeping(study, {name for name, kept in zip(names, row, strict=True) if kept})
+        for row in rows
+    ]
+
+
+def _distinct(cells: Iterable[Cell]) -> list[Cell]:
+    return list(dict.fromkeys(cells))
+
+
+def _refuse_too_many(study: Study, cells: int) -> None:
+    if cells > MOST_CELLS:
+        raise RequestError(
+            f"Expected at most {MOST_CELLS:,} cells; study.design {study.design!r} of "
+            f"{len(study.factors)} factors has {cells:,}. Take fewer factors, or another design "
+            f"such as leave_one_out."
+        )
+
+
+def _refuse_many_levels(study: Study) -> None:
+    for factor in study.factors:
+        if len(factor.levels) > 2:
+            raise RequestError(
+                f"Expected factors with two levels with study.design {study.design!r}; "
+                f"{factor.name!r} has {len(factor.levels)}. Use full_factorial, leave_one_out or "
+                f"cells."
+            )
+
+
+def _refuse_one_factor(study: Study) -> None:
+    if len(study.factors) < 2:
+        raise RequestError(
+            f"Expected two or more factors with study.design {study.design!r}; received one. Use "
+            f"full_factorial."
+        )

@@ -1,0 +1,41 @@
+"""The tables of a study: their columns, and a study as found on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from ablate.study.study import Study
+
+COSTS = ("parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """A study as found on disk.
+
+    Attributes:
+        study: The study.
+        runs: A row a planned run: `cell`, a column a factor, `seed`, `status`, `error`, responses,
+            costs, `mlflow_run_id`.
+        histories: A row an epoch of every complete run: `cell`, `seed`, `epoch` and its numbers;
+            None where unknown.
+        provenance: Versions, commit, device and the like.
+        held_constant: Keys that are equal in all cells, with their value.
+        chance: First response of always guessing the most frequent class; None where unknown.
+        interruptions: What broke runs off that went on, a line each.
+        changes: What has changed since runs that are kept were trained, a line each.
+        kept: Number of those runs.
+    """
+
+    study: Study
+    runs: pd.DataFrame
+    histories: pd.DataFrame | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    held_constant: Mapping[str, str] = field(default_factory=dict)
+    chance: float | None = None
+    interruptions: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    kept: int = 0

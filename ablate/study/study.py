@@ -1,0 +1,266 @@
+"""What is asked: a study, its factors and their levels, and the responses it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from ablate.errors import RequestError, nearest
+
+Direction = Literal["higher", "lower"]
+
+SINGLE = "single"
+"""Under this name the runs of single variants are kept, so that no study may have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One setting of a factor.
+
+    Attributes:
+        name: A word such as ``present``; what grids and reports show.
+        overrides: The Hydra overrides that bring the setting about.
+    """
+
+    name: str
+    overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise RequestError(
+                f"Expected a word as the name of a level, such as present or absent; received "
+                f"{self.name!r}. YAML reads an unquoted on, off, yes, no, number or date as "
+                f"something else than a word."
+            )
+        if self.name.lower() in {"on", "off", "yes", "no", "true", "false", "y", "n"}:
+            raise RequestError(
+                f"Expected a level name that YAML cannot take for a truth value; received "
+                f"{self.name!r}. Use present and absent."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A part of the model or of the recipe that the study switches.
+
+    Attributes:
+        name: Unique within the study; heads a column of the grid.
+        levels: The settings compared, reference level first.
+    """
+
+    name: str
+    levels: tuple[Level, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or ":" in self.name:
+            raise RequestError(
+                f"Expected a word without ':' as the name of a factor; received {self.name!r}."
+            )
+        names = [level.name for level in self.levels]
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise RequestError(
+                f"Factor {self.name!r} needs two or more distinct levels; received {names}."
+            )
+
+    @property
+    def reference(self) -> Level:
+        """The level of the full model."""
+        return self.levels[0]
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """Names of the levels, reference first."""
+        return tuple(level.name for level in self.levels)
+
+    def level(self, name: str) -> Level:
+        """The level called `name`.
+
+        Raises:
+            RequestError: There is no such level.
+        """
+        for level in self.levels:
+            if level.name == name:
+                return level
+        raise RequestError(
+            f"Factor {self.name!r} has no level {name!r}.{nearest(name, self.level_names)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A named number by which a run is judged.
+
+    Attributes:
+        name: What the result calls it, such as ``test_accuracy``.
+        direction: Whether ``higher`` or ``lower`` is better.
+        unit: ``fraction`` (shown as percent), ``seconds``, ``bytes`` or empty.
+    """
+
+    name: str
+    direction: Direction = "higher"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise RequestError(f"Expected the name of a response; received {self.name!r}.")
+        if self.direction not in ("higher", "lower"):
+            raise RequestError(
+                f"Expected direction higher or lower for {self.name!r}; received "
+                f"{self.direction!r}."
+            )
+        if not isinstance(self.unit, str):
+            raise RequestError(
+                f"Expected the unit of {self.name!r} as text; received {self.unit!r}."
+            )
+
+
+RESPONSES: Mapping[str, Response] = MappingProxyType(
+    {
+        response.name: response
+        for response in (
+            Response("test_accuracy", "higher", "fraction"),
+            Response("test_loss", "lower"),
+            Response("val_accuracy", "higher", "fraction"),
+            Response("val_loss", "lower"),
+            Response("train_seconds", "lower", "seconds"),
+        )
+    }
+)
+"""The responses that every run of this program leaves."""
+
+
+RESERVED = frozenset({
+    "cell", "seed", "status", "error", "mlflow_run_id", "n", "n_planned",
+    "difference", "difference_low", "difference_high",
+    "parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes",
+})  # fmt: skip
+"""Columns of the tables that a study leaves; no factor can have their names."""
+
+
+LARGEST = 1e100
+"""What a measured number stays below, so that no square, sum or ratio of such is infinite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A question, its factors, its design, its responses and its number of replicates.
+
+    Attributes:
+        name: Names the folders `runs/<name>` and `reports/<name>`.
+        factors: The parts that are switched; their order is that of the grid's columns.
+        design: Which cells are run; a name in `ablate.study.design.DESIGNS`.
+        replicates: Runs a cell; their seeds are 0, 1, ... and shared by all cells (blocks). With
+            adaptive seeds: runs a cell in the first round.
+        most_replicates: With adaptive seeds, the runs a cell at which rounds end; else None.
+        margin: The loss of the first response that is too small to matter, in its unit.
+        responses: What runs are judged by; verdicts are given on the first.
+        question: The question in words, shown at the top of the report.
+        resolution: Of a fractional factorial: 3, 4 or 5.
+        cells: Listed by hand, each as pairs of factor and level; factors left out of a cell stay at
+            their reference.
+        controls: Names of those factors that change nothing and measure false alarms.
+    """
+
+    name: str
+    factors: tuple[Factor, ...]
+    design: str = "full_factorial"
+    replicates: int = 3
+    margin: float = 0.01
+    responses: tuple[Response, ...] = (RESPONSES["test_accuracy"],)
+    question: str = ""
+    resolution: int | None = None
+    cells: tuple[tuple[tuple[str, str], ...], ...] = ()
+    most_replicates: int | None = None
+    controls: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._refuse_bad_words()
+        if not _is_whole(self.replicates) or self.replicates < 1:
+            raise RequestError(
+                f"Expected study.replicates to be a whole number of 1 or more; received "
+                f"{self.replicates!r}."
+            )
+        if self.most_replicates is not None and (
+            not _is_whole(self.most_replicates) or not 2 <= self.replicates < self.most_replicates
+        ):
+            raise RequestError(
+                f"Expected study.replicates as {{min: 2 or more, max: more than that}}; received "
+                f"min {self.replicates!r}, max {self.most_replicates!r}."
+            )
+        if not _is_number(self.margin) or not 0 < self.margin < LARGEST:
+            raise RequestError(
+                f"Expected study.margin to be a number above 0, in the unit of "
+                f"{self.responses[0].name}; received {self.margin!r}."
+            )
+        if self.resolution is not None and (
+            not _is_whole(self.resolution) or self.resolution not in (3, 4, 5)
+        ):
+            raise RequestError(
+                f"Expected study.resolution to be 3, 4 or 5; received {self.resolution!r}."
+            )
+
+    def _refuse_bad_words(self) -> None:
+        for key in ("name", "design", "question"):
+            if not isinstance(getattr(self, key), str):
+                raise RequestError(
+                    f"Expected study.{key} to be text; received {getattr(self, key)!r}."
+                )
+        names = [factor.name for factor in self.factors]
+        if not names:
+            raise RequestError(f"Study {self.name!r} needs one or more factors; received none.")
+        judged = [response.name for response in self.responses]
+        taken = RESERVED.union(
+            judged, (f"{name}_{end}" for name in judged for end in ("mean", "low", "high"))
+        )
+        for name in names:
+            if names.count(name) > 1:
+                raise RequestError(f"Study {self.name!r} has the factor {name!r} twice.")
+            if name in taken:
+                raise RequestError(
+                    f"Expected a factor whose name no other column of runs.csv has; received "
+                    f"{name!r}."
+                )
+        if not self.responses:
+            raise RequestError(f"Study {self.name!r} needs one or more responses; received none.")
+        for name in judged:
+            if judged.count(name) > 1:
+                raise RequestError(f"Study {self.name!r} has the response {name!r} twice.")
+
+    @property
+    def response(self) -> Response:
+        """The response on which verdicts are given."""
+        return self.responses[0]
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The level of every factor in the full model."""
+        return {factor.name: factor.reference.name for factor in self.factors}
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The study as its YAML file could state it; `study_from_mapping` reads it back."""
+        own = {name: getattr(self, name) for name in self.__slots__ if name != "most_replicates"}
+        if self.most_replicates is not None:
+            own["replicates"] = {"min": self.replicates, "max": self.most_replicates}
+        own["controls"] = list(self.controls)
+        own["factors"] = {
+            factor.name: {
+                "levels": [
+                    {"name": level.name, "overrides": list(level.overrides)}
+                    for level in factor.levels
+                ]
+            }
+            for factor in self.factors
+        }
+        own["responses"] = [asdict(response) for response in self.responses]
+        own["cells"] = [dict(cell) for cell in self.cells] or None
+        return own
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

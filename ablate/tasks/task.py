@@ -1,0 +1,112 @@
+"""The protocol that every task implements, and the table of tasks by name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablate import tasks
+from ablate.data.images import Images, Split
+from ablate.data.info import DatasetInfo
+from ablate.errors import RequestError, nearest
+from ablate.study.study import Response
+
+if TYPE_CHECKING:
+    import keras
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a model is compiled with.
+
+    Attributes:
+        loss: The loss that training minimizes.
+        metrics: A Keras metric for each measure of the task, called like it.
+    """
+
+    loss: keras.losses.Loss
+    metrics: tuple[keras.metrics.Metric, ...]
+
+
+class Task(Protocol):
+    """What kind of answer a model gives, and how a run is judged by it."""
+
+    name: str
+    """What a data set calls the task; equals the name of its module."""
+
+    def measures(self, classes: tuple[str, ...]) -> tuple[Response, ...]:
+        """What is measured besides the loss; the first is a study's default response."""
+
+    def check_targets(self, images: Images) -> None:
+        """Check the targets of all parts.
+
+        Raises:
+            RequestError: They are not what this task needs.
+        """
+
+    def strata(self, targets: NDArray[Any]) -> NDArray[np.int64]:
+        """By which class index a split is stratified, shape `(images,)`."""
+
+    def check_output(self, shape: Shape, info: DatasetInfo) -> None:
+        """Check the output shape of a model.
+
+        Raises:
+            RequestError: It does not fit the task.
+        """
+
+    def encode(self, targets: NDArray[Any], shape: Shape) -> NDArray[Any]:
+        """Targets in the form that the loss takes for a model with this output shape."""
+
+    def objective(self, shape: Shape, info: DatasetInfo) -> Objective:
+        """Loss and metrics for a model with this output shape; imports Keras."""
+
+    def guessing(self, targets: NDArray[Any], classes: tuple[str, ...]) -> Mapping[str, float]:
+        """What the best constant answer scores, for each measure for which that is known."""
+
+    def noise(self, info: DatasetInfo, count: int) -> Split:
+        """Random images with targets, `count` or more, for timing a few steps."""
+
+
+def task_of(name: str) -> Task:
+    """The task that a data set names.
+
+    Raises:
+        RequestError: There is no such task.
+    """
+    known = [
+        module.name for module in pkgutil.iter_modules(tasks.__path__) if module.name != "task"
+    ]
+    if name not in known:
+        raise RequestError(f"Unknown task {name!r} of the data set.{nearest(name, known)}")
+    task: Task = importlib.import_module(f"{tasks.__name__}.{name}").TASK
+    return task
+
+
+def describe(images: Images) -> DatasetInfo:
+    """What is known of a data set, its task's part included."""
+    task = task_of(images.task)
+    guessing = {
+        f"{part}_{measure}": score
+        for part, split in (("test", images.test), ("val", images.validation))
+        for measure, score in task.guessing(split.y, images.classes).items()
+    }
+    return DatasetInfo(
+        task=images.task,
+        shape=images.shape,
+        classes=images.classes,
+        train=len(images.train.y),
+        validation=len(images.validation.y),
+        test=len(images.test.y),
+        fingerprint=images.fingerprint,
+        measures=task.measures(images.classes),
+        guessing=guessing,
+        excluded=images.excluded,
+    )

@@ -1,0 +1,218 @@
+"""What the terminal shows: the plan, how training gets on, and the answer at the end."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ablate.analysis.findings import Analysis
+from ablate.analysis.looks import looks_of
+from ablate.config.store_uri import runs_hint
+from ablate.report.page import answer_lines
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan
+from ablate.study.aliases import aliases
+from ablate.study.design import Run
+from ablate.study.result import Result, Status
+from ablate.study.study import RESPONSES, Study
+from ablate.wording import own_command
+
+MOST_ALIASES = 12
+
+
+def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None:
+    """What the design can and cannot tell, and how long it will take."""
+    confused = aliases(plan.study)
+    for alias in confused[:MOST_ALIASES]:
+        console.print(Text(f"In this design, {alias}."), soft_wrap=True)
+    if len(confused) > MOST_ALIASES:
+        console.print(f"... and {len(confused) - MOST_ALIASES} more of that kind.")
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+
+
+def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
+    """A row a cell: its levels, how many of its runs are done, and the size of its model."""
+    study = plan.study
+    table = Table(title=f"Study {escape(study.name)}", title_justify="left", show_lines=False)
+    for factor in study.factors:
+        table.add_column(escape(factor.name))
+    for heading in ("done", "parameters", "MACs"):
+        table.add_column(heading, justify="right")
+    done = Counter(run.cell for run in folder.settled(plan))
+    for planned in plan.cells:
+        reference = dict(planned.cell.levels) == study.reference
+        table.add_row(
+            *(escape(level) for _, level in planned.cell.levels),
+            f"{done[planned.cell]}/{len(planned.seeds)}",
+            f"{planned.parameters:,}" if planned.parameters else "–",
+            f"{planned.macs:,}" if planned.macs else "–",
+            style="bold" if reference else "",
+        )
+    total = len(list(plan.runs()))
+    console.print(table)
+    console.print(
+        f"{len(plan.cells)} cells ({study.design}), {_replicates(study)}, {total} runs"
+        f"{' in the first round' if study.most_replicates else ''}; "
+        f"{done.total()} of {total} done. The full model is in bold.",
+        soft_wrap=True,
+    )
+
+
+def _replicates(study: Study) -> str:
+    if study.most_replicates is not None:
+        rounds = ", ".join(str(seeds) for seeds in looks_of(study))
+        return f"{study.replicates} to {study.most_replicates} replicates in rounds ({rounds})"
+    return f"{study.replicates} {'replicate' if study.replicates == 1 else 'replicates'}"
+
+
+class ProgressDisplay:
+    """Follows runs and shows them: a live display on a terminal, plain lines elsewhere."""
+
+    def __init__(
+        self, console: Console, *, plan: Plan, folder: StudyFolder, runs: Sequence[Run]
+    ) -> None:
+        self._console, self._folder = console, folder
+        self._response = plan.study.response
+        self._epochs = {planned.cell: planned.variant.recipe.epochs for planned in plan.cells}
+        self._total, self._ended = len(runs), 0
+        self._started = time.monotonic()
+        self._active: dict[Run, str] = {}
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._task = self._bar.add_task("runs", total=self._total, left="")
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._picture)
+
+    def __enter__(self) -> ProgressDisplay:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def event(self, run: Run, event: dict[str, Any]) -> None:
+        """A run has started or ended an epoch."""
+        if event["event"] in ("started", "broken_off"):
+            self._active[run] = "building the model"
+        if event["event"] == "broken_off" and event["status"] != Status.PREEMPTED:
+            self._tell(run, f"broken off ({event['status']}: {event['cause']}); tried again.")
+        if event["event"] == "resumed":
+            self._active[run] = f"going on after epoch {event['epoch']}"
+            if event["passed_over"]:
+                self._tell(run, "; ".join(event["passed_over"]) + "; passed over.")
+        if event["event"] != "epoch":
+            return
+        self._active[run] = (
+            f"epoch {event['epoch']}/{self._epochs[run.cell]}, validation accuracy "
+            f"{100 * event['val_accuracy']:.1f} %, {event['seconds']:.2f} s"
+        )
+
+    def ended(self, run: Run, result: Result) -> None:
+        """A run has ended."""
+        self._active.pop(run, None)
+        self._ended += 1
+        self._bar.update(self._task, completed=self._ended, left=self._left())
+        width = len(str(self._total))
+        count = f"[{self._ended:>{width}}/{self._total}]"
+        line = f"{count} {run.cell.name}, seed {run.seed}: "
+        if result.status is not Status.COMPLETE:
+            log = self._folder.run(run.cell.slug, run.seed).log
+            self._console.print(
+                Text(f"{line}{str(result.status).upper()}: {result.error} Log: {log}"),
+                style="red",
+                soft_wrap=True,
+            )
+        elif not self._console.is_terminal:
+            self._console.print(Text(line + self._outcome(result)), soft_wrap=True)
+
+    def tick(self) -> None:
+        """Nothing: the live display draws itself."""
+
+    def _tell(self, run: Run, what: str) -> None:
+        text = Text(f"{run.cell.name}, seed {run.seed}: {what}", style="yellow")
+        self._console.print(text, soft_wrap=True)
+
+    def _outcome(self, result: Result) -> str:
+        seconds = result.cost.train_seconds if result.cost else 0.0
+        response = self._response
+        if response.name not in result.responses:
+            return f"{seconds:.1f} s"
+        return f"{_number(response.name, result.responses[response.name])}, {seconds:.1f} s"
+
+    def _left(self) -> str:
+        remaining = self._total - self._ended
+        seconds = (time.monotonic() - self._started) / self._ended * remaining
+        return f"about {seconds:.0f} s left" if remaining else ""
+
+    def _picture(self) -> Group:
+        lines = [
+            Text(f"  {run.cell.name}, seed {run.seed}: {state}", overflow="ellipsis", no_wrap=True)
+            for run, state in list(self._active.items())
+        ]
+        return Group(*lines, self._bar)
+
+
+def show_how_to_go_on(console: Console) -> None:
+    """The command that goes on where this one was stopped."""
+    text = f"Stopped; nothing that was finished is lost. To go on:\n  {own_command()}"
+    console.print(Text(text), soft_wrap=True)
+
+
+def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -> None:
+    """What one run left."""
+    if result.status is Status.COMPLETE:
+        for name, value in result.responses.items():
+            console.print(_number(name, value))
+    else:
+        console.print(Text(f"{str(result.status).upper()}: {result.error}"), soft_wrap=True)
+    if result.cost is not None:
+        cost = result.cost
+        console.print(
+            f"{cost.parameters:,} parameters, {cost.macs:,} MACs, trained in "
+            f"{cost.train_seconds:.1f} s"
+        )
+    console.print(Text(f"Run:  {place}"), soft_wrap=True)
+    console.print(Text(f"Runs: {runs_hint(store_uri)}"), soft_wrap=True)
+
+
+def show_end(
+    console: Console,
+    analysis: Analysis,
+    *,
+    runs: pd.DataFrame,
+    report: Path,
+    store_uri: str,
+) -> None:
+    """The answer, what is missing, where the report lies and how to look at the runs."""
+    console.print()
+    counts = runs["status"].value_counts()
+    complete = int(counts.get(str(Status.COMPLETE), 0))
+    others = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "complete")
+    console.print(f"{complete} of {len(runs)} runs complete{f'; {others}' if others else ''}.")
+    for line in answer_lines(analysis):
+        console.print(Text(line), soft_wrap=True)
+    console.print(Text(f"Report: {report / 'index.html'}"), soft_wrap=True)
+    console.print(Text(f"Runs:   {runs_hint(store_uri)}"), soft_wrap=True)
+
+
+def _number(name: str, value: float) -> str:
+    percent = name in RESPONSES and RESPONSES[name].unit == "fraction"
+    return f"{name.replace('_', ' ')} {f'{100 * value:.2f} %' if percent else f'{value:.4g}'}"

@@ -1,0 +1,272 @@
+"""What a worker process does: train the seeds of a unit one after the other, and commit each."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import statistics
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import keras
+
+from ablate.errors import RequestError
+from ablate.seeds import stream_seed
+from ablate.store import checkpoint
+from ablate.store.checkpoint import Checkpoint
+from ablate.store.disk import is_disk_error
+from ablate.store.folder import SETTLED, RunFolder, StudyFolder
+from ablate.store.identity import sources
+from ablate.store.image_cache import thaw
+from ablate.store.lock import working
+from ablate.store.plan import Plan, PlannedCell
+from ablate.study.result import Cost, Result, Status
+from ablate.training.trainer import DivergedError, Epoch, State, Trainer
+from ablate.workers.exits import BEGINNING, UNWRITABLE_EXIT
+from ablate.workers.model_checks import in_words, model_of
+from ablate.workers.slots import Slot, occupy
+from ablate.workers.unit import Unit
+
+ALIVE = b"alive"
+NO_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allocating")
+DURABLE_SECONDS = 10.0
+"""Checkpoints are forced onto the disk no more often than this: on short epochs that would tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Where a worker tells how it is getting on.
+
+    Attributes:
+        alive: Called as a sign of life.
+        redirect: Sends what is printed from here on to a file.
+    """
+
+    alive: Callable[[], None] = lambda: None
+    redirect: Callable[[Path], None] = lambda path: None
+
+
+def train(
+    folder: StudyFolder, unit: Unit, *, slot: Slot, keep_checkpoints: bool, signs: Connection
+) -> None:
+    """Train the seeds of a unit in a process of its own; what they print goes to their logs."""
+    callbacks = Callbacks(lambda: _sign(signs), _print_to)
+    try:
+        callbacks.redirect(_log(folder.run(unit.cell, unit.seeds[0])))
+        device = occupy(slot, keras.backend.backend())
+        about = {"device": device, "threads": str(slot.threads)}
+        train_unit(
+            folder, unit, about=about, keep_checkpoints=keep_checkpoints, callbacks=callbacks
+        )
+    except OSError as error:
+        if not is_disk_error(error):
+            raise
+        signs.send_bytes(str(error.errno or errno.ENOSPC).encode())
+        os._exit(UNWRITABLE_EXIT)
+
+
+def train_unit(
+    folder: StudyFolder,
+    unit: Unit,
+    *,
+    about: Mapping[str, str],
+    keep_checkpoints: bool,
+    callbacks: Callbacks,
+) -> None:
+    """Train the seeds of a unit in this process, each through the same compiled model.
+
+    Where memory has run out, the seeds that are left are for another process.
+
+    Args:
+        folder: The folder of the study; its plan is frozen there.
+        unit: The cell and its seeds.
+        about: Device and threads in words, for the provenance of the results.
+        keep_checkpoints: Whether those of complete runs stay.
+        callbacks: Where to tell how it is getting on.
+
+    Raises:
+        OSError: The disk takes no more.
+    """
+    with working(folder.path):
+        plan = folder.read_plan()
+        crew = _Crew(folder, plan, planned=plan.find(unit.cell), about=about, callbacks=callbacks)
+        for seed in unit.seeds:
+            callbacks.redirect(_log(folder.run(unit.cell, seed)))
+            status = crew.train(seed, keep_checkpoints=keep_checkpoints)
+            if status is Status.OUT_OF_MEMORY:
+                return
+
+
+class _Crew:
+    """The model of a cell, built when the first of its seeds is trained."""
+
+    def __init__(
+        self,
+        folder: StudyFolder,
+        plan: Plan,
+        *,
+        planned: PlannedCell,
+        about: Mapping[str, str],
+        callbacks: Callbacks,
+    ) -> None:
+        self._folder, self._plan, self._planned = folder, plan, planned
+        self._provenance = {**plan.provenance, **about}
+        self._alive = callbacks.alive
+        self._trainer: Trainer | None = None
+        self._durable = time.monotonic()
+
+    def train(self, seed: int, *, keep_checkpoints: bool) -> Status:
+        """Train one seed to its end, from where it was broken off, and commit what comes of it."""
+        cell = self._planned.cell.slug
+        run = self._folder.run(cell, seed)
+        fingerprint = self._plan.fingerprint(self._planned, seed)
+        going_on = run.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)
+        result = self._outcome(seed, run, fingerprint=fingerprint, going_on=going_on)
+        run.commit(result)
+        if result.status in SETTLED and not keep_checkpoints:
+            checkpoint.discard(run.checkpoints)
+        return result.status
+
+    def _outcome(self, seed: int, run: RunFolder, *, fingerprint: str, going_on: bool) -> Result:
+        identity = (self._planned.cell.slug, seed, fingerprint)
+        about = {"provenance": self._provenance}
+        try:
+            trainer = self._ready()
+            start = self._start(trainer, run, fingerprint) if going_on else None
+            epochs = [*(start.epochs if start else ()), *self._epochs(trainer, seed, run, start)]
+            responses = trainer.final()
+            return Result(*identity, Status.COMPLETE, responses, self._cost(epochs), **about)
+        except DivergedError as error:
+            return Result(*identity, Status.DIVERGED, error=in_words(error), **about)
+        except (Exception, SystemExit) as error:
+            if is_disk_error(error):
+                raise
+            # Whatever a model or a library raises is this run's end and not the study's.
+            with suppress(Exception):
+                traceback.print_exc()
+            if _is_memory(error):
+                said = f"Memory ran out: {in_words(error)}"
+                return Result(*identity, Status.OUT_OF_MEMORY, error=said, **about)
+            return Result(*identity, Status.FAILED, error=in_words(error), **about)
+
+    def _ready(self) -> Trainer:
+        if self._trainer is None:
+            images = thaw(self._folder.images, self._planned.images)
+            self._alive()
+            model = model_of(self._planned, self._plan.images[self._planned.images])
+            self._alive()
+            _refuse_changed_code(self._planned, self._plan)
+            self._trainer = Trainer(model, images, self._planned.variant.recipe)
+        return self._trainer
+
+    def _start(self, trainer: Trainer, run: RunFolder, fingerprint: str) -> State | None:
+        """Where a broken-off run stands, None at its beginning; the journal tells which."""
+        found, faults = checkpoint.newest(run.checkpoints, fingerprint=fingerprint)
+        if found is not None and not trainer.fits(found.arrays):
+            faults, found = (*faults, "a checkpoint that does not fit the model"), None
+        epochs = () if found is None else tuple(Epoch(**numbers) for numbers in found.history)
+        run.append(
+            {
+                "event": "resumed",
+                "epoch": len(epochs),
+                "cause": run.cause(),
+                "passed_over": list(faults),
+            }
+        )
+        if found is None:
+            return None
+        # Who died between a checkpoint and its line in the journal left that line out.
+        told = {numbers["epoch"] for numbers in run.epochs()}
+        for numbers in found.history:
+            if numbers["epoch"] not in told:
+                run.append({"event": "epoch", **numbers})
+        return State(epochs, found.arrays)
+
+    def _epochs(
+        self, trainer: Trainer, seed: int, run: RunFolder, start: State | None
+    ) -> Iterator[Epoch]:
+        drawn = stream_seed(seed, "placebo") if self._planned.variant.recipe.placebo else seed
+        fingerprint = self._plan.fingerprint(self._planned, seed)
+        for epoch in trainer.run(drawn, start=start, alive=self._alive):
+            state = trainer.state()
+            history = tuple(asdict(each) for each in state.epochs)
+            # The checkpoint first: the journal then never knows more than can be gone on from.
+            checkpoint.save(
+                run.checkpoints,
+                Checkpoint(history, state.arrays),
+                fingerprint=fingerprint,
+                durable=self._is_due(),
+            )
+            run.append({"event": "epoch", **history[-1]})
+            self._alive()
+            yield epoch
+
+    def _is_due(self) -> bool:
+        """Whether a loss of power would cost more than a few seconds; a kill never does."""
+        now = time.monotonic()
+        if now - self._durable < DURABLE_SECONDS:
+            return False
+        self._durable = now
+        return True
+
+    def _cost(self, epochs: list[Epoch]) -> Cost:
+        seconds = [epoch.seconds for epoch in epochs]
+        return Cost(
+            parameters=self._planned.parameters,
+            macs=self._planned.macs,
+            train_seconds=sum(seconds),
+            seconds_per_epoch=statistics.median(seconds[1:] or seconds),
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        )
+
+
+def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
+    """Make sure that what this process has imported is what the plan says, once it is imported.
+
+    Raises:
+        RequestError: A file was edited since the plan was made.
+    """
+    found = sources([planned.variant], plan.backend)
+    changed = [name for name, content in found.items() if plan.sources.get(name) != content]
+    if changed:
+        raise RequestError(
+            f"Expected the code that the study was planned with; changed since then: "
+            f"{', '.join(changed)}. The next command says what that means for the study."
+        )
+
+
+def _is_memory(error: BaseException | None) -> bool:
+    """Whether memory has run out: of the machine, or as TensorFlow or JAX say it of a device."""
+    while error is not None:
+        said = f"{type(error).__name__}: {in_words(error)}"
+        if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY):
+            return True
+        error = error.__context__  # Keras raises an exception of its own over that of a layer
+    return False
+
+
+def _sign(signs: Connection) -> None:
+    try:
+        signs.send_bytes(ALIVE)
+    except ConnectionError:
+        # The parent is gone. Nothing more may be committed: its successor may be at work.
+        os._exit(1)
+
+
+def _log(run: RunFolder) -> Path:
+    run.path.mkdir(parents=True, exist_ok=True)
+    return run.log
+
+
+def _print_to(path: Path) -> None:
+    with suppress(OSError), path.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        file.write(f"{BEGINNING}{os.getpid()}\n")

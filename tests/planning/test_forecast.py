@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ablate.planning.forecast import Pace, spread_of, training_seconds
+from ablate.store.folder import StudyFolder
+from ablate.workers.slots import Slot
+from tests.store.test_folder import finish, plan_of
+
+SLOT = Slot(None, 1)
+SLOW = Pace(macs=20, build_seconds=2.0, step_seconds=0.5, image_seconds=0.25)
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [(1, 2 * (2 + 2 * (0.5 + 0.25 * 10))), (2, 2 + 2 * (0.5 + 0.25 * 10))],
+)
+def test_time_is_that_of_the_busiest_worker(tmp_path: Path, workers: int, expected: float) -> None:
+    # Two cells of two seeds: a build each, then a step and 2 + 6 + 2 images in inference mode.
+    folder = StudyFolder(tmp_path)
+    seconds = training_seconds(plan_of(), folder, paces=[SLOW], slots=[SLOT] * workers)
+    assert seconds == pytest.approx(expected)
+
+
+def test_what_is_done_takes_no_time(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.adopt(plan_of())
+    finish(folder, plan_of())
+    assert training_seconds(plan_of(), folder, paces=[SLOW], slots=[SLOT]) == 0
+
+
+def test_time_between_two_probes_grows_with_macs(tmp_path: Path) -> None:
+    paces = [Pace(10, 1.0, 1.0, 0.0), Pace(30, 3.0, 3.0, 0.0)]
+    seconds = training_seconds(plan_of(), StudyFolder(tmp_path), paces=paces, slots=[SLOT])
+    assert seconds == pytest.approx(2 * (2.0 + 2 * 2.0))
+
+
+def test_without_a_probe_the_time_is_unknown(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    assert math.isnan(training_seconds(plan_of(), folder, paces=[], slots=[SLOT]))
+
+
+def test_spread_is_the_median_over_cells() -> None:
+    runs = pd.DataFrame({"cell": ["a", "a", "b", "b", "c"], "y": [0.0, 2.0, 0.0, 4.0, 9.0]})
+    assert spread_of(runs, "y") == pytest.approx(3 / math.sqrt(2))
+    assert math.isnan(spread_of(runs, "other"))

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablate.analysis.analyse import analyse
+from ablate.errors import RequestError
+from ablate.report.csv_results import Request, read_results
+
+GOOD = """a,b,accuracy,seed
+absent,x,0.90,0
+absent,x,0.91,1
+absent,z,0.92,0
+absent,z,0.93,1
+present,x,0.94,0
+present,x,0.95,1
+present,z,0.96,0
+present,z,0.97,1
+"""
+
+
+def read(folder: Path, text: str, **changes: Any) -> Any:
+    path = folder / "results.csv"
+    path.write_text(text, encoding="utf-8")
+    keys: dict[str, Any] = {"factors": ("a", "b"), "response": "accuracy", "name": "mine"}
+    return read_results(Request(runs=path, **{**keys, **changes}))
+
+
+def test_levels_and_runs_are_those_of_the_file(tmp_path: Path) -> None:
+    study, runs = read(tmp_path, GOOD, seed="seed")
+    assert [factor.level_names for factor in study.factors] == [("present", "absent"), ("x", "z")]
+    assert study.design == "full_factorial"
+    assert study.replicates == 2
+    assert study.response.unit == "fraction"
+    assert runs["accuracy"].tolist()[0] == 0.9
+    assert runs["seed"].tolist() == [0, 1] * 4
+    analysis = analyse(runs, study)
+    assert analysis.cells["n"].tolist() == [2, 2, 2, 2]
+    assert analysis.components[0].full.estimate == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize(
+    ("levels", "reference", "expected"),
+    [
+        (("1", "0"), {}, ("1", "0")),
+        (("1", "0"), {"a": 0}, ("0", "1")),
+        (("0.10", "0.20"), {"a": 0.2}, ("0.20", "0.10")),
+        (("none", "NA"), {}, ("none", "NA")),
+        (("None", "null"), {"a": "null"}, ("null", "None")),
+        (("-1", "1"), {"a": 1}, ("1", "-1")),
+        (("False", "True"), {}, ("present", "absent")),
+        (("off", "on"), {"a": "off"}, ("absent", "present")),
+        (("no", "yes"), {"a": False}, ("absent", "present")),
+        (("absent", "present"), {}, ("present", "absent")),
+        (("absent", "present"), {"a": "absent"}, ("absent", "present")),
+        ((" padded ", "b"), {}, ("padded", "b")),
+    ],
+)
+def test_levels_are_read_as_words(
+    tmp_path: Path, levels: tuple[str, str], reference: Mapping[str, Any], expected: tuple[str, str]
+) -> None:
+    text = "a,accuracy\n" + "".join(f"{level},0.{n}\n" for level in levels for n in (5, 6))
+    study, runs = read(tmp_path, text, factors=("a",), reference=reference)
+    assert study.factors[0].level_names == expected
+    assert set(runs["a"]) == set(expected)
+
+
+def test_without_seeds_replicates_are_unpaired(tmp_path: Path) -> None:
+    study, runs = read(tmp_path, GOOD)
+    assert runs["seed"].isna().all()
+    effect = analyse(runs, study).effects[0]
+    assert not effect.method.startswith("paired")
+
+
+def test_a_file_without_all_combinations_is_a_list_of_cells(tmp_path: Path) -> None:
+    text = "".join(line for line in GOOD.splitlines(keepends=True) if "absent,z" not in line)
+    study, runs = read(tmp_path, text, seed="seed")
+    assert study.design == "cells"
+    assert len(analyse(runs, study).cells) == 3
+
+
+def test_a_file_without_the_full_model_is_read_all_the_same(tmp_path: Path) -> None:
+    text = "".join(line for line in GOOD.splitlines(keepends=True) if "present,x" not in line)
+    study, runs = read(tmp_path, text)
+    assert analyse(runs, study).simplest is None
+
+
+def test_failed_runs_and_costs_are_taken_over(tmp_path: Path) -> None:
+    lines = GOOD.splitlines()
+    text = "\n".join(
+        [f"{lines[0]},status,error,macs", *(f"{line},complete,,100" for line in lines[1:])]
+    ).replace("0.97,1,complete,", "nan,1,diverged,loss was nan")
+    study, runs = read(tmp_path, text, seed="seed")
+    assert runs["status"].tolist().count("complete") == 7
+    assert runs["error"].tolist()[-1] == "loss was nan"
+    assert runs["macs"].tolist() == [100.0] * 8
+    assert analyse(runs, study).cells["n"].sum() == 7
+
+
+def test_a_byte_order_mark_and_foreign_letters_do_no_harm(tmp_path: Path) -> None:
+    study, _ = read(tmp_path, "\ufeff" + GOOD.replace("x", "é漢"))
+    assert "é漢" in study.factors[1].level_names
+
+
+def test_a_response_outside_0_to_1_is_no_fraction(tmp_path: Path) -> None:
+    study, _ = read(tmp_path, GOOD.replace("0.97", "97"))
+    assert study.response.unit == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "expected"),
+    [
+        pytest.param(GOOD, {"response": "acuracy"}, "Did you mean 'accuracy'?", id="no_column"),
+        pytest.param(GOOD, {"seed": "sead"}, "Did you mean 'seed'?", id="no_seed_column"),
+        pytest.param(GOOD, {"factors": ("c",)}, "no column 'c'", id="no_factor_column"),
+        pytest.param(GOOD, {"factors": ("a", "a")}, "'a' 2 times", id="factor_twice"),
+        pytest.param(
+            GOOD.replace("absent", "present"), {}, "two or more distinct levels", id="one_level"
+        ),
+        pytest.param(GOOD.replace("0.93", ""), {}, "row 5 of", id="empty_response"),
+        pytest.param(GOOD.replace("0.93", "nan"), {}, "holds 'nan'", id="nan_response"),
+        pytest.param(GOOD.replace("0.93", "inf"), {}, "holds 'inf'", id="infinite_response"),
+        pytest.param(GOOD.replace("0.93", "high"), {}, "holds 'high'", id="word_for_response"),
+        pytest.param(GOOD.replace("absent,z", ",y"), {}, "row 4 is empty", id="empty_level"),
+        pytest.param("a,b,accuracy\n", {}, "received no row", id="no_row"),
+        pytest.param("", {}, "Cannot read", id="empty_file"),
+        pytest.param(
+            GOOD.replace("0.97,1", "0.97,8"),
+            {"seed": "seed"},
+            "seed 8 appears only",
+            id="lone_seed",
+        ),
+        pytest.param(
+            GOOD.replace("0.97,1", "0.97,one"), {"seed": "seed"}, "whole number", id="seed_in_words"
+        ),
+        pytest.param(GOOD, {"reference": {"b": "q"}}, "has no level 'q'", id="no_such_level"),
+        pytest.param(
+            "a,b,accuracy,status\nx,y,0.5,failed\n",
+            {},
+            "none with status complete",
+            id="none_complete",
+        ),
+        pytest.param(
+            GOOD.replace("a,b,", "seed_,n,"),
+            {"factors": ("n",)},
+            "not to be called",
+            id="own_column",
+        ),
+        pytest.param(
+            GOOD.replace("absent", "on"), {}, "cannot take for a truth value", id="half_a_truth"
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    tmp_path: Path, text: str, changes: Mapping[str, Any], expected: str
+) -> None:
+    with pytest.raises(RequestError) as refusal:
+        read(tmp_path, text, **changes)
+    assert expected in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_two_runs_of_a_cell_with_one_seed_are_refused_by_the_analysis(tmp_path: Path) -> None:
+    study, runs = read(tmp_path, GOOD.replace("0.97,1", "0.97,0"), seed="seed")
+    with pytest.raises(RequestError, match="one run for a cell and a seed"):
+        analyse(runs, study)
+
+
+def test_a_missing_file_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text(GOOD)
+    with pytest.raises(RequestError, match=r"Did you mean 'results\.csv'"):
+        read_results(Request(tmp_path / "result.csv", ("a",), response="accuracy", name="mine"))

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+from pytest import param
+
+from ablate.errors import RequestError
+from ablate.study.file import study_from_mapping
+from ablate.study.study import Factor, Level, Response, Study
+
+
+def factor(name: str, *levels: str) -> Factor:
+    return Factor(name, tuple(Level(level) for level in levels))
+
+
+def mapping(**changes: object) -> dict:
+    levels = [{"name": "present", "overrides": ["model.residual=true"]}, {"name": "absent"}]
+    return {"name": "mine", "factors": {"residual": {"levels": levels}}, **changes}
+
+
+def test_a_study_reads_back_what_it_wrote() -> None:
+    study = study_from_mapping(mapping(replicates=5, margin=0.02, responses=["val_loss"]))
+    assert study_from_mapping(study.as_mapping()) == study
+    assert study.response.direction == "lower"
+    assert study.factors[0].reference == Level("present", ("model.residual=true",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        param({"replicates": 0}, "whole number of 1 or more; received 0", id="no_replicates"),
+        param({"replicates": True}, "whole number of 1 or more; received True", id="boolean"),
+        param({"replicates": 2.5}, "whole number of 1 or more; received 2.5", id="half_a_run"),
+        param({"margin": 0}, "a number above 0", id="no_margin"),
+        param({"margin": float("nan")}, "a number above 0", id="margin_nan"),
+        param({"replicate": 3}, "Did you mean 'replicates'", id="misspelt_key"),
+        param({"factors": {}}, "Expected study.factors; received nothing", id="no_factors"),
+        param({"factors": ["residual"]}, "map a factor's name", id="factors_as_list"),
+        param({"factors": {"a": {"levels": "present"}}}, "to be a list", id="levels_as_word"),
+        param({"factors": {"a": {"level": []}}}, "to hold levels", id="misspelt_levels"),
+        param(
+            {"factors": {"a": {"levels": [{"name": "present"}]}}},
+            "two or more distinct levels; received ['present']",
+            id="one_level",
+        ),
+        param(
+            {"factors": {"a": {"levels": [{"name": True}, {"name": False}]}}},
+            "received True",
+            id="unquoted_on",
+        ),
+        param(
+            {"factors": {"a": {"levels": [{"name": "on"}, {"name": "absent"}]}}},
+            "Use present and absent",
+            id="quoted_on",
+        ),
+        param(
+            {"factors": {"seed": {"levels": [{"name": "p"}, {"name": "q"}]}}},
+            "no other column",
+            id="factor_named_as_a_column",
+        ),
+        param({"responses": ["test_acuracy"]}, "Did you mean 'test_accuracy'", id="response"),
+        param({"replicates": {"min": 3}}, "{min: 3, max: 12}", id="half_a_range"),
+        param({"replicates": {"min": 5, "max": 5}}, "min 5, max 5", id="empty_range"),
+        param({"controls": ["placbo"]}, "Did you mean 'placebo'", id="control"),
+        param({"responses": []}, "one or more responses", id="no_responses"),
+    ],
+)
+def test_a_study_file_is_refused_in_one_line(changes: dict, message: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        study_from_mapping(mapping(**changes))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_adaptive_seeds_read_back() -> None:
+    study = study_from_mapping(mapping(replicates={"min": 3, "max": 12}))
+    assert (study.replicates, study.most_replicates) == (3, 12)
+    assert study_from_mapping(study.as_mapping()) == study
+
+
+def test_a_control_is_a_factor_of_its_own() -> None:
+    study = study_from_mapping(mapping(controls=["placebo"]))
+    assert [factor.name for factor in study.factors] == ["residual", "placebo"]
+    assert study_from_mapping(study.as_mapping()) == study
+
+
+def test_a_factor_given_twice_is_refused() -> None:
+    twice = (factor("residual", "present", "absent"), factor("residual", "present", "absent"))
+    with pytest.raises(RequestError, match="has the factor 'residual' twice"):
+        Study("mine", twice)
+
+
+def test_an_unknown_level_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(RequestError, match="Did you mean 'present'"):
+        factor("residual", "present", "absent").level("presnt")
+
+
+def test_a_response_has_one_of_two_directions() -> None:
+    with pytest.raises(RequestError, match="higher or lower"):
+        Response("speed", "up")  # type: ignore[arg-type]

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from ablate.errors import RequestError
+from ablate.seeds import stream_seed
+from ablate.training.initial_state import layers_by_path, reset
+from tests.training.small_models import Block, convnet, held, plain
+
+
+def values(model: keras.Model) -> dict[str, np.ndarray]:
+    """What the model holds, by the path of a layer and the place of the variable in it."""
+    return {
+        f"{path}/{place}": held(variable)
+        for path, layer in layers_by_path(model).items()
+        for place, variable in enumerate(layer.variables)
+    }
+
+
+def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(left[name], right[name]) for name in left.keys() & right.keys())
+
+
+@pytest.mark.parametrize("build", [convnet, plain], ids=["convnet", "plain"])
+def test_what_was_done_to_a_model_before_leaves_no_trace(build: Any) -> None:
+    used, untouched = build(), build()
+    reset(untouched, 5)
+    for variable in used.variables:
+        variable.assign(variable + 1)
+    reset(used, 4)
+    reset(used, 5)
+    assert same(values(used), values(untouched))
+    assert values(used).keys() == values(untouched).keys()
+
+
+def test_another_seed_gives_other_weights_and_other_masks() -> None:
+    model = convnet()
+    reset(model, 0)
+    zero = values(model)
+    reset(model, 1)
+    one = values(model)
+    changed = {name for name in zero if not np.array_equal(zero[name], one[name])}
+    assert {
+        "model/conv1/0",  # kernel
+        "model/block/0",  # the block's own weight
+        "model/block/conv/0",
+        "model/block/conv/1",
+        "model/block/dropout/0",  # the state of its generator
+        "model/tail/dropout/0",
+        "model/tail/dropout#2/0",
+        "model/tail/dense/0",
+        "model/head/0",
+    } <= changed
+    assert not np.array_equal(one["model/tail/dropout/0"], one["model/tail/dropout#2/0"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"extra": True}, {"skip": False}], ids=["one_layer_more", "one_layer_less"]
+)
+def test_layers_that_two_variants_share_start_from_equal_weights(change: dict[str, bool]) -> None:
+    model, variant = convnet(), convnet(**change)
+    reset(model, 3)
+    reset(variant, 3)
+    left, right = values(model), values(variant)
+    # The variables of a block are also listed as those of the layers in it, under their own names.
+    shared = {name for name in left.keys() & right.keys() if name.count("/") == 2}
+    shared -= {name for name in shared if name.startswith("model/block/")}
+    shared |= {name for name in left.keys() & right.keys() if name.startswith("model/block/conv/")}
+    assert {"model/head/0", "model/conv1/0", "model/block/conv/1"} <= shared
+    assert all(np.array_equal(left[name], right[name]) for name in shared)
+
+
+def test_a_weight_comes_from_the_stream_named_after_its_initializer() -> None:
+    model = convnet()
+    reset(model, 7)
+    seed = stream_seed(7, "init/model/conv1/kernel_initializer")
+    expected = keras.initializers.GlorotUniform(seed=seed)((3, 3, 1, 4))
+    kernel = model.get_layer("conv1").kernel
+    np.testing.assert_array_equal(held(kernel), held(expected))
+
+
+def test_the_state_of_dropout_comes_from_its_own_stream() -> None:
+    model = convnet()
+    reset(model, 7)
+    dropout = model.get_layer("tail").layers[0]
+    seed = stream_seed(7, "dropout/model/tail/dropout/seed_generator")
+    state = held(dropout.seed_generator.state)
+    np.testing.assert_array_equal(state, [seed, 0])
+
+
+def test_a_seed_written_into_the_model_gives_way_to_the_run_seed() -> None:
+    fixed = keras.initializers.HeNormal(seed=1)
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(3, kernel_initializer=fixed)])
+    kernels = []
+    for seed in (0, 1):
+        reset(model, seed)
+        kernels.append(held(model.layers[0].kernel))
+    assert not np.array_equal(*kernels)
+
+
+def test_weights_drawn_from_the_global_generator_are_reset_too() -> None:
+    @keras.saving.register_keras_serializable("tests")
+    class Drawn(layers.Layer):
+        def build(self, input_shape: tuple[int, ...]) -> None:
+            self.w = self.add_weight(
+                shape=(5,), initializer=lambda shape, dtype: keras.random.normal(shape, dtype=dtype)
+            )
+
+        def call(self, x: Any) -> Any:
+            return x * keras.ops.sum(self.w)
+
+    model = keras.Sequential([layers.Input((4,)), Drawn(name="drawn")])
+    drawn = []
+    for seed in (0, 1, 0):
+        reset(model, seed)
+        drawn.append(held(model.layers[0].w))
+    np.testing.assert_array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
+def test_statistics_of_batch_normalization_start_anew() -> None:
+    model = convnet()
+    norm = model.get_layer("norm1")
+    norm.moving_mean.assign(norm.moving_mean + 3)
+    norm.moving_variance.assign(norm.moving_variance + 3)
+    reset(model, 0)
+    assert not held(norm.moving_mean).any()
+    assert (held(norm.moving_variance) == 1).all()
+
+
+def test_the_paths_of_layers_do_not_depend_on_the_models_built_before() -> None:
+    first, second = plain(), plain()
+    assert first.layers[0].name != second.layers[0].name
+    assert list(layers_by_path(first)) == list(layers_by_path(second))
+
+
+def test_reset_leaves_pythons_own_generator_as_it_was() -> None:
+    model = plain()
+    before = random.getstate()
+    reset(model, 0)
+    assert random.getstate() == before
+
+
+def test_a_layer_that_cannot_be_made_anew_is_refused() -> None:
+    class Silent(Block):
+        def __init__(self, channels: int, depth: int) -> None:
+            super().__init__(channels)
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    model = keras.Sequential([layers.Input((4, 4, 1)), Silent(3, 2)])
+    with pytest.raises(
+        RequestError, match=r"get_config from which layer model/silent can be made anew"
+    ):
+        reset(model, 0)
