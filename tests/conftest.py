@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from ablate.study.study import Response
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 TINY = ("model.filters=[4,4]", "recipe.epochs=1", "recipe.batch_size=256", "study.replicates=2")
 """Overrides that make the default study train in seconds."""
+ACCURACY = Response("test_accuracy", "higher", "fraction")
+"""What the runs of most tests are judged by."""
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

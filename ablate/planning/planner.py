@@ -15,17 +15,26 @@ from ablate.config.arguments import check_configuration, composing, hydra_node, 
 from ablate.config.request import plain, read_variant
 from ablate.config.variant import Variant
 from ablate.data.images import Images
-from ablate.errors import RequestError, nearest
+from ablate.errors import RequestError
 from ablate.planning.images import load_images
 from ablate.planning.provenance import backend, provenance
 from ablate.store.folder import StudyFolder
 from ablate.store.identity import sources
 from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.study.design import Cell, cells_of
-from ablate.study.study import RESPONSES, Study
+from ablate.study.study import Response, Study
 
 SWITCHED = ("model", "data", "recipe")
 """What a level may change: what a variant is made of."""
+
+RESPONSES = (
+    Response("test_accuracy", "higher", "fraction"),
+    Response("test_loss", "lower"),
+    Response("val_accuracy", "higher", "fraction"),
+    Response("val_loss", "lower"),
+    Response("train_seconds", "lower", "seconds"),
+)
+"""The responses that every run leaves, the default of a study first."""
 
 MOST_RUNS = 100_000
 """More are a slip of the keyboard, and their plan would not fit into memory."""
@@ -85,11 +94,6 @@ def make_plan(study: Study, compose: Compose) -> tuple[Plan, dict[str, Images]]:
     Raises:
         RequestError: Anything in the study, a variant or the images is not what it should be.
     """
-    for response in study.responses:
-        if response.name not in RESPONSES:
-            raise RequestError(
-                f"Unknown response {response.name!r}.{nearest(response.name, RESPONSES)}"
-            )
     cells = cells_of(study)
     _refuse_too_many_runs(study, len(cells))
     variants = {cell: compose(overrides_of(study, cell)) for cell in cells}
@@ -112,6 +116,7 @@ def plan_cells(
         if key not in loaded:
             loaded[key] = load_images(variant)
     images = {item.fingerprint: item for item in loaded.values()}
+    study = study.judged_by(RESPONSES)
     backend_name = backend()
     code = sources(variants.values(), backend_name)
     plan = Plan(

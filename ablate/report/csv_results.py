@@ -16,7 +16,7 @@ from ablate.errors import RequestError, nearest
 from ablate.report.table import COMPLETE
 from ablate.study.design import Cell
 from ablate.study.record import COSTS
-from ablate.study.study import LARGEST, RESPONSES, Direction, Factor, Level, Response, Study
+from ablate.study.study import LARGEST, Direction, Factor, Level, Response, Study
 
 TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
     "false": "absent",
@@ -269,8 +269,7 @@ def _seeds(table: pd.DataFrame, request: Request) -> pd.Series:
 
 def _response(request: Request, values: pd.Series) -> Response:
     """The response; accuracies between 0 and 1 are shown in percent."""
-    known = RESPONSES.get(request.response)
     inside = bool(values.dropna().between(0, 1).all())
     accuracy = request.response.lower().endswith("accuracy") and inside
-    unit = known.unit if known and (known.unit != "fraction" or inside) else ""
+    unit = "seconds" if request.response == "train_seconds" else ""
     return Response(request.response, request.direction, "fraction" if accuracy else unit)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ablate.errors import RequestError, nearest
-from ablate.study.study import RESPONSES, Factor, Level, Response, Study
+from ablate.study.study import Factor, Level, Response, Study
 
 CONTROLS: Mapping[str, Factor] = MappingProxyType(
     {
@@ -47,7 +47,7 @@ def study_from_mapping(mapping: Mapping[str, Any]) -> Study:
     plain.update(_replicates(mapping.get("replicates")))
     responses = mapping.get("responses")
     if responses is not None:
-        plain["responses"] = tuple(_response(item) for item in _sequence(responses, "responses"))
+        plain["responses"] = _responses(responses)
     cells = mapping.get("cells")
     if cells is not None:
         plain["cells"] = tuple(_cell(item) for item in _sequence(cells, "study.cells"))
@@ -121,18 +121,28 @@ def _cell(node: Any) -> tuple[tuple[str, str], ...]:
     return tuple((str(factor), str(level)) for factor, level in node.items())
 
 
+def _responses(node: Any) -> tuple[Response, ...]:
+    items = _sequence(node, "study.responses")
+    if not items:
+        raise RequestError(
+            "Expected study.responses with one or more responses, or null for the default of the "
+            "task; received an empty list."
+        )
+    return tuple(_response(item) for item in items)
+
+
 def _response(node: Any) -> Response:
     if isinstance(node, Mapping):
         if "name" not in node or not set(node) <= set(Response.__slots__):
             raise RequestError(
-                f"Expected a response as {{name, direction, unit}}; received {node!r}."
+                f"Expected a response as its name or as {{name, direction, unit}}; received "
+                f"{node!r}."
             )
         return Response(**node)
-    if isinstance(node, str) and node in RESPONSES:
-        return RESPONSES[node]
+    if isinstance(node, str):
+        return Response(node)
     raise RequestError(
-        f"Unknown response {node!r}.{nearest(str(node), RESPONSES)} "
-        f"Write {{name: ..., direction: higher}} for one of your own."
+        f"Expected a response as its name or as {{name, direction, unit}}; received {node!r}."
     )
 
 

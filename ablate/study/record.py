@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-from ablate.study.study import Study
+    from ablate.study.study import Study
+
+RESERVED = frozenset({
+    "cell", "seed", "status", "error", "mlflow_run_id", "n", "n_planned",
+    "difference", "difference_low", "difference_high",
+    "parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes",
+})  # fmt: skip
+"""Columns of the tables that a study leaves; no factor can have their names."""
 
 COSTS = ("parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes")
 

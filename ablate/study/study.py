@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from types import MappingProxyType
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ablate.errors import RequestError, nearest
+from ablate.study.record import RESERVED
 
 Direction = Literal["higher", "lower"]
 
@@ -93,19 +93,19 @@ class Response:
     """A named number by which a run is judged.
 
     Attributes:
-        name: What the result calls it, such as ``test_accuracy``.
-        direction: Whether ``higher`` or ``lower`` is better.
+        name: Its key in a result, such as ``test_accuracy``.
+        direction: Whether ``higher`` or ``lower`` is better; None as long as the task has not said.
         unit: ``fraction`` (shown as percent), ``seconds``, ``bytes`` or empty.
     """
 
     name: str
-    direction: Direction = "higher"
+    direction: Direction | None = None
     unit: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise RequestError(f"Expected the name of a response; received {self.name!r}.")
-        if self.direction not in ("higher", "lower"):
+        if self.direction not in ("higher", "lower", None):
             raise RequestError(
                 f"Expected direction higher or lower for {self.name!r}; received "
                 f"{self.direction!r}."
@@ -114,29 +114,6 @@ class Response:
             raise RequestError(
                 f"Expected the unit of {self.name!r} as text; received {self.unit!r}."
             )
-
-
-RESPONSES: Mapping[str, Response] = MappingProxyType(
-    {
-        response.name: response
-        for response in (
-            Response("test_accuracy", "higher", "fraction"),
-            Response("test_loss", "lower"),
-            Response("val_accuracy", "higher", "fraction"),
-            Response("val_loss", "lower"),
-            Response("train_seconds", "lower", "seconds"),
-        )
-    }
-)
-"""The responses that every run of this program leaves."""
-
-
-RESERVED = frozenset({
-    "cell", "seed", "status", "error", "mlflow_run_id", "n", "n_planned",
-    "difference", "difference_low", "difference_high",
-    "parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes",
-})  # fmt: skip
-"""Columns of the tables that a study leaves; no factor can have their names."""
 
 
 LARGEST = 1e100
@@ -155,7 +132,8 @@ class Study:
             adaptive seeds: runs a cell in the first round.
         most_replicates: With adaptive seeds, the runs a cell at which rounds end; else None.
         margin: The loss of the first response that is too small to matter, in its unit.
-        responses: What runs are judged by; verdicts are given on the first.
+        responses: What runs are judged by; verdicts are given on the first. A request may
+            leave them out, or name them only; `judged_by` resolves them.
         question: The question in words, shown at the top of the report.
         resolution: Of a fractional factorial: 3, 4 or 5.
         cells: Listed by hand, each as pairs of factor and level; factors left out of a cell stay at
@@ -168,7 +146,7 @@ class Study:
     design: str = "full_factorial"
     replicates: int = 3
     margin: float = 0.01
-    responses: tuple[Response, ...] = (RESPONSES["test_accuracy"],)
+    responses: tuple[Response, ...] = ()
     question: str = ""
     resolution: int | None = None
     cells: tuple[tuple[tuple[str, str], ...], ...] = ()
@@ -191,8 +169,8 @@ class Study:
             )
         if not _is_number(self.margin) or not 0 < self.margin < LARGEST:
             raise RequestError(
-                f"Expected study.margin to be a number above 0, in the unit of "
-                f"{self.responses[0].name}; received {self.margin!r}."
+                f"Expected study.margin to be a number above 0, in the unit of the first response; "
+                f"received {self.margin!r}."
             )
         if self.resolution is not None and (
             not _is_whole(self.resolution) or self.resolution not in (3, 4, 5)
@@ -222,16 +200,41 @@ class Study:
                     f"Expected a factor whose name no other column of runs.csv has; received "
                     f"{name!r}."
                 )
-        if not self.responses:
-            raise RequestError(f"Study {self.name!r} needs one or more responses; received none.")
         for name in judged:
             if judged.count(name) > 1:
                 raise RequestError(f"Study {self.name!r} has the response {name!r} twice.")
 
     @property
     def response(self) -> Response:
-        """The response on which verdicts are given."""
+        """The response on which verdicts are given.
+
+        Raises:
+            ValueError: The responses are not resolved; see `judged_by`.
+        """
+        if not self.responses or self.responses[0].direction is None:
+            raise ValueError(f"Expected study {self.name!r} with resolved responses.")
         return self.responses[0]
+
+    def judged_by(self, known: Sequence[Response]) -> Study:
+        """The study with every response resolved.
+
+        Args:
+            known: The responses that every run leaves, the default first. They give direction and
+                unit to responses that are named only.
+
+        Raises:
+            RequestError: No run leaves one of the responses.
+        """
+        by_name = {response.name: response for response in known}
+        for response in self.responses:
+            if response.name not in by_name:
+                raise RequestError(
+                    f"Unknown response {response.name!r}.{nearest(response.name, by_name)}"
+                )
+        resolved = [
+            _completed(response, by_name[response.name]) for response in self.responses or known[:1]
+        ]
+        return replace(self, responses=tuple(resolved))
 
     @property
     def reference(self) -> dict[str, str]:
@@ -253,9 +256,15 @@ class Study:
             }
             for factor in self.factors
         }
-        own["responses"] = [asdict(response) for response in self.responses]
+        own["responses"] = [asdict(response) for response in self.responses] or None
         own["cells"] = [dict(cell) for cell in self.cells] or None
         return own
+
+
+def _completed(response: Response, known: Response) -> Response:
+    if response.direction is not None:
+        return response
+    return replace(known, unit=response.unit or known.unit)
 
 
 def _is_whole(value: Any) -> bool:

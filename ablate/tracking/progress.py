@@ -25,7 +25,7 @@ from ablate.store.plan import Plan
 from ablate.study.aliases import aliases
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
-from ablate.study.study import RESPONSES, Study
+from ablate.study.study import Study
 from ablate.wording import own_command
 
 MOST_ALIASES = 12
@@ -214,5 +214,5 @@ def show_end(
 
 
 def _number(name: str, value: float) -> str:
-    percent = name in RESPONSES and RESPONSES[name].unit == "fraction"
+    percent = name in ("test_accuracy", "val_accuracy")
     return f"{name.replace('_', ' ')} {f'{100 * value:.2f} %' if percent else f'{value:.4g}'}"

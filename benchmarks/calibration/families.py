@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from ablate.analysis.contrasts import Contrast, contrasts_of
 from ablate.study.design import cells_of
-from ablate.study.study import Factor, Level, Study
+from ablate.study.study import Factor, Level, Response, Study
 
 Array = npt.NDArray[np.float64]
+RESPONSE = Response("test_accuracy", "higher")
 WILDEST = 20.0
 """Spread of the bare model over that of the full one in families of unequal spread."""
 
@@ -57,7 +58,7 @@ def two_level_study(parts: int, *, margin: float = 1.0) -> Study:
     levels = (Level("present"), Level("absent"))
     names = ["residual", "norm", "separable", "placebo"]
     factors = tuple(Factor(name, levels) for name in names[:parts])
-    return Study("planted", factors, margin=margin)
+    return Study("planted", factors, margin=margin, responses=(RESPONSE,))
 
 
 def contrasts(study: Study) -> tuple[Contrast, ...]:

@@ -10,7 +10,7 @@ import pandas as pd
 from ablate.study.design import Cell, cells_of
 from ablate.study.study import Factor, Level, Response, Study
 
-SCORE = (Response("score"),)
+SCORE = (Response("score", "higher"),)
 
 
 def part(name: str) -> Factor:

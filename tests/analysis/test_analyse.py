@@ -47,7 +47,9 @@ def test_differences_of_cells_are_not_turned_but_effects_are():
 
 
 def test_further_responses_have_their_own_columns():
-    study = study_of("x", responses=(Response("score"), Response("train_seconds", "lower")))
+    study = study_of(
+        "x", responses=(Response("score", "higher"), Response("train_seconds", "lower"))
+    )
     cells = analyse(noisy(study).assign(train_seconds=2.0), study).cells
 
     assert cells["train_seconds_mean"].tolist() == cells["train_seconds"].tolist() == [2.0, 2.0]

@@ -8,7 +8,7 @@ from ablate.analysis.analyse import analyse
 from ablate.study.study import Response
 from tests.analysis.planted import broken, noisy, study_of, table_of
 
-ACCURACY = (Response("test_accuracy", unit="fraction"),)
+ACCURACY = (Response("test_accuracy", "higher", "fraction"),)
 
 
 def titles(analysis) -> list[str]:

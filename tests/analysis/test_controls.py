@@ -7,6 +7,7 @@ from ablate.analysis.analyse import analyse
 from ablate.study.design import cells_of
 from ablate.study.file import study_from_mapping
 from ablate.study.study import Study
+from tests.conftest import ACCURACY
 
 LEVELS = {"levels": [{"name": "present", "overrides": ["a=1"]}, {"name": "absent"}]}
 
@@ -21,7 +22,7 @@ def planted(seeds: int = 6) -> tuple[Study, pd.DataFrame]:
             "margin": 0.01,
             "controls": ["placebo"],
         }
-    )
+    ).judged_by([ACCURACY])
     generator = np.random.default_rng(0)
     rows = [
         {

@@ -53,7 +53,7 @@ def filtration_rate() -> Analysis:
     runs = pd.DataFrame(np.where(signs, "high", "low"), columns=list("ABCD"))
     runs = runs.assign(rate=FILTRATION_RATE, status="complete", seed=pd.NA)
     factors = [two_level(name, "high", "low") for name in "ABCD"]
-    study = study_of(*factors, replicates=1, responses=(Response("rate"),))
+    study = study_of(*factors, replicates=1, responses=(Response("rate", "higher"),))
     return analyse(runs, study, interaction_order=4)
 
 

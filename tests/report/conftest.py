@@ -9,12 +9,14 @@ from ablate.analysis.findings import Analysis
 from ablate.report.page import write_report
 from ablate.study.record import StudyRecord
 from ablate.study.study import Factor, Level, Response, Study
+from tests.conftest import ACCURACY
 from tests.report.simulated import HELD_CONSTANT, HOSTILE, PROVENANCE, histories_of, part, runs_of
 
 
 @pytest.fixture(scope="session")
 def xyz() -> Study:
-    return Study("xyz", (part("residual"), part("norm"), part("separable")), question="Which?")
+    parts = (part("residual"), part("norm"), part("separable"))
+    return Study("xyz", parts, responses=(ACCURACY,), question="Which?")
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,7 @@ def chapter() -> Study:
             Factor("conv", (Level("separable"), Level("conv2d"))),
             Factor("downsampling", (Level("max_pool"), Level("strides"))),
         ),
+        responses=(ACCURACY,),
     )
 
 
@@ -41,7 +44,7 @@ def hostile() -> Study:
             Factor(bad[3], (Level(bad[4]), Level(bad[5]))),
             Factor(bad[6], (Level(bad[7]), Level(bad[8]))),
         ),
-        responses=(Response(f"acc{bad[0]}_%", unit="<i>"),),
+        responses=(Response(f"acc{bad[0]}_%", "higher", "<i>"),),
         question=bad[0] + bad[8] + bad[9],
     )
 

@@ -11,6 +11,7 @@ import pytest
 from ablate.analysis.analyse import analyse
 from ablate.report import files
 from ablate.study.study import Factor, Level, Study
+from tests.conftest import ACCURACY
 from tests.report.simulated import HOSTILE, runs_of
 
 
@@ -66,7 +67,7 @@ def test_interactions_are_written_with_a_colon(xyz: Study) -> None:
     ],
 )
 def test_text_that_a_spreadsheet_would_run_is_disarmed(level: str, written: str) -> None:
-    study = Study("s", (Factor("f", (Level("present"), Level(level))),))
+    study = Study("s", (Factor("f", (Level("present"), Level(level))),), responses=(ACCURACY,))
     runs = pd.DataFrame({"cell": ["c"], "f": [level], "seed": [0], "status": ["complete"]})
     assert rows(files.runs_csv(study, runs))[0]["f"] == written
 

@@ -6,7 +6,7 @@ import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.report import table
-from ablate.study.study import RESPONSES, Study
+from ablate.study.study import Response, Study
 from tests.report.simulated import runs_of
 
 
@@ -40,7 +40,7 @@ def test_full_model_and_best_mean_are_marked_in_words(xyz: Study) -> None:
 
 
 def test_the_best_of_a_response_to_be_lowered_is_the_lowest(xyz: Study) -> None:
-    study = replace(xyz, responses=(RESPONSES["val_loss"],))
+    study = replace(xyz, responses=(Response("val_loss", "lower"),))
     analysis = analyse(runs_of(xyz), study)
     lowest = analysis.cells["val_loss_mean"].idxmin()
     assert table.best_cells(analysis) == {analysis.cells["cell"][lowest]}

@@ -13,7 +13,9 @@ def study(unit: str = "fraction", margin: float = 0.01) -> Study:
         Factor("residual", (Level("present"), Level("absent"))),
         Factor("norm", (Level("batch"), Level("none"))),
     )
-    return Study("s", factors, margin=margin, responses=(Response("test_accuracy", unit=unit),))
+    return Study(
+        "s", factors, margin=margin, responses=(Response("test_accuracy", "higher", unit),)
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ablate.store.plan import Plan, PlannedCell
 from ablate.study.design import cells_of
 from ablate.study.result import Cost, Result, Status
 from ablate.study.study import Factor, Level, Study
+from tests.conftest import ACCURACY
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
           "chance": 0.5, "excluded": []}  # fmt: skip
@@ -20,7 +21,7 @@ IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2
 
 def plan_of(replicates: int = 2, *, epochs: int = 1) -> Plan:
     factor = Factor("residual", (Level("present"), Level("absent")))
-    study = Study("mine", (factor,), replicates=replicates)
+    study = Study("mine", (factor,), replicates=replicates, responses=(ACCURACY,))
     cells = tuple(
         PlannedCell(
             cell,

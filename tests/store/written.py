@@ -13,6 +13,7 @@ from ablate.store.plan import Plan, PlannedCell
 from ablate.study.design import Run, cells_of
 from ablate.study.result import Cost, Result, Status
 from ablate.study.study import Factor, Level, Study
+from tests.conftest import ACCURACY
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
           "chance": 0.5, "excluded": []}  # fmt: skip
@@ -25,6 +26,7 @@ def plan_of(*factors: str, name: str = "mine", replicates: int = 2) -> Plan:
         name,
         tuple(Factor(factor, levels) for factor in factors or ("residual",)),
         replicates=replicates,
+        responses=(ACCURACY,),
     )
     cells = tuple(
         PlannedCell(

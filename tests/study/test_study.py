@@ -20,7 +20,6 @@ def mapping(**changes: object) -> dict:
 def test_a_study_reads_back_what_it_wrote() -> None:
     study = study_from_mapping(mapping(replicates=5, margin=0.02, responses=["val_loss"]))
     assert study_from_mapping(study.as_mapping()) == study
-    assert study.response.direction == "lower"
     assert study.factors[0].reference == Level("present", ("model.residual=true",))
 
 
@@ -57,7 +56,7 @@ def test_a_study_reads_back_what_it_wrote() -> None:
             "no other column",
             id="factor_named_as_a_column",
         ),
-        param({"responses": ["test_acuracy"]}, "Did you mean 'test_accuracy'", id="response"),
+        param({"responses": [3]}, "a response as its name", id="response_a_number"),
         param({"replicates": {"min": 3}}, "{min: 3, max: 12}", id="half_a_range"),
         param({"replicates": {"min": 5, "max": 5}}, "min 5, max 5", id="empty_range"),
         param({"controls": ["placbo"]}, "Did you mean 'placebo'", id="control"),
@@ -75,6 +74,46 @@ def test_adaptive_seeds_read_back() -> None:
     study = study_from_mapping(mapping(replicates={"min": 3, "max": 12}))
     assert (study.replicates, study.most_replicates) == (3, 12)
     assert study_from_mapping(study.as_mapping()) == study
+
+
+KNOWN = (Response("test_accuracy", "higher", "fraction"), Response("test_loss", "lower"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "resolved"),
+    [
+        param(None, [KNOWN[0]], id="default_is_the_first"),
+        param(["test_loss"], [KNOWN[1]], id="by_name"),
+        param(["test_loss", "test_accuracy"], [KNOWN[1], KNOWN[0]], id="in_the_order_given"),
+        param([{"name": "test_loss", "unit": "nats"}], [Response("test_loss", "lower", "nats")],
+              id="unit_of_its_own"),
+        param([{"name": "test_loss", "direction": "higher"}], [Response("test_loss", "higher")],
+              id="direction_of_its_own"),
+    ],
+)  # fmt: skip
+def test_the_responses_of_a_task_complete_a_study(asked: object, resolved: list[Response]) -> None:
+    study = study_from_mapping(mapping(responses=asked)).judged_by(KNOWN)
+    assert study.responses == tuple(resolved)
+    assert study_from_mapping(study.as_mapping()) == study
+
+
+def test_an_unknown_response_is_refused_with_the_nearest() -> None:
+    study = study_from_mapping(mapping(responses=["test_acuracy"]))
+    with pytest.raises(RequestError, match="Did you mean 'test_accuracy'"):
+        study.judged_by(KNOWN)
+
+
+def test_a_factor_named_as_the_column_of_its_response_is_refused() -> None:
+    levels = {"levels": [{"name": "p"}, {"name": "q"}]}
+    study = study_from_mapping(mapping(factors={"test_loss_mean": levels}))
+    with pytest.raises(RequestError, match="no other column"):
+        study.judged_by(KNOWN[1:])
+
+
+def test_verdicts_wait_for_resolved_responses() -> None:
+    study = study_from_mapping(mapping(responses=["test_loss"]))
+    with pytest.raises(ValueError, match="resolved responses"):
+        print(study.response)
 
 
 def test_a_control_is_a_factor_of_its_own() -> None:
