@@ -319,7 +319,7 @@ class Recorder:
         tags = {
             "mlflow.parentRunId": self._parent,
             "mlflow.source.name": "ablate",
-            "ablate.study.study": self._plan.study.name,
+            "ablate.study": self._plan.study.name,
             "ablate.study.design": self._plan.study.design,
             "ablate.cell": run.cell.slug,
             "ablate.seed": str(run.seed),
@@ -387,7 +387,7 @@ class Recorder:
             self._client.delete_run(stored.info.run_id)
         about = {
             "ablate.kind": "study",
-            "ablate.study.study": study.name,
+            "ablate.study": study.name,
             "ablate.origin": self._origin,
             "mlflow.source.name": "ablate",
             "mlflow.note.content": study.question,

@@ -31,7 +31,7 @@ from ablate.study.result import Status
 from ablate.study.study import Factor, Level, Study
 from ablate.tracking.recording import Recording
 from ablate.tracking.watchdog import AbandonedError, Watchdog
-from tests.conftest import ROOT, TINY, Command
+from tests.conftest import ACCURACY, ROOT, TINY, Command
 from tests.store.written import IMAGES, Written, written
 
 LOCAL = "sqlite:///mlflow.db"
@@ -115,7 +115,7 @@ def status_of(run: Run) -> str:
             "select status, cell.value, seed.value from runs "
             "join tags as cell on cell.run_uuid = runs.run_uuid and cell.key = 'ablate.cell' "
             "join tags as seed on seed.run_uuid = runs.run_uuid and seed.key = 'ablate.seed' "
-            "join tags as study on study.run_uuid = runs.run_uuid and study.key = 'ablate.study.study' "
+            "join tags as study on study.run_uuid = runs.run_uuid and study.key = 'ablate.study' "
             "where lifecycle_stage = 'active' and study.value = 'mine'"
         )
         if (cell, seed) == (run.cell.slug, str(run.seed))
@@ -507,6 +507,7 @@ def test_whatever_a_factor_is_called_mlflow_has_its_levels(here: Path) -> None:
         tuple(Factor(name, (Level("present"), Level(long))) for name in ODD),
         "leave_one_out",
         replicates=1,
+        responses=(ACCURACY,),
     )
     cells = tuple(
         PlannedCell(cell, Variant({"_target_": "a.b", "conv": "plain"}, {}, Recipe()), "p", (0,))
@@ -516,7 +517,7 @@ def test_whatever_a_factor_is_called_mlflow_has_its_levels(here: Path) -> None:
     replayed(Written(StudyFolder(Path("runs/odd")), plan).train())
     params = table(
         "select run_uuid, params.key, substr(params.value, 1, 7) from params "
-        "join tags using (run_uuid) where tags.key = 'ablate.study.study' and tags.value = 'odd'"
+        "join tags using (run_uuid) where tags.key = 'ablate.study' and tags.value = 'odd'"
     )
     absent = [(run, key) for run, key, value in params if value == "absent "]
     assert len(absent) == len({run for run, _ in absent}) == len({key for _, key in absent})
