@@ -17,9 +17,9 @@ from ablate.config.request import check_interactions
 from ablate.errors import RequestError, nearest
 from ablate.report.csv_results import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
-from ablate.report.table import COMPLETE
 from ablate.store.folder import StudyFolder
 from ablate.study.record import StudyRecord
+from ablate.study.result import Status
 from ablate.study.study import LARGEST, SINGLE, Direction
 from ablate.wording import one_line, terminal_line
 
@@ -134,7 +134,7 @@ def _stored(values: Mapping[str, Any]) -> int:
     folder = Path("reports") / name
     analysis = write_report(folder, record, interactions=_interactions(values))
     _show(analysis, folder)
-    return 0 if (record.runs["status"] == COMPLETE).all() else 1
+    return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
 
 
 def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
@@ -145,7 +145,7 @@ def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
     command = shlex.join(["python", "-m", "ablate.report", *given])
     analysis = write_report(folder, record, commands=[command], interactions=_interactions(values))
     _show(analysis, folder)
-    return 0 if (runs["status"] == COMPLETE).all() else 1
+    return 0 if (runs["status"] == Status.COMPLETE).all() else 1
 
 
 def _request(values: Mapping[str, Any]) -> Request:
