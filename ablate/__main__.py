@@ -36,7 +36,7 @@ def main() -> None:
 def task(config: DictConfig) -> None:
     """What Hydra calls with a composed configuration: for one run, or for one job of a study."""
     if config.unit is not None:
-        from ablate.workers.job import train_job
+        from ablate.workers.launch import train_job
 
         train_job(config)
         return

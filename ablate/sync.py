@@ -10,7 +10,7 @@ from ablate.errors import RequestError, nearest
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import held
 from ablate.tracking.recording import Recording
-from ablate.wording import without_password
+from ablate.wording import terminal_line, without_password
 
 USAGE = f"""\
 Writes to MLflow what it lacks of a study; nothing is trained, and nothing is written twice.
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = _sync(_parse(given))
     except RequestError as error:
-        print(f"ablate: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"ablate: {terminal_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
         print(f"ablate: Cannot read or write the study: {error}.", file=sys.stderr)

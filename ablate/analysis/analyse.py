@@ -1,10 +1,11 @@
-"""The one call from runs to findings."""
+"""From runs to findings: one call for a table of runs, one for a whole study."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -14,9 +15,16 @@ from ablate.analysis.cells import cell_table
 from ablate.analysis.components import components_of
 from ablate.analysis.effects import effects_of
 from ablate.analysis.findings import Analysis
+from ablate.analysis.incomplete import (
+    fault_caveats,
+    without_cells_never_run,
+    without_results,
+)
 from ablate.analysis.measurements import measure
 from ablate.analysis.path import ablation_path
 from ablate.analysis.simplest import simplest_model
+from ablate.study.record import StudyRecord
+from ablate.study.result import Status
 from ablate.study.study import Study
 
 
@@ -61,3 +69,29 @@ def analyse(
         attribution=attribution(study, measured),
         path=ablation_path(study, measured),
     )
+
+
+def analyse_record(record: StudyRecord, *, interaction_order: int = 2) -> Analysis:
+    """All that a study says, also where no run is complete or cells were never run.
+
+    Args:
+        record: The study, its runs, complete or not, and what else is known of them.
+        interaction_order: Largest number of factors in an interaction.
+
+    Raises:
+        RequestError: The table cannot be read as runs of this study.
+    """
+    faults = tuple(fault_caveats(record))
+    if not (record.runs["status"] == Status.COMPLETE).any():
+        found = without_results(record.study, record.runs)
+        return replace(found, caveats=(*found.caveats, *faults))
+    found = analyse(
+        record.runs,
+        record.study,
+        histories=record.histories,
+        held_constant=record.held_constant,
+        chance=record.chance,
+        interaction_order=interaction_order,
+    )
+    found = replace(found, caveats=(*found.caveats, *faults))
+    return without_cells_never_run(found, record.runs)

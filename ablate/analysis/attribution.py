@@ -16,7 +16,7 @@ from ablate.analysis.measurements import Array, Measurements
 from ablate.study.design import Cell
 from ablate.study.study import Study
 
-COLUMNS = ("part", "kind", "estimate", "low", "high")
+COLUMNS = ("part", "kind", "estimate", "low", "high", "n")
 
 
 def attribution(study: Study, measured: Measurements) -> pd.DataFrame:
@@ -51,6 +51,7 @@ def attribution(study: Study, measured: Measurements) -> pd.DataFrame:
             "estimate": found.estimate,
             "low": found.low,
             "high": found.high,
+            "n": found.n,
         },
         columns=list(COLUMNS),
     )

@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.config.locate import check_targets, shipped
 from ablate.config.request import GROUPS, allowed_packages, plain
 from ablate.errors import RequestError, nearest
+from ablate.wording import one_line
 
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
@@ -119,7 +120,7 @@ def parsed(argument: str) -> Override:
         swept = override.is_sweep_override()
         value = None if swept else override.value()
     except Exception as error:  # a parser that was written for well-meant input
-        reason = " ".join(str(error).split("\n")[0].split())
+        reason = one_line(str(error).split("\n")[0])
         raise RequestError(f"Expected key=value; received {argument!r} ({reason}).") from None
     if swept:
         raise RequestError(

@@ -17,8 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.config.locate import shipped
 from ablate.config.request import KEYS
 from ablate.errors import RequestError, nearest
+from ablate.wording import terminal_line
 
-LONGEST = 1000
 REQUEST_ERRORS = (RequestError, HydraException, OmegaConfBaseException, yaml.YAMLError)
 """What is the user's mistake and not a defect of the program."""
 
@@ -27,21 +27,13 @@ def in_one_line(error: Exception) -> str:
     """The line that a user reads: what was expected, what came, the nearest valid choice."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        return printable(f"Unknown {group} {name!r}.{nearest(name, error.options)}")
+        return terminal_line(f"Unknown {group} {name!r}.{nearest(name, error.options)}")
     if not str(error) and isinstance(error.__cause__, Exception):
         return in_one_line(error.__cause__)  # Hydra wraps what OmegaConf says without a word
     unknown = re.search(r"Could not override '([^']+)'", str(error))
     if unknown:
-        return printable(f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}")
-    return printable(re.split(r"\nConfig search path|\s*See https?://", str(error))[0])
-
-
-def printable(text: str) -> str:
-    """A message as one line of bounded length that cannot steer a terminal."""
-    line = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(text.split())
-    )
-    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+        return terminal_line(f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}")
+    return terminal_line(re.split(r"\nConfig search path|\s*See https?://", str(error))[0])
 
 
 def _nearest_key(key: str) -> str:

@@ -10,6 +10,7 @@ from ablate.data import npz
 from ablate.data.arrays import from_arrays
 from ablate.data.images import Images
 from ablate.errors import RequestError
+from ablate.wording import error_message
 
 CLASSES = (
     "airplane",
@@ -49,7 +50,7 @@ def _download() -> dict[str, NDArray[Any]]:
         (x_train, y_train), (x_test, y_test) = cifar10.load_data()
     except Exception as error:  # Keras raises a bare Exception where there is no network
         raise RequestError(
-            f"Expected to download CIFAR-10; {' '.join(str(error).split())}. "
+            f"Expected to download CIFAR-10; {error_message(error)}. "
             f"Give data.path=FILE.npz with x_train, y_train, x_test and y_test instead."
         ) from error
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}

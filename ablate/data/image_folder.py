@@ -19,6 +19,7 @@ from ablate.data.images import Images, Split
 from ablate.data.photograph import FORMATS, UnsoundImageError, read
 from ablate.data.split import stratified
 from ablate.errors import RequestError, nearest
+from ablate.wording import escaped_name, first_few
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
@@ -54,8 +55,8 @@ def load(
         split_seed: Seed of the three parts.
 
     Raises:
-        RequestError: The folder or an argument is not what it should be, files are bad, or a class has
-            too few images.
+        RequestError: The folder or an argument is not what it should be, files are bad, or a class
+            has too few images.
     """
     height, width = _size(image_size)
     if on_bad not in POLICIES:
@@ -70,26 +71,16 @@ def load(
     sound = np.array([row for row, file in enumerate(files) if file not in bad], np.int64)
     counts = Counter(files[row].parent for row in sound)
     bad |= {folder: "no sound image" for folder in classes if not counts[folder]}
-    excluded = tuple(printable(f"{file.relative_to(root)}: {bad[file]}") for file in sorted(bad))
+    excluded = tuple(escaped_name(f"{file.relative_to(root)}: {bad[file]}") for file in sorted(bad))
     if excluded and on_bad == "fail":
-        raise RequestError(_in_one_line(excluded, path))
+        raise RequestError(_refusal(excluded, path))
     kept = [folder for folder in classes if counts[folder]]
     _check_counts({folder: counts[folder] for folder in kept}, path)
     y = np.array([kept.index(files[row].parent) for row in sound], np.int64)
     parts = stratified(y, SHARES, split_seed=split_seed)
     split = {name: Split(x[sound[chosen]], y[chosen]) for name, chosen in parts.items()}
-    names = tuple(printable(folder.name) for folder in kept)
+    names = tuple(escaped_name(folder.name) for folder in kept)
     return Images(classes=names, scale=1 / 255, excluded=excluded, **split)
-
-
-def printable(name: object) -> str:
-    """A name on one line, whatever it holds: control characters and the like are written out."""
-    return "".join(
-        letter
-        if letter.isprintable() and letter != "\\"
-        else letter.encode("unicode_escape").decode()
-        for letter in str(name)
-    )
 
 
 def _size(image_size: Sequence[int]) -> tuple[int, int]:
@@ -112,11 +103,13 @@ def _existing(path: str) -> Path:
         return folder.resolve()
     if os.path.exists(folder):
         hint = " For an archive, give data=npz." if folder.suffix == ".npz" else ""
-        raise RequestError(f"Expected data.path to be a folder; {printable(path)} is a file.{hint}")
+        raise RequestError(
+            f"Expected data.path to be a folder; {escaped_name(path)} is a file.{hint}"
+        )
     beside = _folders(folder.parent) if os.path.isdir(folder.parent) else []
     close = difflib.get_close_matches(folder.name, [item.name for item in beside], n=1)
-    hint = f" Did you mean {printable(folder.parent / close[0])}?" if close else ""
-    raise RequestError(f"Expected the folder {printable(path)}; there is none.{hint}")
+    hint = f" Did you mean {escaped_name(folder.parent / close[0])}?" if close else ""
+    raise RequestError(f"Expected the folder {escaped_name(path)}; there is none.{hint}")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -125,7 +118,7 @@ def _entries(folder: Path) -> list[Path]:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise RequestError(
-            f"Expected to read the folder {printable(folder)}; {error.strerror}."
+            f"Expected to read the folder {escaped_name(folder)}; {error.strerror}."
         ) from error
     return [
         folder / name
@@ -150,10 +143,10 @@ def _class_folders(root: Path) -> list[Path]:
     below = [folder for folder in folders if len(_folders(folder)) >= 2]
     above = [root.parent] if not folders and len(_folders(root.parent)) >= 2 else []
     close = (below or above)[:1]
-    hint = f" Did you mean data.path={printable(close[0])}?" if close else ""
-    names = ", ".join(printable(folder.name) for folder in folders[:NAMED]) or "none"
+    hint = f" Did you mean data.path={escaped_name(close[0])}?" if close else ""
+    names = ", ".join(escaped_name(folder.name) for folder in folders[:NAMED]) or "none"
     raise RequestError(
-        f"Expected a folder of images for each of two classes or more in {printable(root)}; "
+        f"Expected a folder of images for each of two classes or more in {escaped_name(root)}; "
         f"its folders: {names}.{hint}"
     )
 
@@ -218,19 +211,18 @@ def _decoded(
     return x, {file: reason for file, reason in zip(files, reasons, strict=True) if reason}
 
 
-def _in_one_line(excluded: Sequence[str], path: str) -> str:
-    named = "; ".join(excluded[:NAMED])
-    more = f"; and {len(excluded) - NAMED} more" if len(excluded) > NAMED else ""
+def _refusal(excluded: Sequence[str], path: str) -> str:
+    named = first_few(excluded, most=NAMED)
     return (
-        f"Expected sound images in {printable(path)}; {len(excluded)} bad: {named}{more}. "
+        f"Expected sound images in {escaped_name(path)}; {len(excluded)} bad: {named}. "
         f"Repair or remove them, or give data.on_bad=skip to leave them out of every run."
     )
 
 
 def _check_counts(counts: Mapping[Path, int], path: str) -> None:
-    found = ", ".join(f"{count} of {printable(folder.name)}" for folder, count in counts.items())
+    found = ", ".join(f"{count} of {escaped_name(folder.name)}" for folder, count in counts.items())
     if len(counts) < 2 or min(counts.values()) < FEWEST:
         raise RequestError(
             f"Expected two classes or more with {FEWEST} sound images or more each in "
-            f"{printable(path)}; received {found or 'none'}."
+            f"{escaped_name(path)}; received {found or 'none'}."
         )

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ablate.wording import one_line
+
 FORMATS = {".bmp": "BMP", ".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 """What a file has to be by the ending of its name."""
 
@@ -53,7 +55,7 @@ def read(file: Path, *, height: int, width: int) -> NDArray[np.uint8]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnsoundImageError(f"more than {Image.MAX_IMAGE_PIXELS} pixels") from error
     except Exception as error:  # decoders raise whatever they like on bytes that make no sense
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        reason = one_line(getattr(error, "strerror", None) or error)
         raise UnsoundImageError(
             "truncated" if "truncated" in reason.lower() else f"broken, {reason}"
         ) from error

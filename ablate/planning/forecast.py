@@ -18,6 +18,7 @@ from ablate.planning.model_checks import probe_cells
 from ablate.store.checkpoint import DEPTH
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
+from ablate.wording import duration, quantity
 from ablate.workers.slots import Slot
 from ablate.workers.unit import pending_units
 
@@ -126,9 +127,8 @@ def in_words(
     if paces:
         seconds = training_seconds(plan, folder, paces=paces, slots=slots)
         lines.append(
-            f"Training takes about {_duration(seconds)} with {len(slots)} "
-            f"{'worker' if len(slots) == 1 else 'workers'}, judged by some steps of the smallest "
-            f"and the largest model."
+            f"Training takes about {duration(seconds)} with {quantity(len(slots), 'worker')}, "
+            f"estimated from some steps of the smallest and the largest model."
         )
     return [*lines, _power_in_words(plan, folder)]
 
@@ -150,13 +150,6 @@ def _power_in_words(plan: Plan, folder: StudyFolder) -> str:
         f"4 times out of 5, if seeds spread by {factor * spread:.3g} {unit} ({source}); the margin "
         f"is {factor * study.margin:.3g}."
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 FIXED_BYTES = 10_000_000

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ablate.config.variant import Variant, resolve_call
 from ablate.data.images import Images
 from ablate.errors import RequestError
+from ablate.wording import error_summary
 
 if TYPE_CHECKING:
     pass
@@ -26,7 +27,7 @@ def load_images(variant: Variant) -> Images:
     except RequestError:
         raise
     except (Exception, SystemExit) as error:  # the code of a user may raise anything
-        raise RequestError(_in_words(variant.data["_target_"], error)) from error
+        raise RequestError(_failure(variant.data["_target_"], error)) from error
     if not isinstance(images, Images):
         raise RequestError(
             f"Expected {variant.data['_target_']} to return ablate.data.images.Images; received "
@@ -35,8 +36,8 @@ def load_images(variant: Variant) -> Images:
     return images
 
 
-def _in_words(target: str, error: BaseException) -> str:
+def _failure(target: str, error: BaseException) -> str:
     """An error that the code of a user raised, and where."""
-    said = f"{type(error).__name__}: {error}".strip().splitlines()[0].removesuffix(":")
     *_, last = traceback.extract_tb(error.__traceback__)
-    return f"{target} failed with {said} ({Path(last.filename).name}, line {last.lineno})."
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"{target} failed with {error_summary(error)} ({where})."

@@ -5,11 +5,11 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from ablate.analysis.wording import count
 from ablate.errors import RequestError
 from ablate.planning.changes import affected, differences, keeping, still_kept
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
+from ablate.wording import first_few, quantity
 
 MOST_NAMED = 3
 
@@ -35,17 +35,16 @@ def reconcile(plan: Plan, folder: StudyFolder, *, on_change: str, console: Conso
     unfit, lines = affected(earlier, plan, folder=folder), differences(earlier, plan)
     if not unfit or not lines:
         return plan
-    runs = count(len(unfit), "finished run")
+    runs = quantity(len(unfit), "finished run")
     console.print(f"Changed since {runs} of study {plan.study.name}:")
     for line in lines:
         console.print(Text(f"  {line}"), soft_wrap=True)
     if on_change == "refuse":
-        named = "; ".join(lines[:MOST_NAMED])
-        more = f"; and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else ""
         raise RequestError(
             f"Expected what study {plan.study.name!r} was planned with; {runs} of it would not fit "
-            f"what is asked now ({named}{more}). Give on_change=rerun to train anew, "
-            f"on_change=keep to use what is there, marked in the report, or another study.name."
+            f"what is asked now ({first_few(lines, most=MOST_NAMED)}). Give on_change=rerun to "
+            f"train again, on_change=keep to use what is there, marked in the report, or another "
+            f"study.name."
         )
     if on_change == "keep":
         return keeping(plan, {**kept, **unfit}, changes=(*earlier.changes, *lines))

@@ -13,15 +13,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 
 from ablate.analysis.findings import Analysis
-from ablate.config.hydra_errors import printable
 from ablate.config.request import check_interactions
 from ablate.errors import RequestError, nearest
 from ablate.report.csv_results import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
-from ablate.report.table import COMPLETE
 from ablate.store.folder import StudyFolder
 from ablate.study.record import StudyRecord
+from ablate.study.result import Status
 from ablate.study.study import LARGEST, SINGLE, Direction
+from ablate.wording import one_line, terminal_line
 
 USAGE = """\
 Reports of ablation studies, rebuilt at any time; nothing is trained.
@@ -72,10 +72,10 @@ def main(arguments: list[str] | None = None) -> None:
         values = parse(given)
         code = _stored(values) if "study" in values else _anywhere(values, given)
     except OSError as error:
-        print(f"ablate: Cannot write the report: {printable(str(error))}.", file=sys.stderr)
+        print(f"ablate: Cannot write the report: {terminal_line(error)}.", file=sys.stderr)
         raise SystemExit(2) from None
     except RequestError as error:
-        print(f"ablate: {printable(str(error))}", file=sys.stderr)
+        print(f"ablate: {terminal_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     raise SystemExit(code)
 
@@ -111,7 +111,7 @@ def _override(parser: OverridesParser, argument: str) -> Override:
         argument.encode()
         override = parser.parse_override(argument)
     except Exception as error:  # a parser that was written for well-meant input
-        reason = " ".join(str(error).split("\n")[0].split())
+        reason = one_line(str(error).split("\n")[0])
         raise RequestError(f"Expected key=value; received {argument!r} ({reason}).") from None
     plain = override.type is OverrideType.CHANGE and override.package is None
     if not plain or override.is_sweep_override():
@@ -134,7 +134,7 @@ def _stored(values: Mapping[str, Any]) -> int:
     folder = Path("reports") / name
     analysis = write_report(folder, record, interactions=_interactions(values))
     _show(analysis, folder)
-    return 0 if (record.runs["status"] == COMPLETE).all() else 1
+    return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
 
 
 def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
@@ -145,7 +145,7 @@ def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
     command = shlex.join(["python", "-m", "ablate.report", *given])
     analysis = write_report(folder, record, commands=[command], interactions=_interactions(values))
     _show(analysis, folder)
-    return 0 if (runs["status"] == COMPLETE).all() else 1
+    return 0 if (runs["status"] == Status.COMPLETE).all() else 1
 
 
 def _request(values: Mapping[str, Any]) -> Request:

@@ -26,8 +26,9 @@ from ablate.report.drawing import (
     finish,
     marked_cells,
 )
-from ablate.report.table import BEST, COMPLETE, FULL, best_cells, reference_cell, value_range
+from ablate.report.table import BEST, FULL, best_cells, reference_cell, value_range
 from ablate.report.wording import one_line
+from ablate.study.result import Status
 
 COSTS = {"macs": "Multiply-accumulates an image", "train_seconds": "Seconds to train a run"}
 MOST_NUMBERS = 32
@@ -109,7 +110,7 @@ def _cost_points(analysis: Analysis, runs: pd.DataFrame, key: str) -> list[_Poin
         return []
     limits = _cost_limits(analysis)
     name, factor = analysis.study.response.name, wording.scale_of(analysis.study).factor
-    known = runs[(runs["status"] == COMPLETE) & runs[key].notna()]
+    known = runs[(runs["status"] == Status.COMPLETE) & runs[key].notna()]
     spread = known.groupby("cell")[key].agg(["min", "max"])
     points = []
     for number, row in enumerate(analysis.cells.to_dict("records"), start=1):

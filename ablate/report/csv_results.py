@@ -13,9 +13,9 @@ import pandas as pd
 
 from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.errors import RequestError, nearest
-from ablate.report.table import COMPLETE
 from ablate.study.design import Cell
 from ablate.study.record import COSTS
+from ablate.study.result import Status
 from ablate.study.study import LARGEST, Direction, Factor, Level, Response, Study
 
 TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
@@ -85,12 +85,16 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
 
 
 def _run_table(table: pd.DataFrame, levels: pd.DataFrame, request: Request) -> pd.DataFrame:
-    status = table["status"].str.strip() if "status" in table else pd.Series(COMPLETE, table.index)
-    complete = status == COMPLETE
+    status = (
+        table["status"].str.strip()
+        if "status" in table
+        else pd.Series(Status.COMPLETE.value, table.index)
+    )
+    complete = status == Status.COMPLETE
     if not complete.any():
         raise RequestError(
             f"Expected one or more complete runs in {request.runs}; received {len(table)} rows, "
-            f"none with status {COMPLETE}."
+            f"none with status {Status.COMPLETE}."
         )
     costs = [name for name in COSTS if name in table and name != request.response]
     return pd.DataFrame(
@@ -210,7 +214,7 @@ def _numbers(table: pd.DataFrame, complete: pd.Series, request: Request) -> pd.S
         raise RequestError(
             f"Expected a finite number below {LARGEST:g} as {name!r} of every complete run; row "
             f"{_row(bad)} of {request.runs} holds {table[name][bad].iloc[0]!r}. A run that failed "
-            f"is left out, or has another status than {COMPLETE} in a column `status`."
+            f"is left out, or has another status than {Status.COMPLETE} in a column `status`."
         )
     return values.where(complete)
 

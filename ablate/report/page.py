@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +14,20 @@ import pandas as pd
 from markupsafe import Markup
 
 from ablate import __version__
-from ablate.analysis.analyse import analyse
+from ablate.analysis.analyse import analyse_record
 from ablate.analysis.findings import Analysis, Caveat
 from ablate.report import table, wording
 from ablate.report.drawing import Picture
 from ablate.report.figure import pictures
 from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
-from ablate.report.table import COMPLETE
 from ablate.report.wording import NO_BREAK, one_line, sentence
 from ablate.study.record import StudyRecord
+from ablate.study.result import Status
 from ablate.study.study import Study
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 FIGURE_NAMES = ("grid", "effects", "learning_curves", "cost")
 MOST_UNFINISHED = 40
-MOST_INTERRUPTIONS = 5
 
 LAST_LATIN = "\u024f"
 _LATEX = {
@@ -83,7 +80,7 @@ def write_report(
         What the report says.
     """
     study, runs, provenance = record.study, record.runs, record.provenance
-    analysis = _analysis(record, interactions)
+    analysis = analyse_record(record, interaction_order=interactions)
     drawn = pictures(analysis, runs=runs, histories=record.histories)
     content = {
         **_content(analysis, runs),
@@ -127,7 +124,7 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
         for item in analysis.caveats
     ]
     groups = table.unfinished(analysis, runs)
-    complete = int((runs["status"] == COMPLETE).sum())
+    complete = int((runs["status"] == Status.COMPLETE).sum())
     return {
         "study": study,
         "version": __version__,
@@ -155,78 +152,6 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
         "path": table.path_steps(analysis),
         "methods": sorted({effect.method for effect in analysis.effects}),
     }
-
-
-def _analysis(record: StudyRecord, interactions: int) -> Analysis:
-    if not (record.runs["status"] == COMPLETE).any():
-        found = _without_results(record.study, record.runs)
-        return replace(found, caveats=(*found.caveats, *_of_faults(record)))
-    found = analyse(
-        record.runs,
-        record.study,
-        histories=record.histories,
-        held_constant=record.held_constant,
-        chance=record.chance,
-        interaction_order=interactions,
-    )
-    return _of_runs(replace(found, caveats=(*found.caveats, *_of_faults(record))), record.runs)
-
-
-def _of_faults(record: StudyRecord) -> Iterator[Caveat]:
-    """What happened to runs that the tables do not show."""
-    if record.kept:
-        yield Caveat(
-            "Results of other settings",
-            f"{record.kept} runs are kept although what they were trained with has changed since: "
-            f"{'; '.join(record.changes)}. Differences between cells may be those of the settings.",
-            serious=True,
-        )
-    if record.interruptions:
-        named = "; ".join(record.interruptions[:MOST_INTERRUPTIONS])
-        more = len(record.interruptions) - MOST_INTERRUPTIONS
-        yield Caveat(
-            "Interrupted runs",
-            f"Runs were broken off and went on from their last checkpoint, to the numbers that "
-            f"they would have come to anyway. Times and memory are those of the parts: {named}"
-            f"{f'; and {more} more, all in report.json' if more > 0 else ''}.",
-        )
-
-
-def _of_runs(analysis: Analysis, runs: pd.DataFrame) -> Analysis:
-    """The analysis without the cells that were never to be run.
-
-    Results from anywhere need not fill the design; of a study that was planned here every cell has
-    its runs in the table, whatever became of them.
-    """
-    cells = analysis.cells
-    known = cells[cells["cell"].isin(set(runs["cell"]))].reset_index(drop=True)
-    if len(known) == len(cells):
-        return analysis
-    note = Caveat(
-        "Not all combinations",
-        f"{len(known)} of the {len(cells)} combinations of levels were run; the others are not "
-        f"in the grid.",
-    )
-    return replace(analysis, cells=known, caveats=(*analysis.caveats, note))
-
-
-def _without_results(study: Study, runs: pd.DataFrame) -> Analysis:
-    """What there is to say of a study none of whose runs is complete."""
-    names = [factor.name for factor in study.factors]
-    cells = runs[["cell", *names]].drop_duplicates("cell").reset_index(drop=True)
-    planned = runs.groupby("cell", sort=False).size()
-    columns = [f"{item.name}_{end}" for item in study.responses for end in ("mean", "low", "high")]
-    columns += ["difference", "difference_low", "difference_high"]
-    columns += ["parameters", "macs", "train_seconds"]
-    cells = cells.assign(
-        n=0, n_planned=cells["cell"].map(planned), **dict.fromkeys(columns, math.nan)
-    )
-    caveat = Caveat(
-        "No complete run",
-        f"None of the {len(runs)} runs is complete, so nothing can be said of any part.",
-        serious=True,
-    )
-    return Analysis(study, cells, (), (), None, (caveat,), math.nan)
 
 
 def _commands(study: Study, provenance: Mapping[str, str]) -> list[str]:

@@ -12,12 +12,12 @@ import pandas as pd
 from ablate.analysis.findings import Analysis, Effect, Verdict
 from ablate.report import wording
 from ablate.report.wording import MISSING, Scale, describe, one_line
+from ablate.study.result import Status
 from ablate.study.study import Factor, Study
 
 NAME_LIMIT = 48
 LABEL_LIMIT = 120
 REASON_LIMIT = 300
-COMPLETE = "complete"
 FULL, BEST, SIMPLEST = "full model", "best mean", "simplest"
 
 
@@ -298,7 +298,7 @@ def unfinished(analysis: Analysis, runs: pd.DataFrame) -> tuple[Unfinished, ...]
     study = analysis.study
     numbers = {cell: number for number, cell in enumerate(analysis.cells["cell"], start=1)}
     groups: dict[tuple[str, str, str], list[dict[str, object]]] = {}
-    for row in records(runs[runs["status"] != COMPLETE]):
+    for row in records(runs[runs["status"] != Status.COMPLETE]):
         key = (str(row["cell"]), str(row["status"]), _text(row.get("error")))
         groups.setdefault(key, []).append(row)
     return tuple(

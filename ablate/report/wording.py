@@ -8,10 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ablate.study.study import Study
-
-MISSING = "—"
-MINUS = "−"
-NO_BREAK = "\u00a0"
+from ablate.wording import (  # noqa: F401
+    MINUS,
+    MISSING,
+    NO_BREAK,
+    decimal,
+    one_line,
+    p_value,
+    seconds,
+)
+from ablate.wording import short_number as short_count  # noqa: F401
+from ablate.wording import tick_label as tick_count  # noqa: F401
+from ablate.wording import whole_number as count  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,71 +77,6 @@ def scale_of(study: Study, index: int = 0) -> Scale:
     if index == 0:
         digits = min(8, max(0, 2 - math.ceil(math.log10(study.margin * factor))))
     return Scale(one_line(response.name.replace("_", " ")), factor, digits, unit, difference_unit)
-
-
-def decimal(value: float, digits: int, *, sign: bool = False) -> str:
-    """A number with fixed decimals, thousands set apart and a true minus; a dash for NaN."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    text = f"{value:{'+' if sign else ''},.{digits}f}"
-    if not any(digit in text for digit in "123456789"):
-        # A zero that rounding left has no sign.
-        text = text.lstrip("+-")
-    return text.replace("-", MINUS)
-
-
-def count(value: float) -> str:
-    """A whole number with its thousands set apart."""
-    return decimal(value, 0)
-
-
-def short_count(value: float) -> str:
-    """A large number to three digits with k, M, G or T."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    if abs(value) < 1000:
-        return f"{value:.3g}"
-    power = min(4, int(math.log10(abs(value)) / 3))
-    if abs(value) / 1000**power >= 999.5 and power < 4:
-        power += 1
-    scaled = value / 1000**power
-    return f"{scaled:.{max(0, 2 - int(math.log10(abs(scaled))))}f} {'kMGT'[power - 1]}"
-
-
-def tick_count(value: float) -> str:
-    """A large round number beside an axis, such as ``2.5 M``."""
-    return (
-        re.sub(r"\.?0+(?= )", "", short_count(value))
-        if "." in short_count(value)
-        else short_count(value)
-    )
-
-
-def seconds(value: float) -> str:
-    """A duration in seconds to about three digits."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    return decimal(value, 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0)
-
-
-def p_value(value: float) -> str:
-    """A p value; never rounded to 0."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def one_line(text: object, limit: int = 0) -> str:
-    """Text from outside without line breaks and control characters, cut at a limit if given.
-
-    Control characters are not allowed in XML, hence in no SVG, and direction marks could turn the
-    text around them.
-    """
-    plain = "".join(
-        letter if letter.isprintable() or letter == NO_BREAK else " " for letter in str(text)
-    )
-    line = re.sub(" +", " ", plain).strip()
-    return line if not limit or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
 def sentence(text: str) -> str:

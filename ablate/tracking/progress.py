@@ -26,7 +26,7 @@ from ablate.study.aliases import aliases
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
 from ablate.study.study import Study
-from ablate.wording import own_command
+from ablate.wording import own_command, quantity
 
 MOST_ALIASES = 12
 
@@ -74,7 +74,7 @@ def _replicates(study: Study) -> str:
     if study.most_replicates is not None:
         rounds = ", ".join(str(seeds) for seeds in looks_of(study))
         return f"{study.replicates} to {study.most_replicates} replicates in rounds ({rounds})"
-    return f"{study.replicates} {'replicate' if study.replicates == 1 else 'replicates'}"
+    return quantity(study.replicates, "replicate")
 
 
 class ProgressDisplay:

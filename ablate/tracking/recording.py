@@ -13,7 +13,7 @@ from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.tracking.watch import RetryingWatchThread, Watch
 from ablate.tracking.watchdog import Watchdog, attempt
-from ablate.wording import without_password
+from ablate.wording import LONGEST_MESSAGE, error_summary, without_password
 
 if TYPE_CHECKING:
     from ablate.tracking.mlflow import Recorder
@@ -97,9 +97,8 @@ def in_words(error: BaseException) -> str:
     seen = [error]
     while (cause := _cause(seen[-1])) is not None and cause not in seen:
         seen.append(cause)
-    words = without_password(" ".join(str(seen[-1]).split()))
-    words = re.sub(r"<[^<>]*object at 0x\w+>:? ?", "", words)[:200]
-    return f"{type(seen[-1]).__name__}: {words}" if words else type(seen[-1]).__name__
+    words = without_password(error_summary(seen[-1], limit=LONGEST_MESSAGE))
+    return re.sub(r"<[^<>]*object at 0x\w+>:? ?", "", words)[:200]
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -13,6 +13,7 @@ import keras
 
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
+from ablate.wording import error_summary
 
 
 def reset(model: keras.Model, seed: int) -> None:
@@ -102,7 +103,7 @@ def _fresh_values(
     except (NotImplementedError, TypeError) as error:
         raise RequestError(
             f"Expected a get_config from which layer {path} can be made anew; received "
-            f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            f"{error_summary(error, limit=300)}"
         ) from error
     states = {id(generator.state) for generator in _generators(fresh).values()}
     values = [variable for variable in _own_variables(fresh) if id(variable) not in states]

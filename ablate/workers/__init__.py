@@ -1,4 +1,4 @@
-"""Worker processes: how the seeds of a cell are trained, watched and, if they die, retried.
+"""Worker processes: how the seeds of a cell are trained, monitored and retried.
 
-They write to the folders of their runs and never to MLflow.
+Workers write to the folders of their runs. They do not know MLflow, reports or the terminal.
 """

@@ -1,4 +1,4 @@
-"""What the end of a worker process means: crashed, out of memory, hung, or no more disk."""
+"""Why a worker process ended: crash, timeout, out of memory, or a disk that cannot be written."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from ablate.study.result import Status
 
-BEGINNING = "--- process "
-"""How the line begins that a worker heads its part of a log with."""
-UNWRITABLE_EXIT = os.EX_IOERR
-"""Exit code of a worker whose disk took no more; it has sent the number of the error."""
-LAST_BYTES = 4000
-"""How much of a log's end is searched for last words."""
-LAST_WORDS = ("std::bad_alloc", "Cannot allocate memory", "MemoryError")
-"""What a process says that memory has run out on; the first is said by C++ before it aborts."""
+LOG_HEADER = "--- process "
+"""Starts the line that each worker writes to a log before its own output."""
+DISK_ERROR_EXIT = os.EX_IOERR
+"""Exit code of a worker whose disk cannot be written; its last message is the error number."""
+TAIL_BYTES = 4000
+"""How many bytes at the end of a log are searched for signs of exhausted memory."""
+OUT_OF_MEMORY_SIGNS = ("std::bad_alloc", "Cannot allocate memory", "MemoryError")
+"""What a process prints when memory runs out; C++ prints the first before it aborts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,62 +24,64 @@ class WorkerExit:
     """How a worker ended.
 
     Attributes:
-        status: Of the run that it was training; None if it ended as it should.
-        cause: In a few words.
-        disk: The error of the disk, if that is why it ended.
+        status: Status of the run that it was training; None if the worker ended normally.
+        reason: In a few words.
+        disk_error: The error of the disk, if that ended the worker.
     """
 
     status: Status | None
-    cause: str = ""
-    disk: OSError | None = None
+    reason: str = ""
+    disk_error: OSError | None = None
 
 
 def classify_exit(
-    exit_code: int, *, said: bytes, hanging: float | None, kills: int, log: Path
+    exit_code: int, *, last_message: bytes, timeout_seconds: float | None, oom_kills: int, log: Path
 ) -> WorkerExit:
-    """Read the signs.
+    """Find out why a worker ended.
 
     Args:
-        exit_code: As the operating system gave it; negative for a signal.
-        said: What the worker sent last.
-        hanging: Seconds of silence after which it was killed; None if it was not.
-        kills: Processes that the system has killed for memory while it ran.
+        exit_code: As the operating system reports it; negative for a signal.
+        last_message: The last message that the worker sent.
+        timeout_seconds: The heartbeat timeout after which it was killed; None if it was not.
+        oom_kills: Number of processes that the system killed for memory while the worker ran.
         log: What the worker printed.
     """
-    if hanging is not None:
+    if timeout_seconds is not None:
         return WorkerExit(
-            Status.TIMEOUT, f"The worker process gave no sign of life for {hanging:g} s"
+            Status.TIMEOUT, f"The worker process sent no heartbeat for {timeout_seconds:g} s"
         )
-    if exit_code == UNWRITABLE_EXIT and said.isdigit():
-        return WorkerExit(None, disk=OSError(int(said), os.strerror(int(said))))
+    if exit_code == DISK_ERROR_EXIT and last_message.isdigit():
+        number = int(last_message)
+        return WorkerExit(None, disk_error=OSError(number, os.strerror(number)))
     if exit_code == 0:
         return WorkerExit(None)
-    how = f"exit code {exit_code}"
+    code = f"exit code {exit_code}"
     if exit_code < 0:
         names = {item.value: item.name for item in signal.Signals}
-        how = f"signal {-exit_code} ({names.get(-exit_code, 'unknown')})"
-    if (exit_code == -signal.SIGKILL and kills > 0) or _said_in(log):
-        return WorkerExit(Status.OUT_OF_MEMORY, f"Memory ran out, and the worker ended with {how}")
-    return WorkerExit(Status.CRASHED, f"The worker process ended with {how}")
+        code = f"signal {-exit_code} ({names.get(-exit_code, 'unknown')})"
+    killed_for_memory = exit_code == -signal.SIGKILL and oom_kills > 0
+    if killed_for_memory or _log_shows_out_of_memory(log):
+        return WorkerExit(Status.OUT_OF_MEMORY, f"Memory ran out, and the worker ended with {code}")
+    return WorkerExit(Status.CRASHED, f"The worker process ended with {code}")
 
 
 def count_oom_kills() -> int:
-    """How many processes the kernel has killed for memory, as far as this one can see.
+    """Count the processes that the kernel has killed for memory.
 
-    The count of this process's control group where there is one, else that of the machine.
+    Counts those of this process's control group, or those of the machine if there is no group.
     """
     for line in _lines(Path("/proc/self/cgroup")):
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "memory"):
             root = Path("/sys/fs/cgroup") / controllers
             for name in ("memory.events", "memory.oom_control"):
-                count = _count(root / path.lstrip("/") / name)
+                count = _oom_kills_in(root / path.lstrip("/") / name)
                 if count is not None:
                     return count
-    return _count(Path("/proc/vmstat")) or 0
+    return _oom_kills_in(Path("/proc/vmstat")) or 0
 
 
-def _count(file: Path) -> int | None:
+def _oom_kills_in(file: Path) -> int | None:
     for line in _lines(file):
         key, _, value = line.partition(" ")
         if key == "oom_kill":
@@ -94,12 +96,13 @@ def _lines(file: Path) -> list[str]:
         return []
 
 
-def _said_in(log: Path) -> bool:
+def _log_shows_out_of_memory(log: Path) -> bool:
+    """Whether the last process that wrote to the log printed that memory ran out."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LAST_BYTES))
-            words = file.read().decode(errors="replace")
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            text = file.read().decode(errors="replace")
     except OSError:
         return False
-    own = words.rpartition(BEGINNING)[2]
-    return any(last in own for last in LAST_WORDS)
+    last_process = text.rpartition(LOG_HEADER)[2]
+    return any(sign in last_process for sign in OUT_OF_MEMORY_SIGNS)

@@ -1,23 +1,23 @@
-"""The units of a study on this machine: what the `local` launcher does."""
+"""What launchers call: `local` trains all jobs of a study in a pool, others train job by job."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
-from ablate.config.request import plain, read_request
+from ablate.config.request import Request, plain, read_request
 from ablate.store.folder import StudyFolder
 from ablate.workers.pool import train_units
-from ablate.workers.slots import slots_for
+from ablate.workers.slots import occupy, slots_for
 from ablate.workers.unit import Unit
 
 
 def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
-    """Train the unit that each job's overrides name."""
-    request = read_request(plain(config))
-    folder = StudyFolder(Path("runs") / request.study.name)
+    """Train the units that the overrides of the jobs name, in worker processes on this machine."""
+    request, folder = _request_and_folder(plain(config))
     slots = slots_for(folder.read_plan(), request.device)
     train_units(
         folder,
@@ -25,3 +25,26 @@ def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
         slots=slots,
         fault_policy=request.fault_policy,
     )
+
+
+def train_job(config: DictConfig) -> None:
+    """Train the unit that the configuration of one job names, in this process."""
+    content = plain(config)
+    request, folder = _request_and_folder(content)
+    plan = folder.read_plan()
+    slot = slots_for(plan, request.device)[0]
+    device = occupy(slot, plan.backend)
+    from ablate.workers.worker import Callbacks, train_unit  # imports Keras
+
+    train_unit(
+        folder,
+        Unit.from_node(content["unit"]),
+        worker_provenance={"device": device, "threads": str(slot.threads)},
+        keep_checkpoints=request.fault_policy.keep_checkpoints,
+        callbacks=Callbacks(),
+    )
+
+
+def _request_and_folder(content: dict[str, Any]) -> tuple[Request, StudyFolder]:
+    request = read_request(content)
+    return request, StudyFolder(Path("runs") / request.study.name)

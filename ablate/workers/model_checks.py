@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import time
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -19,6 +18,7 @@ from ablate.models.build import build_model
 from ablate.models.macs import count_macs
 from ablate.store.plan import PlannedCell
 from ablate.training.trainer import DivergedError, Trainer, output_units
+from ablate.wording import error_message, error_summary
 from ablate.workers.slots import Slot, occupy
 
 PROBE_STEPS = 8
@@ -106,16 +106,7 @@ def model_of(planned: PlannedCell, described: Mapping[str, Any]) -> keras.Model:
 
 
 def in_words(error: BaseException) -> str:
-    """What an exception says, on one line of bounded length, whatever it is."""
-    try:
-        said = str(error)
-    except Exception:  # somebody's own exception that cannot even be printed
-        said = ""
-    # Keras sets the cause in bold, below a headline and above pages of arguments.
-    text = re.sub(r"\x1b\[\d*m", "", said[:100_000]).partition("\n\nArguments received")[0]
-    words = " ".join(text.split())[:500] or "no message"
-    return (
-        words
-        if isinstance(error, RequestError | DivergedError)
-        else f"{type(error).__name__}: {words}"
-    )
+    """Return why a run or a check failed, on one line; what users did wrong needs no type."""
+    if isinstance(error, RequestError | DivergedError):
+        return error_message(error)
+    return error_summary(error)

@@ -1,4 +1,4 @@
-"""A pool of worker processes: one fresh process a unit, one unit a slot at a time."""
+"""A pool of worker processes: a fresh process for each unit, one unit at a time on each slot."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ablate.workers.processes import CONTEXT, spawn
 from ablate.workers.slots import Slot
 from ablate.workers.unit import Unit
 
-TRIED_AGAIN = (Status.CRASHED, Status.TIMEOUT)
-"""Ends that may have been bad luck. Memory that was too small still is, and an exception recurs."""
+RETRIED = (Status.CRASHED, Status.TIMEOUT)
+"""What a retry may cure. Too little memory stays too little, and an exception occurs again."""
 
 
 def train_units(
     folder: StudyFolder, units: Sequence[Unit], *, slots: Sequence[Slot], fault_policy: FaultPolicy
 ) -> None:
-    """Train units in worker processes until all have ended, one way or another.
+    """Train units in worker processes until every run has ended, complete or not.
 
-    A run whose process dies or hangs is tried again from its last checkpoint, a limited number of
-    times; the other seeds of its unit go on in the process that tries it.
+    A run whose process crashes or hangs is retried from its last checkpoint, a limited number of
+    times. The process that retries it also trains the remaining seeds of the unit.
 
     Raises:
-        UnwritableError: The disk takes no more.
+        UnwritableError: The disk cannot be written.
     """
     pool = _Pool(folder, folder.read_plan(), units=units, slots=slots, fault_policy=fault_policy)
     try:
@@ -46,37 +46,37 @@ def train_units(
 
 @dataclass(slots=True)
 class _Worker:
-    """A process at work.
+    """A running process.
 
     Attributes:
         process: The process.
-        signs: Where its signs of life arrive.
+        messages: Where its heartbeats arrive.
         unit: What it trains.
         slot: What it occupies.
-        heard: When it last gave a sign of life, by the clock that never jumps.
-        kills: The system's count of processes killed for memory when this one started.
-        lengths: Of the journals of its seeds when it started: a result that was there already is
-            none of its own, and each run that it ends has a line.
-        hanging: Whether it was killed for giving no sign of life.
-        said: Its last words, if the disk took no more.
+        last_heartbeat: When its last message arrived, in seconds of the monotonic clock.
+        oom_kills: The system's count of processes killed for memory when this one started.
+        journal_lengths: Journal size of each seed at the start, in bytes. A seed whose journal has
+            not grown was not trained by this worker.
+        timed_out: Whether it was killed because it sent no heartbeat.
+        last_message: Its last message: a heartbeat, or the number of a disk error.
     """
 
     process: BaseProcess
-    signs: connection.Connection
+    messages: connection.Connection
     unit: Unit
     slot: Slot
-    heard: float
-    kills: int
-    lengths: dict[int, int]
-    hanging: bool = False
-    said: bytes = b""
+    last_heartbeat: float
+    oom_kills: int
+    journal_lengths: dict[int, int]
+    timed_out: bool = False
+    last_message: bytes = b""
 
-    def listen(self) -> None:
-        """Take what has arrived."""
+    def receive(self) -> None:
+        """Read all messages that have arrived."""
         try:
-            while self.signs.poll():
-                self.said = self.signs.recv_bytes()
-                self.heard = time.monotonic()
+            while self.messages.poll():
+                self.last_message = self.messages.recv_bytes()
+                self.last_heartbeat = time.monotonic()
         except (EOFError, OSError):
             return
 
@@ -91,98 +91,107 @@ class _Pool:
         slots: Sequence[Slot],
         fault_policy: FaultPolicy,
     ) -> None:
-        self._folder, self._plan, self._care = folder, plan, fault_policy
+        self._folder, self._plan, self._fault_policy = folder, plan, fault_policy
         self._waiting, self._free = deque(units), list(slots)
         self._workers: dict[int, _Worker] = {}
-        self._tries: Counter[tuple[str, int]] = Counter()
+        self._retries: Counter[tuple[str, int]] = Counter()
 
     def busy(self) -> bool:
         return bool(self._waiting or self._workers)
 
     def fill(self) -> None:
-        """Give every free slot a unit."""
+        """Start a worker on every free slot, as long as units wait."""
         while self._waiting and self._free:
             slot, unit = self._free.pop(0), self._waiting.popleft()
-            signs, sender = CONTEXT.Pipe(duplex=False)
-            lengths = {seed: self._length(unit.cell, seed) for seed in unit.seeds}
-            target = functools.partial(_train, keep_checkpoints=self._care.keep_checkpoints)
+            receiver, sender = CONTEXT.Pipe(duplex=False)
+            lengths = {seed: self._journal_length(unit.cell, seed) for seed in unit.seeds}
+            keep_checkpoints = self._fault_policy.keep_checkpoints
+            target = functools.partial(_train, keep_checkpoints=keep_checkpoints)
             process = spawn(target, self._folder, unit, slot, sender)
             sender.close()
             self._workers[process.sentinel] = _Worker(
-                process, signs, unit, slot, time.monotonic(), count_oom_kills(), lengths
+                process, receiver, unit, slot, time.monotonic(), count_oom_kills(), lengths
             )
 
     def wait(self) -> None:
-        """Wait until a worker ends or speaks, or until one has been silent for too long."""
-        now = time.monotonic()
-        silent = max(now - worker.heard for worker in self._workers.values())
-        awaited = [*self._workers, *(worker.signs for worker in self._workers.values())]
-        ready = connection.wait(awaited, max(0.0, self._care.heartbeat_timeout_seconds - silent))
+        """Wait until a worker exits, sends a message or exceeds the heartbeat timeout."""
+        timeout = self._fault_policy.heartbeat_timeout_seconds
+        oldest = min(worker.last_heartbeat for worker in self._workers.values())
+        sources = [*self._workers, *(worker.messages for worker in self._workers.values())]
+        ready = connection.wait(sources, max(0.0, timeout - (time.monotonic() - oldest)))
         for worker in self._workers.values():
-            if worker.signs in ready:
-                worker.listen()
-            if time.monotonic() - worker.heard > self._care.heartbeat_timeout_seconds:
-                worker.hanging = True
+            if worker.messages in ready:
+                worker.receive()
+            if time.monotonic() - worker.last_heartbeat > timeout:
+                worker.timed_out = True
                 worker.process.kill()
         for sentinel in [item for item in ready if isinstance(item, int)]:
-            self._bury(self._workers.pop(sentinel))
+            self._on_exit(self._workers.pop(sentinel))
 
     def kill(self) -> None:
-        """End all workers at once."""
+        """Kill all workers."""
         for worker in self._workers.values():
             worker.process.kill()
         for worker in self._workers.values():
             worker.process.join()
 
-    def _bury(self, worker: _Worker) -> None:
-        """Record what the end of a process means, and put back what it has left."""
+    def _on_exit(self, worker: _Worker) -> None:
+        """Record why a worker exited, and queue the seeds that it has not finished."""
         worker.process.join()
-        worker.listen()
-        worker.signs.close()
+        worker.receive()
+        worker.messages.close()
         self._free.append(worker.slot)
-        left = self._left(worker)
-        if not left:
+        seeds = self._unfinished(worker)
+        if not seeds:
             return
-        death = classify_exit(
-            worker.process.exitcode or 0,
-            said=worker.said,
-            hanging=self._care.heartbeat_timeout_seconds if worker.hanging else None,
-            kills=count_oom_kills() - worker.kills,
-            log=self._folder.run(worker.unit.cell, left[0]).log,
-        )
-        if death.disk is not None:
-            raise UnwritableError(in_words(death.disk, self._folder.path))
-        if death.status is None and left[0] == worker.unit.seeds[0]:
-            death = WorkerExit(
-                Status.CRASHED, "The worker process ended with exit code 0 amid its run"
-            )
-        if death.status is not None:
-            left = self._after(death, worker.unit.cell, left)
-        if left:
-            self._waiting.appendleft(Unit(worker.unit.cell, left))
+        worker_exit = self._classify(worker, interrupted_seed=seeds[0])
+        if worker_exit.disk_error is not None:
+            raise UnwritableError(in_words(worker_exit.disk_error, self._folder.path))
+        if worker_exit.status is not None:
+            seeds = self._retry_or_record(worker_exit, worker.unit.cell, seeds)
+        if seeds:
+            self._waiting.appendleft(Unit(worker.unit.cell, seeds))
 
-    def _after(self, death: WorkerExit, cell: str, left: tuple[int, ...]) -> tuple[int, ...]:
-        """Try the run again during which the process died, or record its end.
+    def _classify(self, worker: _Worker, *, interrupted_seed: int) -> WorkerExit:
+        timeout = self._fault_policy.heartbeat_timeout_seconds
+        worker_exit = classify_exit(
+            worker.process.exitcode or 0,
+            last_message=worker.last_message,
+            timeout_seconds=timeout if worker.timed_out else None,
+            oom_kills=count_oom_kills() - worker.oom_kills,
+            log=self._folder.run(worker.unit.cell, interrupted_seed).log,
+        )
+        ended_normally = worker_exit.status is None and worker_exit.disk_error is None
+        if ended_normally and interrupted_seed == worker.unit.seeds[0]:
+            return WorkerExit(
+                Status.CRASHED, "The worker process ended with exit code 0 during its run"
+            )
+        return worker_exit
+
+    def _retry_or_record(
+        self, worker_exit: WorkerExit, cell: str, seeds: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Retry the interrupted run, which is the first of `seeds`, or record how it ended.
 
         Returns:
-            The seeds that are to be trained, that run first if it is among them.
+            The seeds to train next.
         """
-        seed, status = left[0], death.status
+        seed, status = seeds[0], worker_exit.status
         assert status is not None
         run = self._folder.run(cell, seed)
-        if status in TRIED_AGAIN and self._tries[cell, seed] < self._care.retries:
-            self._tries[cell, seed] += 1
-            run.break_off(status, death.cause)
-            return left
+        retries = self._retries[cell, seed]
+        if status in RETRIED and retries < self._fault_policy.retries:
+            self._retries[cell, seed] += 1
+            run.break_off(status, worker_exit.reason)
+            return seeds
         run.path.mkdir(parents=True, exist_ok=True)
         fingerprint = self._plan.fingerprint(self._plan.find(cell), seed)
-        tries = self._tries[cell, seed]
-        often = f" It was tried {tries + 1} times." if tries else ""
-        error = f"{death.cause}.{often} See {run.log}."
+        attempts = f" It was tried {retries + 1} times." if retries else ""
+        error = f"{worker_exit.reason}.{attempts} See {run.log}."
         run.commit(Result(cell, seed, fingerprint, status, error=error))
-        return left[1:]
+        return seeds[1:]
 
-    def _left(self, worker: _Worker) -> tuple[int, ...]:
+    def _unfinished(self, worker: _Worker) -> tuple[int, ...]:
         """Seeds of a worker whose runs have not ended since it started."""
         cell = worker.unit.cell
         planned = self._plan.find(cell)
@@ -191,10 +200,10 @@ class _Pool:
             for seed in worker.unit.seeds
             if (result := self._folder.run(cell, seed).result()) is None
             or result.fingerprint != self._plan.fingerprint(planned, seed)
-            or self._length(cell, seed) == worker.lengths[seed]
+            or self._journal_length(cell, seed) == worker.journal_lengths[seed]
         )
 
-    def _length(self, cell: str, seed: int) -> int:
+    def _journal_length(self, cell: str, seed: int) -> int:
         return self._folder.run(cell, seed).events()[1]
 
 
@@ -202,10 +211,10 @@ def _train(
     folder: StudyFolder,
     unit: Unit,
     slot: Slot,
-    signs: connection.Connection,
+    messages: connection.Connection,
     *,
     keep_checkpoints: bool,
 ) -> None:
     from ablate.workers.worker import train  # in the worker, where Keras is already imported
 
-    train(folder, unit, slot=slot, keep_checkpoints=keep_checkpoints, signs=signs)
+    train(folder, unit, slot=slot, keep_checkpoints=keep_checkpoints, messages=messages)

@@ -1,4 +1,4 @@
-"""What a study trains on: GPUs where there are any, else the CPU's cores, shared out to workers."""
+"""What each worker may use: a GPU if there is one, else its share of the CPU cores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Slot:
 
 
 def visible_gpus() -> list[str]:
-    """Identifiers of the GPUs this process may use; empty where there is none."""
+    """Identifiers of the GPUs that this process may use; empty if there is none."""
     try:
         listing = subprocess.run(
             ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
@@ -37,16 +37,16 @@ def visible_gpus() -> list[str]:
         )
     except (OSError, subprocess.SubprocessError):
         return []
-    present = listing.stdout.split()
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return present if chosen is None else [name for name in chosen.split(",") if name.strip()]
+    installed = listing.stdout.split()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return installed if visible is None else [name for name in visible.split(",") if name.strip()]
 
 
 def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
     """What each worker of a study may use.
 
     Raises:
-        RequestError: A GPU is asked for and there is none.
+        RequestError: A GPU is requested and there is none.
     """
     pixels = max(item["shape"][0] * item["shape"][1] for item in plan.images.values())
     cores = len(os.sched_getaffinity(0))
@@ -56,22 +56,20 @@ def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
 def share_out(
     request: DeviceRequest, *, gpus: Sequence[str], cores: int, pixels: int
 ) -> list[Slot]:
-    """One slot a worker.
+    """Divide the hardware among workers, one slot each.
 
     Args:
-        request: What the user asked for.
-        gpus: The GPUs there are.
-        cores: Number of CPU cores there are.
-        pixels: Height times width of the images. On small images much of a step is
-            single-threaded, so a process a core pays; on larger ones a convolution fills all cores.
+        request: What the user requested.
+        gpus: The GPUs of this machine.
+        cores: Number of CPU cores.
+        pixels: Height times width of the images. On small images most of a step runs in one
+            thread, so one process per core is faster; on larger ones a convolution uses all cores.
 
     Raises:
-        RequestError: A GPU is asked for and there is none.
+        RequestError: A GPU is requested and there is none.
     """
     if request.kind == "gpu" and not gpus:
-        raise RequestError(
-            "Expected a GPU, as device.kind=gpu asks for; found none. Use device=auto."
-        )
+        raise RequestError("Expected a GPU, because device.kind=gpu; found none. Use device=auto.")
     if gpus and request.kind != "cpu":
         names = [gpu for gpu in gpus for _ in range(request.workers or 1)]
         return [Slot(gpu, request.threads or max(1, cores // len(names))) for gpu in names]
@@ -80,10 +78,10 @@ def share_out(
 
 
 SMALL_PIXELS = 32 * 32
-"""Up to this image size a process a core is the faster choice.
+"""Up to this image size, one process per core is faster.
 
 Measured on 2 cores with 32 x 32 colour images: 87 s with two processes of one thread, 107 s with
-one of two, by `python -m ablate --multirun data=npz data.path=FILE recipe.epochs=2
+one process of two threads, by `python -m ablate --multirun data=npz data.path=FILE recipe.epochs=2
 study.replicates=1` with `device.workers=2` and `device.workers=1`. Larger images were not measured.
 """
 
@@ -92,7 +90,7 @@ def occupy(slot: Slot, backend: str) -> str:
     """Bind this process to its slot, before it runs its first operation.
 
     Returns:
-        The device in words, for the provenance of its results.
+        Name of the device, for the provenance of the results.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if slot.gpu is None else slot.gpu
     if backend == "jax":

@@ -1,4 +1,4 @@
-"""The unit of work: a cell with its pending seeds, built and compiled once."""
+"""The unit of work: a cell with its pending seeds, whose model is compiled once."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Unit:
     seeds: tuple[int, ...]
 
     def as_override(self) -> str:
-        """The unit as the Hydra override that hands it to a job, whatever launcher runs it."""
+        """The unit as a Hydra override, which any launcher can pass to a job."""
         return f"unit={{cell:'{self.cell}',seeds:{list(self.seeds)}}}".replace(" ", "")
 
     @staticmethod
     def from_node(node: Mapping[str, Any]) -> Unit:
-        """The unit as a job's configuration holds it."""
+        """Read the unit from a job's configuration."""
         return Unit(str(node["cell"]), tuple(node["seeds"]))
 
     @staticmethod
     def from_overrides(overrides: Sequence[str]) -> Unit:
-        """The unit among a job's overrides."""
+        """Read the unit from a job's overrides."""
         for override in OverridesParser.create().parse_overrides(list(overrides)):
             if override.key_or_group == "unit":
                 return Unit.from_node({str(k): v for k, v in override.value().items()})
@@ -43,11 +43,10 @@ class Unit:
 
 
 def pending_units(plan: Plan, folder: StudyFolder, *, workers: int) -> list[Unit]:
-    """What is left to train, the most work first.
+    """The units still to train, the largest first, so that the last one to start is short.
 
-    Seeds of a cell are kept together, since they share one compiled model; only when there are
-    fewer cells than workers are they split. Work is judged by MACs, so that the last unit to start
-    is a short one.
+    Seeds of a cell stay together, because they share one compiled model. They are split only when
+    there are fewer cells than workers. The size of a unit is estimated from its MACs.
     """
     seeds: dict[str, list[int]] = {}
     for planned, run in folder.pending(plan):

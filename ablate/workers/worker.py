@@ -29,12 +29,12 @@ from ablate.store.lock import working
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.trainer import DivergedError, Epoch, State, Trainer
-from ablate.workers.exits import BEGINNING, UNWRITABLE_EXIT
+from ablate.workers.exits import DISK_ERROR_EXIT, LOG_HEADER
 from ablate.workers.model_checks import in_words, model_of
 from ablate.workers.slots import Slot, occupy
 from ablate.workers.unit import Unit
 
-ALIVE = b"alive"
+HEARTBEAT = b"heartbeat"
 NO_MEMORY = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allocating")
 DURABLE_SECONDS = 10.0
 """Checkpoints are forced onto the disk no more often than this: on short epochs that would tell."""
@@ -42,41 +42,44 @@ DURABLE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Where a worker tells how it is getting on.
+    """What a worker does besides training; nothing unless it has a process of its own.
 
     Attributes:
-        alive: Called as a sign of life.
-        redirect: Sends what is printed from here on to a file.
+        heartbeat: Called every few steps, to show that the worker makes progress.
+        redirect: Appends what is printed from now on to a file.
     """
 
-    alive: Callable[[], None] = lambda: None
+    heartbeat: Callable[[], None] = lambda: None
     redirect: Callable[[Path], None] = lambda path: None
 
 
 def train(
-    folder: StudyFolder, unit: Unit, *, slot: Slot, keep_checkpoints: bool, signs: Connection
+    folder: StudyFolder, unit: Unit, *, slot: Slot, keep_checkpoints: bool, messages: Connection
 ) -> None:
-    """Train the seeds of a unit in a process of its own; what they print goes to their logs."""
-    callbacks = Callbacks(lambda: _sign(signs), _print_to)
+    """Train the seeds of a unit in a process of its own; what a run prints goes to its log."""
+    callbacks = Callbacks(lambda: _send_heartbeat(messages), _print_to)
     try:
         callbacks.redirect(_log(folder.run(unit.cell, unit.seeds[0])))
         device = occupy(slot, keras.backend.backend())
-        about = {"device": device, "threads": str(slot.threads)}
         train_unit(
-            folder, unit, about=about, keep_checkpoints=keep_checkpoints, callbacks=callbacks
+            folder,
+            unit,
+            worker_provenance={"device": device, "threads": str(slot.threads)},
+            keep_checkpoints=keep_checkpoints,
+            callbacks=callbacks,
         )
     except OSError as error:
         if not is_disk_error(error):
             raise
-        signs.send_bytes(str(error.errno or errno.ENOSPC).encode())
-        os._exit(UNWRITABLE_EXIT)
+        messages.send_bytes(str(error.errno or errno.ENOSPC).encode())
+        os._exit(DISK_ERROR_EXIT)
 
 
 def train_unit(
     folder: StudyFolder,
     unit: Unit,
     *,
-    about: Mapping[str, str],
+    worker_provenance: Mapping[str, str],
     keep_checkpoints: bool,
     callbacks: Callbacks,
 ) -> None:
@@ -87,7 +90,7 @@ def train_unit(
     Args:
         folder: The folder of the study; its plan is frozen there.
         unit: The cell and its seeds.
-        about: Device and threads in words, for the provenance of the results.
+        worker_provenance: Device and threads, for the provenance of the results.
         keep_checkpoints: Whether those of complete runs stay.
         callbacks: Where to tell how it is getting on.
 
@@ -96,7 +99,13 @@ def train_unit(
     """
     with working(folder.path):
         plan = folder.read_plan()
-        crew = _Crew(folder, plan, planned=plan.find(unit.cell), about=about, callbacks=callbacks)
+        crew = _Crew(
+            folder,
+            plan,
+            planned=plan.find(unit.cell),
+            worker_provenance=worker_provenance,
+            callbacks=callbacks,
+        )
         for seed in unit.seeds:
             callbacks.redirect(_log(folder.run(unit.cell, seed)))
             status = crew.train(seed, keep_checkpoints=keep_checkpoints)
@@ -113,12 +122,12 @@ class _Crew:
         plan: Plan,
         *,
         planned: PlannedCell,
-        about: Mapping[str, str],
+        worker_provenance: Mapping[str, str],
         callbacks: Callbacks,
     ) -> None:
         self._folder, self._plan, self._planned = folder, plan, planned
-        self._provenance = {**plan.provenance, **about}
-        self._alive = callbacks.alive
+        self._provenance = {**plan.provenance, **worker_provenance}
+        self._heartbeat = callbacks.heartbeat
         self._trainer: Trainer | None = None
         self._durable = time.monotonic()
 
@@ -159,9 +168,9 @@ class _Crew:
     def _ready(self) -> Trainer:
         if self._trainer is None:
             images = thaw(self._folder.images, self._planned.images)
-            self._alive()
+            self._heartbeat()
             model = model_of(self._planned, self._plan.images[self._planned.images])
-            self._alive()
+            self._heartbeat()
             _refuse_changed_code(self._planned, self._plan)
             self._trainer = Trainer(model, images, self._planned.variant.recipe)
         return self._trainer
@@ -194,7 +203,7 @@ class _Crew:
     ) -> Iterator[Epoch]:
         drawn = stream_seed(seed, "placebo") if self._planned.variant.recipe.placebo else seed
         fingerprint = self._plan.fingerprint(self._planned, seed)
-        for epoch in trainer.run(drawn, start=start, alive=self._alive):
+        for epoch in trainer.run(drawn, start=start, alive=self._heartbeat):
             state = trainer.state()
             history = tuple(asdict(each) for each in state.epochs)
             # The checkpoint first: the journal then never knows more than can be gone on from.
@@ -205,7 +214,7 @@ class _Crew:
                 durable=self._is_due(),
             )
             run.append({"event": "epoch", **history[-1]})
-            self._alive()
+            self._heartbeat()
             yield epoch
 
     def _is_due(self) -> bool:
@@ -252,11 +261,11 @@ def _is_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _sign(signs: Connection) -> None:
+def _send_heartbeat(messages: Connection) -> None:
     try:
-        signs.send_bytes(ALIVE)
+        messages.send_bytes(HEARTBEAT)
     except ConnectionError:
-        # The parent is gone. Nothing more may be committed: its successor may be at work.
+        # The parent is gone, and the next command may already train: commit nothing more.
         os._exit(1)
 
 
@@ -269,4 +278,4 @@ def _print_to(path: Path) -> None:
     with suppress(OSError), path.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-        file.write(f"{BEGINNING}{os.getpid()}\n")
+        file.write(f"{LOG_HEADER}{os.getpid()}\n")

@@ -371,7 +371,7 @@ load = digits.load
     [
         param(
             "raises",
-            "theirs.raises failed with RuntimeError: no images (theirs.py, line",
+            "theirs.raises failed with RuntimeError: no images today (theirs.py, line",
             id="raises",
         ),
         param("leaves", "theirs.leaves failed with SystemExit: 3", id="leaves"),

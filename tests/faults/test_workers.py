@@ -17,7 +17,7 @@ import pytest
 from pytest import param
 
 from ablate.study.result import Status
-from ablate.workers.exits import BEGINNING, classify_exit
+from ablate.workers.exits import LOG_HEADER, classify_exit
 from tests.conftest import ROOT, Command
 from tests.faults.disturbed import (
     ARGUMENTS,
@@ -73,7 +73,7 @@ WRONG = {
     "memory": ("out_of_memory", "Memory ran out"),
     "exit": ("crashed", "exit code 7"),
     "quit": ("failed", "SystemExit: enough"),
-    "leave": ("crashed", "exit code 0 amid its run. It was tried 2 times"),
+    "leave": ("crashed", "exit code 0 during its run. It was tried 2 times"),
     "kill": ("crashed", "signal 9 (SIGKILL). It was tried 2 times"),
 }
 
@@ -104,7 +104,7 @@ def test_a_hanging_run_is_ended_and_the_study_goes_on(ablate: Command, tmp_path:
     patience = ["device.retries=0", "device.heartbeat_timeout_seconds=12"]
     answer = ablate(tmp_path, *arguments, *patience)
     assert answer.returncode == 1, answer.stdout + answer.stderr
-    check_wrong(tmp_path, "hang", status="timeout", why="no sign of life for 12 s")
+    check_wrong(tmp_path, "hang", status="timeout", why="no heartbeat for 12 s")
     assert "2 of 4 runs complete; 2 timeout" in answer.stdout
 
 
@@ -182,28 +182,30 @@ def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Pat
     ("exit_code", "signs", "status"),
     [
         param(-9, {}, Status.CRASHED, id="killed"),
-        param(-9, {"kills": 1}, Status.OUT_OF_MEMORY, id="killed_by_the_kernel_for_memory"),
-        param(-15, {"kills": 1}, Status.CRASHED, id="ended_by_someone_else_meanwhile"),
-        param(-6, {"words": "std::bad_alloc"}, Status.OUT_OF_MEMORY, id="aborted_for_memory"),
+        param(-9, {"oom_kills": 1}, Status.OUT_OF_MEMORY, id="killed_by_the_kernel_for_memory"),
+        param(
+            -15, {"oom_kills": 1}, Status.CRASHED, id="terminated_while_memory_ran_out_elsewhere"
+        ),
+        param(-6, {"printed": "std::bad_alloc"}, Status.OUT_OF_MEMORY, id="aborted_for_memory"),
         param(-11, {}, Status.CRASHED, id="segmentation_fault"),
-        param(-9, {"hanging": 5.0}, Status.TIMEOUT, id="killed_for_silence"),
-        param(os.EX_IOERR, {"said": b"28"}, None, id="full_disk"),
-        param(os.EX_IOERR, {}, Status.CRASHED, id="an_exit_code_that_only_looks_like_it"),
-        param(0, {}, None, id="as_it_should"),
+        param(-9, {"timeout_seconds": 5.0}, Status.TIMEOUT, id="killed_for_missing_heartbeats"),
+        param(os.EX_IOERR, {"last_message": b"28"}, None, id="full_disk"),
+        param(os.EX_IOERR, {}, Status.CRASHED, id="same_exit_code_without_an_error_number"),
+        param(0, {}, None, id="normal_end"),
     ],
 )
-def test_deaths_are_told_apart(
+def test_exits_are_classified(
     tmp_path: Path, exit_code: int, signs: dict, status: Status | None
 ) -> None:
-    # What an earlier process said of memory is not what this one died of.
-    text = f"{BEGINNING}1\nMemoryError\n{BEGINNING}2\n{signs.get('words', '')}\n"
+    # What an earlier process printed about memory does not count for this one.
+    text = f"{LOG_HEADER}1\nMemoryError\n{LOG_HEADER}2\n{signs.get('printed', '')}\n"
     (tmp_path / "log").write_text(text)
-    death = classify_exit(
+    worker_exit = classify_exit(
         exit_code,
-        said=signs.get("said", b"alive"),
-        hanging=signs.get("hanging"),
-        kills=signs.get("kills", 0),
+        last_message=signs.get("last_message", b"heartbeat"),
+        timeout_seconds=signs.get("timeout_seconds"),
+        oom_kills=signs.get("oom_kills", 0),
         log=tmp_path / "log",
     )
-    assert death.status == status
-    assert (death.disk is not None) == ("said" in signs)
+    assert worker_exit.status == status
+    assert (worker_exit.disk_error is not None) == ("last_message" in signs)

@@ -47,50 +47,6 @@ def test_decimals_follow_the_margin(unit: str, margin: float, digits: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (0.0, "0"),
-        (999.0, "999"),
-        (1_000.0, "1.00 k"),
-        (297_697.0, "298 k"),
-        (999_600.0, "1.00 M"),
-        (1_234_567.0, "1.23 M"),
-        (4.2e9, "4.20 G"),
-        (3e15, "3000 T"),
-        (math.nan, "—"),
-    ],
-)
-def test_large_counts_are_shortened(value: float, expected: str) -> None:
-    assert wording.short_count(value) == expected
-
-
-@pytest.mark.parametrize(("value", "expected"), [(2.5e6, "2.5 M"), (4e6, "4 M"), (100.0, "100")])
-def test_ticks_carry_no_idle_zeros(value: float, expected: str) -> None:
-    assert wording.tick_count(value) == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"), [(0.25, "0.250"), (0.0004, "< 0.001"), (1.0, "1.000"), (math.nan, "—")]
-)
-def test_a_p_value_is_never_zero(value: float, expected: str) -> None:
-    assert wording.p_value(value) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "expected"),
-    [
-        ("a\nb\tc", 0, "a b c"),
-        ("a\x00b\x1b[31m", 0, "a b [31m"),
-        ("\u202eevil", 0, "evil"),
-        ("x" * 9, 4, "xxx…"),
-        ("😀", 0, "😀"),
-    ],
-)
-def test_text_from_outside_becomes_one_plain_line(text: str, limit: int, expected: str) -> None:
-    assert wording.one_line(text, limit) == expected
-
-
-@pytest.mark.parametrize(
     ("levels", "expected"),
     [
         ({"residual": "present", "norm": "batch"}, "full model"),
