@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from ablate.store.folder import SETTLED, StudyFolder
 from ablate.store.plan import Plan, PlannedCell
@@ -106,13 +105,8 @@ def _settings(earlier: Plan, plan: Plan) -> Iterator[str]:
 
 def _flat(planned: PlannedCell) -> dict[str, str]:
     """The settings that can change a result; where images lie is told by their fingerprint."""
-    variant = planned.variant
-    nodes: dict[str, Mapping[str, Any]] = {"model": variant.model, "recipe": asdict(variant.recipe)}
-    return {
-        f"{group}.{key}": json.dumps(value)
-        for group, node in nodes.items()
-        for key, value in node.items()
-    }
+    settings = planned.variant.identifying_settings()
+    return {key: json.dumps(value) for key, value in settings.items()}
 
 
 def _images(earlier: Plan, plan: Plan) -> Iterator[str]:

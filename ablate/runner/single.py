@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from ablate.config.request import Request, plain, read_request
+from ablate.config.request import Request, content_of, read_request
 from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.planning.forecast import bytes_needed
@@ -41,7 +41,7 @@ def run_one(config: DictConfig) -> int:
     Raises:
         RequestError: Something in the request is not what it should be; nothing was trained.
     """
-    request = read_request(plain(config))
+    request = read_request(content_of(config))
     study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
     cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))

@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from ablate.config.arguments import parsed
-from ablate.config.request import Request, plain, read_request
+from ablate.config.overrides import parse_override
+from ablate.config.request import Request, content_of, read_request
 from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.planning.forecast import bytes_needed, in_words
@@ -48,7 +48,7 @@ def sweep(
         RequestError: Something in the request is not what it should be; nothing was trained.
     """
     HydraConfig.instance().set_config(config)
-    request = read_request(plain(config))
+    request = read_request(content_of(config))
     _refuse_overrides(arguments, request.study)
     folder = StudyFolder(Path("runs") / request.study.name)
     compose = composer(context.config_loader, config, arguments=arguments)
@@ -187,13 +187,13 @@ def _report(
 def _refuse_overrides(arguments: Sequence[str], study: Study) -> None:
     """Overrides that a study cannot honour: those of what a factor or the study decides."""
     switched = {
-        parsed(override).key_or_group: factor.name
+        parse_override(override).key_or_group: factor.name
         for factor in study.factors
         for level in factor.levels
         for override in level.overrides
     }
     for argument in arguments:
-        key = parsed(argument).key_or_group
+        key = parse_override(argument).key_or_group
         if key in switched:
             raise RequestError(
                 f"Expected no override of {key}, since factor {switched[key]!r} of study "

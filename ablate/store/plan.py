@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ablate.config.recipe import recipe_from_mapping
-from ablate.config.variant import Variant
+from ablate.config.variant import Variant, read_variant
 from ablate.study.design import Cell, Run
 from ablate.study.file import study_from_mapping
 from ablate.study.study import Study
@@ -108,15 +107,7 @@ class Plan:
     def held_constant(self) -> dict[str, str]:
         """Keys of model and recipe that are equal in all cells, with their value as text."""
         settings = [
-            {
-                f"{group}.{key}": json.dumps(value)
-                for group, node in (
-                    ("model", planned.variant.model),
-                    ("recipe", asdict(planned.variant.recipe)),
-                    ("data", planned.variant.data),
-                )
-                for key, value in node.items()
-            }
+            {key: json.dumps(value) for key, value in planned.variant.settings().items()}
             for planned in self.cells
         ]
         return {
@@ -160,7 +151,7 @@ class Plan:
             cells=tuple(
                 PlannedCell(
                     cell=Cell(tuple(item["levels"].items())),
-                    variant=_variant(item["variant"]),
+                    variant=read_variant(item["variant"]),
                     images=item["images"],
                     seeds=tuple(int(seed) for seed in item["fingerprints"]),
                     parameters=item["parameters"],
@@ -182,12 +173,3 @@ def digest(content: object) -> str:
     """A short hash of plain JSON values, equal on every machine."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.blake2s(canonical.encode(), digest_size=16).hexdigest()
-
-
-def _variant(record: Mapping[str, Any]) -> Variant:
-    return Variant(
-        model=record["model"],
-        data=record["data"],
-        recipe=recipe_from_mapping(record["recipe"]),
-        allow=tuple(record["allow"]),
-    )

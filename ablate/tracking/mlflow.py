@@ -470,12 +470,9 @@ def _create(database: Path) -> None:
 
 def _params(planned: PlannedCell, run: Run) -> dict[str, str]:
     """What a run is, by names that MLflow takes; a level comes before a setting of its name."""
-    variant = planned.variant
-    nodes = {"model": variant.model, "data": variant.data, "recipe": asdict(variant.recipe)}
     settings = {
-        f"{group}.{key}": value if isinstance(value, str) else json.dumps(value)
-        for group, node in nodes.items()
-        for key, value in node.items()
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in planned.variant.settings().items()
     }
     params = {**settings, "seed": str(run.seed), **dict(planned.cell.levels)}
     return {_key(key): _text(value) for key, value in params.items()}
