@@ -31,8 +31,8 @@ class Level:
         if not isinstance(self.name, str) or not self.name.strip():
             raise RequestError(
                 f"Expected a word as the name of a level, such as present or absent; received "
-                f"{self.name!r}. YAML reads an unquoted on, off, yes, no, number or date as "
-                f"something else than a word."
+                f"{self.name!r}. YAML does not read an unquoted on, off, yes, no, number or date "
+                f"as a word."
             )
         if self.name.lower() in {"on", "off", "yes", "no", "true", "false", "y", "n"}:
             raise RequestError(
