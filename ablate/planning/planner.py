@@ -25,7 +25,8 @@ from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
 from ablate.study.design import Cell, cells_of
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 
 RESPONSES = (
     Response("test_accuracy", "higher", "fraction"),

@@ -9,7 +9,8 @@ from typing import Any
 
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_list, refuse_unknown_keys
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 
 
 def switch(name: str, key: str) -> Factor:
@@ -105,11 +106,7 @@ def _factor(name: str, node: Any) -> Factor:
     path = f"study.factors.{name}"
     if isinstance(node, str) and re.fullmatch(r"\w+(\.\w+)+", node):
         return switch(name, node)
-    if (
-        isinstance(node, Mapping)
-        and set(node) == {"levels"}
-        and not isinstance(node["levels"], str)
-    ):
+    if isinstance(node, Mapping) and set(node) == {"levels"}:
         levels = check_list(node["levels"], path)
         return Factor(name, tuple(_level(level, path) for level in levels))
     if isinstance(node, Mapping) and node:

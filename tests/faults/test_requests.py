@@ -199,7 +199,7 @@ def levels(*nodes: str) -> str:
         param(
             "factors: {a: model.residul}", "Did you mean 'model.residual'?", id="switch_misspelt"
         ),
-        param("factors: {a: seed}", "Unknown key 'seed' of study.factors.a", id="switch_of_seed"),
+        param("factors: {a: seed}", "a key that is true or false", id="switch_of_seed"),
         param("factors: {a: {on: model.residual=true}}", "received True", id="unquoted_on"),
         param("factors: {a: {p: model.residual}}", "for level 'p'", id="level_without_a_value"),
         param("factors: {a: {p: model.residual=true}}", "distinct levels", id="one_level"),

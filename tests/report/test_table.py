@@ -6,7 +6,8 @@ import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.report import table
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 from tests.report.simulated import runs_of
 
 

@@ -5,7 +5,8 @@ from pytest import param
 
 from ablate.errors import RequestError
 from ablate.study.file import study_from_mapping
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 
 
 def factor(name: str, *levels: str) -> Factor:
