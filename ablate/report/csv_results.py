@@ -15,8 +15,9 @@ from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell
 from ablate.study.record import COSTS, RESERVED
+from ablate.study.response import Direction, Response
 from ablate.study.result import Status
-from ablate.study.study import LARGEST, Direction, Factor, Level, Response, Study
+from ablate.study.study import LARGEST, Factor, Level, Study
 
 TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
     "false": "absent",
@@ -36,7 +37,7 @@ class Request:
     """What to read from a CSV file.
 
     Attributes:
-        runs: The file: a row a run.
+        runs: The file, with one row for each run.
         factors: Columns that hold a level each.
         response: Column that holds the number by which a run is judged.
         name: Name of the study.
@@ -145,7 +146,7 @@ def _table(request: Request) -> pd.DataFrame:
         ) from None
     _refuse_ambiguous(table, heading.iloc[0].tolist(), request)
     if table.empty:
-        raise RequestError(f"Expected a row a run in {request.runs}; received no row.")
+        raise RequestError(f"Expected one row for each run in {request.runs}; received no row.")
     for name, count in Counter(request.factors).items():
         if count > 1:
             raise RequestError(f"Expected every factor once; received {name!r} {count} times.")

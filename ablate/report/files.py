@@ -35,7 +35,7 @@ EFFECT_COLUMNS = (
 
 
 def runs_csv(study: Study, runs: pd.DataFrame) -> str:
-    """A row a run."""
+    """One row for each run."""
     return _csv(run_columns(study, runs), _exact(runs))
 
 
@@ -49,7 +49,7 @@ def run_columns(study: Study, runs: pd.DataFrame) -> list[str]:
 
 
 def cells_csv(analysis: Analysis) -> str:
-    """A row a cell."""
+    """One row for each cell."""
     study = analysis.study
     columns = [
         "cell",
@@ -63,7 +63,7 @@ def cells_csv(analysis: Analysis) -> str:
 
 
 def effects_csv(analysis: Analysis) -> str:
-    """A row an effect."""
+    """One row for each effect."""
     return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
 
 

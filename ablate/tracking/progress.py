@@ -25,8 +25,9 @@ from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.study.aliases import aliases
 from ablate.study.design import Run
+from ablate.study.response import Response
 from ablate.study.result import Result, Status
-from ablate.study.study import Response, Study
+from ablate.study.study import Study
 from ablate.wording import own_command, quantity
 
 MOST_ALIASES = 12

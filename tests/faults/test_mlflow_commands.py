@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ablate.store.state import StudyState
 
 from ablate.store.folder import StudyFolder
+from ablate.store.state import StudyState
 from ablate.tracking.recording import Recording
 from tests.conftest import ROOT, TINY, Command
 from tests.faults.broken_stores import hanging_server, locked_database, refusing_server

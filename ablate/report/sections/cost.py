@@ -53,7 +53,7 @@ def content(data: ReportData) -> Content | None:
 
 
 def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
-    """A panel a cost; None where none is known."""
+    """One panel for each cost; None where none is known."""
     points_by_title = {
         title: points
         for key, title in COSTS.items()

@@ -1,4 +1,4 @@
-"""Learning curves: a panel a cell, the mean over its seeds and the range between them."""
+"""Learning curves: one panel for each cell, with mean and range over its seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ablate.report.names import capitalized
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import Scale, response_scale
 from ablate.study.record import StudyRecord
-from ablate.study.study import Response
+from ablate.study.response import Response
 from ablate.wording import one_line
 
 ORDER = 70

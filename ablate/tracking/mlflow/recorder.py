@@ -13,8 +13,8 @@ from ablate.store.events import EpochEnded, Event, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, digest
 from ablate.study.design import Run
+from ablate.study.response import Response
 from ablate.study.result import Result, Status
-from ablate.study.study import Response
 from ablate.tracking.mlflow.client import Client, MlflowRun, Point
 from ablate.tracking.mlflow.database import SQLITE, absolute_uri
 from ablate.tracking.mlflow.values import (

@@ -12,8 +12,8 @@ from dataclasses import asdict
 
 from ablate.store.plan import PlannedCell
 from ablate.study.design import Run
+from ablate.study.response import Response
 from ablate.study.result import Result
-from ablate.study.study import Response
 
 # MLflow itself allows keys of 250 characters.
 LONGEST_KEY, LONGEST_VALUE = 200, 2000
