@@ -11,7 +11,7 @@ from rich.console import Console
 from ablate.data.images import Images
 from ablate.planning.model_checks import measure_cells
 from ablate.store.folder import StudyFolder
-from ablate.store.image_cache import discard, freeze
+from ablate.store.image_cache import discard, save
 from ablate.store.plan import Plan
 from ablate.tracking.progress import ProgressDisplay
 from ablate.tracking.recording import Recording
@@ -95,7 +95,7 @@ def _frozen(images: Mapping[str, Images], folder: StudyFolder, *, plan: Plan) ->
     """Images frozen for the workers, for as long as a run may need them."""
     if folder.pending(plan):
         for item in images.values():
-            freeze(folder.images, item)
+            save(folder.images, item)
     yield
     if not folder.pending(plan):
         discard(folder.images)
