@@ -20,9 +20,10 @@ from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.planning.images import load_images
 from ablate.planning.provenance import backend, provenance
-from ablate.store.folder import StudyFolder
 from ablate.store.identity import sources
 from ablate.store.plan import Plan, PlannedCell, digest
+from ablate.store.state import StudyState
+from ablate.store.tables import run_table
 from ablate.study.design import Cell, cells_of
 from ablate.study.study import Response, Study
 from ablate.tasks.task import describe
@@ -134,11 +135,12 @@ def plan_cells(
     return plan, images
 
 
-def with_more_seeds(plan: Plan, folder: StudyFolder) -> Plan | None:
-    """The plan of the next round of adaptive seeds; None where no cell needs another run."""
+def with_more_seeds(state: StudyState) -> Plan | None:
+    """The plan of the next round of adaptive seeds; None if no cell needs another run."""
+    plan = state.plan
     if plan.study.most_replicates is None:
         return None
-    runs = folder.runs(plan)
+    runs = run_table(state)
     following = next_round(runs[runs["status"] != "missing"], plan.study)
     cells = tuple(
         dataclasses.replace(planned, seeds=tuple(range(following.seeds[planned.cell.slug])))

@@ -75,15 +75,27 @@ class Plan:
                 return planned
         raise KeyError(slug)
 
-    def with_measures(self, measures: Mapping[str, Mapping[str, int]]) -> Plan:
-        """The plan with parameters and MACs for the cells, by slug, that `measures` knows."""
+    def with_model_sizes(self, sizes: Mapping[str, Mapping[str, int]]) -> Plan:
+        """The plan with the parameters and MACs of some cells, given by slug."""
         cells = tuple(
             replace(planned, parameters=found["parameters"], macs=found["macs"])
-            if (found := measures.get(planned.cell.slug))
+            if (found := sizes.get(planned.cell.slug))
             else planned
             for planned in self.cells
         )
         return replace(self, cells=cells)
+
+    def with_model_sizes_of(self, earlier: Plan) -> Plan:
+        """The plan with the model sizes that an earlier plan holds of equal models."""
+        if (earlier.code, earlier.backend) != (self.code, self.backend):
+            return self
+        known = {digest([cell.variant.model, cell.images]): cell for cell in earlier.cells}
+        sizes = {
+            planned.cell.slug: {"parameters": found.parameters, "macs": found.macs}
+            for planned in self.cells
+            if (found := known.get(digest([planned.variant.model, planned.images])))
+        }
+        return self.with_model_sizes(sizes)
 
     def fingerprint(self, planned: PlannedCell, seed: int) -> str:
         """Identity of a run: hash of everything that can change its result, and nothing else.

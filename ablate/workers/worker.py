@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -22,9 +21,10 @@ from ablate.errors import RequestError
 from ablate.store import checkpoint, image_cache
 from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import is_disk_error
-from ablate.store.folder import SETTLED, RunFolder, StudyFolder
+from ablate.store.events import EpochEnded, Resumed
+from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import sources
-from ablate.store.lock import working
+from ablate.store.lock import worker_lock
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
@@ -97,7 +97,7 @@ def train_unit(
     Raises:
         OSError: The disk takes no more.
     """
-    with working(folder.path):
+    with worker_lock(folder.path):
         plan = folder.read_plan()
         crew = _Crew(
             folder,
@@ -139,7 +139,7 @@ class _Crew:
         going_on = run.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)
         result = self._outcome(seed, run, fingerprint=fingerprint, going_on=going_on)
         run.commit(result)
-        if result.status in SETTLED and not keep_checkpoints:
+        if result.status.settled and not keep_checkpoints:
             checkpoint.discard(run.checkpoints)
         return result.status
 
@@ -177,25 +177,18 @@ class _Crew:
 
     def _start(self, trainer: Trainer, run: RunFolder, fingerprint: str) -> InitialState:
         """Where a broken-off run stands, fresh at its beginning; the journal tells which."""
-        found, faults = checkpoint.newest(run.checkpoints, fingerprint=fingerprint)
+        found, faults = checkpoint.load_newest(run.checkpoints, fingerprint=fingerprint)
         start = FRESH
         if found is not None:
             start = InitialState(tuple(Epoch(**epoch) for epoch in found.history), found.arrays)
             if not trainer.fits(start):
                 faults, start = (*faults, "a checkpoint that does not fit the model"), FRESH
-        run.append(
-            {
-                "event": "resumed",
-                "epoch": len(start.epochs),
-                "cause": run.cause(),
-                "passed_over": list(faults),
-            }
-        )
+        run.append(Resumed(len(start.epochs), run.interruption_cause(), tuple(faults)))
         # Who died between a checkpoint and its line in the journal left that line out.
-        told = {numbers["epoch"] for numbers in run.epochs()}
+        recorded = {event.epoch for event in run.epochs()}
         for epoch in start.epochs:
-            if epoch.epoch not in told:
-                run.append(_line(epoch))
+            if epoch.epoch not in recorded:
+                run.append(EpochEnded(epoch.epoch, epoch.numbers, epoch.seconds))
         return start
 
     def _epochs(
@@ -212,7 +205,7 @@ class _Crew:
                 fingerprint=fingerprint,
                 durable=self._is_due(),
             )
-            run.append(_line(epoch))
+            run.append(EpochEnded(epoch.epoch, epoch.numbers, epoch.seconds))
             self._heartbeat()
             yield epoch
 
@@ -233,15 +226,6 @@ class _Crew:
             seconds_per_epoch=statistics.median(seconds[1:] or seconds),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
-
-
-def _line(epoch: Epoch) -> dict[str, Any]:
-    return {
-        "event": "epoch",
-        "epoch": epoch.epoch,
-        **epoch.numbers,
-        "seconds": epoch.seconds,
-    }
 
 
 def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
