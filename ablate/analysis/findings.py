@@ -125,7 +125,8 @@ class Analysis:
         smallest_detectable: Smallest simple effect found with 80 % power at this spread and n, the
             median over the components; NaN where unknown.
         attribution: Shapley values and pairwise interactions of a full two-level factorial:
-            ``part``, ``kind`` (value|interaction), ``estimate``, ``low``, ``high``, ``n``; empty else.
+            ``part``, ``kind`` (value|interaction), ``estimate``, ``low``, ``high``, ``n``; else
+            empty.
         path: Measured ablation path: ``direction`` (remove|add), ``step``, ``part``, ``cell``,
             ``mean``, ``low``, ``high``; empty where the design lacks the cells.
     """

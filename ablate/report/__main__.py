@@ -16,12 +16,14 @@ from ablate.analysis.findings import Analysis
 from ablate.config.request import check_interactions
 from ablate.errors import RequestError, nearest
 from ablate.report.csv_results import MARGIN, Request, read_results
-from ablate.report.page import answer_lines, write_report
+from ablate.report.page import write_report
+from ablate.report.sections.answer import answer_lines
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
 from ablate.study.record import StudyRecord
+from ablate.study.response import Direction
 from ablate.study.result import Status
-from ablate.study.study import LARGEST, SINGLE, Direction
+from ablate.study.study import LARGEST, SINGLE
 from ablate.wording import one_line, terminal_line
 
 USAGE = """\

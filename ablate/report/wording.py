@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ablate.study.response import Response
 from ablate.study.study import Study
 from ablate.wording import (  # noqa: F401
     MINUS,
@@ -68,15 +69,24 @@ class Scale:
 def scale_of(study: Study, index: int = 0) -> Scale:
     """The scale of one of a study's responses; decimals enough to see a tenth of the margin."""
     response = study.responses[index]
-    factor = 100.0 if response.unit == "fraction" else 1.0
+    if index:
+        return response_scale(response)
+    factor = response_scale(response).factor
+    digits = min(8, max(0, 2 - math.ceil(math.log10(study.margin * factor))))
+    return response_scale(response, digits=digits)
+
+
+def response_scale(response: Response, *, digits: int | None = None) -> Scale:
+    """The scale of a response, with so many decimals or those that suit its unit."""
+    fraction = response.unit == "fraction"
     unit, difference_unit = {
         "fraction": ("%", "points"),
         "seconds": ("s", "s"),
     }.get(response.unit, (response.unit, response.unit))
-    digits = 2 if response.unit in ("fraction", "seconds") else 4
-    if index == 0:
-        digits = min(8, max(0, 2 - math.ceil(math.log10(study.margin * factor))))
-    return Scale(one_line(response.name.replace("_", " ")), factor, digits, unit, difference_unit)
+    if digits is None:
+        digits = 2 if response.unit in ("fraction", "seconds") else 4
+    title = one_line(response.name.replace("_", " "))
+    return Scale(title, 100.0 if fraction else 1.0, digits, unit, difference_unit)
 
 
 def sentence(text: str) -> str:

@@ -13,6 +13,7 @@ from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run
 from ablate.study.record import COSTS, StudyRecord
+from ablate.study.response import Response
 from ablate.study.result import Result, Status
 
 
@@ -59,6 +60,8 @@ def study_record(state: StudyState) -> StudyRecord:
         interruptions=tuple(interruptions),
         changes=plan.changes,
         kept=sum(run.key in plan.kept for _, run in plan.runs()),
+        # Until the plan holds a DatasetInfo for each data set.
+        measures=(Response("accuracy", "higher", "fraction"),),
     )
 
 

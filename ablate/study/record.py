@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ablate.study.response import Response
     from ablate.study.study import Study
 
 RESERVED = frozenset({
@@ -37,6 +38,7 @@ class StudyRecord:
         interruptions: What broke runs off that went on, a line each.
         changes: What has changed since runs that are kept were trained, a line each.
         kept: Number of those runs.
+        measures: What the task measures at each epoch besides the loss; empty where unknown.
     """
 
     study: Study
@@ -48,3 +50,4 @@ class StudyRecord:
     interruptions: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     kept: int = 0
+    measures: tuple[Response, ...] = ()
