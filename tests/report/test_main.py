@@ -52,8 +52,8 @@ def store(study: Study, *, diverged: bool = False) -> None:
     plan = Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"python": "3.11"})
     folder = StudyFolder(Path("runs") / study.name)
     StudyState.read(folder, plan).adopt()
-    for place, (planned, run) in enumerate(plan.runs()):
-        lost = diverged and place == 0
+    for index, (planned, run) in enumerate(plan.runs()):
+        lost = diverged and index == 0
         run_folder = folder.run(planned.cell.slug, run.seed)
         run_folder.open("attempt", fingerprint=plan.fingerprint(planned, run.seed))
         run_folder.append(epoch_of(1))
@@ -63,7 +63,7 @@ def store(study: Study, *, diverged: bool = False) -> None:
                 run.seed,
                 plan.fingerprint(planned, run.seed),
                 Status.DIVERGED if lost else Status.COMPLETE,
-                {} if lost else {"test_accuracy": 0.9 + 0.001 * (place % 7)},
+                {} if lost else {"test_accuracy": 0.9 + 0.001 * (index % 7)},
                 None if lost else Cost(10, 20, 0.1, 0.1, 1000),
                 error="loss was nan" if lost else "",
             )
