@@ -15,11 +15,13 @@ from markupsafe import Markup
 
 from ablate import __version__
 from ablate.analysis.analyse import analyse_record
-from ablate.analysis.findings import Analysis, Caveat
+from ablate.analysis.findings import Analysis
 from ablate.report import table, wording
 from ablate.report.drawing import Picture
 from ablate.report.figure import pictures
 from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
+from ablate.report.sentences import effect_method, simplest_sentence
+from ablate.report.warning_texts import WarningText, warning_texts
 from ablate.report.wording import NO_BREAK, one_line, sentence
 from ablate.study.record import StudyRecord
 from ablate.study.result import Status
@@ -112,16 +114,20 @@ def write_report(
 
 def answer_lines(analysis: Analysis) -> list[str]:
     """The first lines of the report as plain text, for a terminal."""
-    simplest = [] if analysis.simplest is None else [sentence(analysis.simplest.sentence)]
+    simplest = (
+        []
+        if analysis.simplest is None
+        else [sentence(simplest_sentence(analysis.simplest, analysis.study))]
+    )
     return [*simplest, *(f"  {claim.sentence}" for claim in table.claims(analysis))]
 
 
 def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
     """What the templates show of an analysis."""
     study, scale = analysis.study, wording.scale_of(analysis.study)
-    caveats = [
-        Caveat(one_line(item.title), sentence(item.evidence), item.serious)
-        for item in analysis.caveats
+    warnings = [
+        WarningText(one_line(item.title), sentence(item.evidence), item.serious)
+        for item in warning_texts(analysis.warnings, study)
     ]
     groups = table.unfinished(analysis, runs)
     complete = int((runs["status"] == Status.COMPLETE).sum())
@@ -138,11 +144,13 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
         "total": len(runs),
         "fewest": int(analysis.cells["n"].min()),
         "most": int(analysis.cells["n"].max()),
-        "simplest": None if analysis.simplest is None else sentence(analysis.simplest.sentence),
+        "simplest": None
+        if analysis.simplest is None
+        else sentence(simplest_sentence(analysis.simplest, analysis.study)),
         "claims": table.claims(analysis),
         "limits": table.limits(analysis),
-        "serious": [item for item in caveats if item.serious],
-        "caveats": [item for item in caveats if not item.serious],
+        "serious": [item for item in warnings if item.serious],
+        "caveats": [item for item in warnings if not item.serious],
         "grid": table.grid(analysis),
         "unfinished": groups[:MOST_UNFINISHED],
         "unfinished_more": max(0, len(groups) - MOST_UNFINISHED),
@@ -150,7 +158,7 @@ def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
         "interactions": table.effect_rows(analysis, interactions=True),
         "attribution": table.ranked_parts(analysis),
         "path": table.path_steps(analysis),
-        "methods": sorted({effect.method for effect in analysis.effects}),
+        "methods": sorted({effect_method(effect, study) for effect in analysis.effects}),
     }
 
 

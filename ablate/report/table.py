@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis.findings import Analysis, Effect, Verdict
+from ablate.analysis.parts import is_switch
 from ablate.report import wording
+from ablate.report.sentences import component_sentence, effect_method
 from ablate.report.wording import MISSING, Scale, describe, one_line
 from ablate.study.result import Status
 from ablate.study.study import Factor, Study
@@ -234,17 +236,16 @@ def grid(analysis: Analysis) -> Grid:
         costs=any(
             value != MISSING for row in rows for value in (row.parameters, row.macs, row.seconds)
         ),
-        parted=any(_is_part(factor) for factor in study.factors),
-        worded=not all(_is_part(factor) for factor in study.factors),
+        parted=any(is_switch(factor) for factor in study.factors),
+        worded=not all(is_switch(factor) for factor in study.factors),
     )
 
 
 def effect_rows(analysis: Analysis, *, interactions: bool) -> tuple[EffectRow, ...]:
     """Simple and main effects, or the interactions."""
-    scale = wording.scale_of(analysis.study)
     names = component_names(analysis.study)
     return tuple(
-        _effect_row(effect, scale=scale, names=names)
+        _effect_row(effect, study=analysis.study, names=names)
         for effect in analysis.effects
         if (effect.kind == "interaction") == interactions
     )
@@ -258,7 +259,7 @@ def claims(analysis: Analysis) -> tuple[Claim, ...]:
             name=effect_name(component.name, names),
             full=component.full.verdict if component.full else None,
             average=component.average.verdict if component.average else None,
-            sentence=wording.sentence(component.sentence),
+            sentence=wording.sentence(component_sentence(component, analysis.study)),
         )
         for component in analysis.components
     )
@@ -279,7 +280,7 @@ def component_names(study: Study) -> dict[str, str]:
             key = factor.name if len(factor.levels) == 2 else f"{factor.name}={level}"
             names[key] = one_line(
                 factor.name
-                if _is_part(factor)
+                if is_switch(factor)
                 else f"{factor.name}: {factor.reference.name} vs {level}",
                 NAME_LIMIT,
             )
@@ -454,14 +455,10 @@ def _grid_row(
 
 
 def _mark(factor: Factor, level: str) -> Mark:
-    if _is_part(factor):
+    if is_switch(factor):
         return Mark("✓" if level == "present" else "–", level, named=False)
     reference = level == factor.reference.name
     return Mark("●" if reference else "○", one_line(level, NAME_LIMIT), named=True)
-
-
-def _is_part(factor: Factor) -> bool:
-    return set(factor.level_names) == {"present", "absent"}
 
 
 def _others(study: Study) -> Sequence[int]:
@@ -479,7 +476,8 @@ def _heading(scale: Scale) -> str:
     return f"{scale.title}, {scale.unit}" if scale.unit else scale.title
 
 
-def _effect_row(effect: Effect, *, scale: Scale, names: Mapping[str, str]) -> EffectRow:
+def _effect_row(effect: Effect, *, study: Study, names: Mapping[str, str]) -> EffectRow:
+    scale = wording.scale_of(study)
     return EffectRow(
         name=effect_name(effect.name, names),
         reading=READINGS[effect.kind],
@@ -489,7 +487,7 @@ def _effect_row(effect: Effect, *, scale: Scale, names: Mapping[str, str]) -> Ef
         p_adjusted=wording.p_value(effect.p_adjusted),
         n=wording.count(effect.n),
         verdict=effect.verdict,
-        method=one_line(effect.method),
+        method=one_line(effect_method(effect, study)),
     )
 
 

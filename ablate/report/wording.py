@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ablate.study.design import Cell
 from ablate.study.study import Study
 from ablate.wording import (  # noqa: F401
     MINUS,
     MISSING,
     NO_BREAK,
     decimal,
+    enumeration,
     one_line,
     p_value,
     seconds,
@@ -79,24 +81,36 @@ def scale_of(study: Study, index: int = 0) -> Scale:
     return Scale(one_line(response.name.replace("_", " ")), factor, digits, unit, difference_unit)
 
 
+def amount(study: Study, difference: float, *, sign: bool = False) -> str:
+    """Return a difference of the first response for a sentence, such as ``1.25 points``."""
+    scale = scale_of(study)
+    number = scale.signed(difference) if sign else scale.number(difference)
+    return f"{number} {scale.difference_unit}".rstrip()
+
+
 def sentence(text: str) -> str:
-    """A sentence on one line, numbers not to be parted from their unit by a line break."""
+    """Return a sentence on one line in which no line break can separate a number from its unit."""
     return re.sub(r"(?<=\d) (?=(?:%|points?|s)(?!\w))", NO_BREAK, one_line(text))
 
 
 def describe(study: Study, levels: Mapping[str, str]) -> str:
-    """A cell by how it differs from the full model, such as ``no residual, norm=none``."""
-    moved = [
-        _moved(factor.name, str(levels[factor.name]))
+    """Return how a cell differs from the full model, such as ``no residual, norm=none``."""
+    differences = [
+        _level_text(factor.name, str(levels[factor.name]))
         for factor in study.factors
         if levels[factor.name] != factor.reference.name
     ]
-    return one_line(", ".join(moved)) or "full model"
+    return one_line(", ".join(differences)) or "full model"
 
 
-def _moved(factor: str, level: str) -> str:
-    words = {"absent": f"no {factor}", "present": f"with {factor}"}
-    return words.get(level, f"{factor}={level}")
+def cell_list(study: Study, cells: Sequence[Cell], *, most: int = 4) -> str:
+    """Return a few cells by their differences, such as ``[no residual] and [no norm]``."""
+    return enumeration([f"[{describe(study, dict(cell.levels))}]" for cell in cells], most=most)
+
+
+def _level_text(factor: str, level: str) -> str:
+    texts = {"absent": f"no {factor}", "present": f"with {factor}"}
+    return texts.get(level, f"{factor}={level}")
 
 
 def _with_unit(number: str, unit: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ablate.study.study import Study
+    from ablate.study.study import Response, Study
 
 RESERVED = frozenset({
     "cell", "seed", "status", "error", "mlflow_run_id", "n", "n_planned",
@@ -37,6 +37,8 @@ class StudyRecord:
         interruptions: What broke runs off that went on, a line each.
         changes: What has changed since runs that are kept were trained, a line each.
         kept: Number of those runs.
+        measures: What the task measures besides the loss, the most important first; empty where
+            unknown.
     """
 
     study: Study
@@ -48,3 +50,4 @@ class StudyRecord:
     interruptions: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     kept: int = 0
+    measures: tuple[Response, ...] = ()

@@ -6,6 +6,7 @@ import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.report import table
+from ablate.report.sentences import component_sentence
 from ablate.study.study import Response, Study
 from tests.report.simulated import runs_of
 
@@ -107,4 +108,4 @@ def test_claims_give_both_verdicts_and_the_sentence(xyz: Study) -> None:
     for claim, component in zip(table.claims(analysis), analysis.components, strict=True):
         assert claim.full == component.full.verdict
         assert claim.average == component.average.verdict
-        assert claim.sentence.replace("\u00a0", " ") == component.sentence
+        assert claim.sentence.replace("\u00a0", " ") == component_sentence(component, xyz)
