@@ -8,7 +8,8 @@ from pathlib import Path
 from ablate.config.store_uri import STORE_URI, check_store_uri
 from ablate.errors import RequestError, nearest
 from ablate.store.folder import StudyFolder
-from ablate.store.lock import held
+from ablate.store.lock import study_lock
+from ablate.store.state import StudyState
 from ablate.tracking.recording import Recording
 from ablate.wording import terminal_line, without_password
 
@@ -71,9 +72,9 @@ def _sync(values: dict[str, str]) -> int:
     uri = check_store_uri(values.get("store.uri", STORE_URI))
     folder = StudyFolder(Path("runs") / values["study"])
     folder.read_plan()  # an unknown study is refused before its folder is made for the lock
-    with held(folder.path):
+    with study_lock(folder.path):
         plan = folder.read_plan()
-        recording = Recording(folder, plan, uri)
+        recording = Recording(StudyState.read(folder, plan), uri)
         report = Path("reports") / plan.study.name
         runs = recording.replay(report if report.is_dir() else None)
     if recording.fault:

@@ -16,7 +16,7 @@ PROGRAM = sorted([*(ROOT / "ablate").rglob("*.py"), *(ROOT / "hydra_plugins").rg
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 JUNK_DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base", "core"}
 
-LIGHT = ("errors", "seeds", "wording")
+LIGHT = ("errors", "fields", "seeds", "wording")
 LIGHT_ROOMS = ("study", "config", "data", "store", "analysis", "report", "planning")
 HEAVY = ("keras", "tensorflow", "jax", "mlflow")
 

@@ -1,13 +1,14 @@
-"""What the user wants to train on, and what is done about runs that go wrong."""
+"""What the user wants to train on, and what is done when a run fails."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ablate.errors import RequestError, nearest
+from ablate.fields import check_choice, check_flag, check_number, check_whole
 
+KINDS = ("auto", "cpu", "gpu")
 LONGEST_HEARTBEAT_TIMEOUT_SECONDS = 1_000_000
-"""The system itself can wait for twice as long in one call."""
+"""The operating system can wait for twice as long in one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,8 @@ class DeviceRequest:
 
     Attributes:
         kind: ``auto``, ``cpu`` or ``gpu``.
-        workers: Processes that train at once, on each GPU where there are any; None: measured rule.
-        threads: CPU threads of each process; None: the cores shared out evenly.
+        workers: Processes that train at once, on each GPU if there is one; None: a measured rule.
+        threads: CPU threads of each process; None: the cores, shared evenly.
     """
 
     kind: str
@@ -25,27 +26,21 @@ class DeviceRequest:
     threads: int | None
 
     def __post_init__(self) -> None:
-        kinds = ("auto", "cpu", "gpu")
-        if self.kind not in kinds:
-            raise RequestError(
-                f"Unknown device.kind {self.kind!r}.{nearest(str(self.kind), kinds)}"
-            )
+        check_choice(self.kind, "device.kind", choices=KINDS)
         for name in ("workers", "threads"):
             value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise RequestError(
-                    f"Expected device.{name} to be auto or a whole number of 1 or more; received "
-                    f"{value!r}."
-                )
+            if value is not None:
+                check_whole(value, f"device.{name}", least=1, otherwise="auto")
 
 
 @dataclass(frozen=True, slots=True)
 class FaultPolicy:
-    """What is done about runs that go wrong.
+    """What is done when a run fails.
 
     Attributes:
-        retries: How often a run whose process died or hung is tried again by one command.
-        heartbeat_timeout_seconds: How long a worker may give no sign of life before it counts as hanging.
+        retries: How often one command retries a run whose process crashed or hung.
+        heartbeat_timeout_seconds: How long a worker may be without a heartbeat before it counts as
+            hanging.
         keep_checkpoints: Whether a complete run keeps its checkpoints.
     """
 
@@ -54,22 +49,12 @@ class FaultPolicy:
     keep_checkpoints: bool
 
     def __post_init__(self) -> None:
-        if type(self.retries) is not int or self.retries < 0:
-            raise RequestError(
-                f"Expected device.retries to be a whole number of 0 or more; received "
-                f"{self.retries!r}."
-            )
-        patience = self.heartbeat_timeout_seconds
-        if (
-            type(patience) not in (int, float)
-            or not 0 < patience <= LONGEST_HEARTBEAT_TIMEOUT_SECONDS
-        ):
-            raise RequestError(
-                f"Expected device.heartbeat_timeout_seconds to be a number above 0 and at most "
-                f"{LONGEST_HEARTBEAT_TIMEOUT_SECONDS} (eleven days); received {patience!r}."
-            )
-        if not isinstance(self.keep_checkpoints, bool):
-            raise RequestError(
-                f"Expected store.keep_checkpoints to be true or false; received "
-                f"{self.keep_checkpoints!r}."
-            )
+        check_whole(self.retries, "device.retries", least=0)
+        check_number(
+            self.heartbeat_timeout_seconds,
+            "device.heartbeat_timeout_seconds",
+            accepts=lambda seconds: 0 < seconds <= LONGEST_HEARTBEAT_TIMEOUT_SECONDS,
+            expected=f"a number above 0 and at most {LONGEST_HEARTBEAT_TIMEOUT_SECONDS} "
+            f"(eleven days)",
+        )
+        check_flag(self.keep_checkpoints, "store.keep_checkpoints")

@@ -14,8 +14,8 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.config.keys import KEYS
 from ablate.config.locate import shipped
-from ablate.config.request import KEYS
 from ablate.errors import RequestError, nearest
 from ablate.wording import terminal_line
 

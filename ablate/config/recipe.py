@@ -1,4 +1,4 @@
-"""How a variant is trained: one frozen record that checks itself."""
+"""How a variant is trained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.errors import RequestError, nearest
+from ablate.fields import (
+    check_choice,
+    check_flag,
+    check_number,
+    check_whole,
+    refuse_unknown_keys,
+)
 
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
 
@@ -24,7 +30,7 @@ class Recipe:
         optimizer: ``adam``, ``rmsprop`` or ``sgd``.
         jit: Whether the epoch is compiled with XLA (TensorFlow only; JAX always does). It made
             training slower on CPUs and is meant for GPUs.
-        placebo: Whether every stream of randomness is drawn anew and nothing else is changed; what
+        placebo: Whether every stream of randomness gets another seed and nothing else changes; what
             the control factor `placebo` switches.
     """
 
@@ -37,28 +43,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
-                raise RequestError(
-                    f"Expected recipe.{name} to be a whole number of 1 or more, below 2**31; "
-                    f"received {value!r}."
-                )
-        rate = self.learning_rate
-        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < math.inf:
-            raise RequestError(
-                f"Expected recipe.learning_rate to be a finite number above 0; received {rate!r}."
-            )
-        if not isinstance(self.optimizer, str) or self.optimizer not in OPTIMIZERS:
-            raise RequestError(
-                f"Unknown recipe.optimizer {self.optimizer!r}."
-                f"{nearest(str(self.optimizer), OPTIMIZERS)}"
-            )
+            check_whole(getattr(self, name), f"recipe.{name}", least=1, below=2**31)
+        check_number(
+            self.learning_rate,
+            "recipe.learning_rate",
+            accepts=lambda rate: 0 < rate < math.inf,
+            expected="a finite number above 0",
+        )
+        check_choice(self.optimizer, "recipe.optimizer", choices=OPTIMIZERS)
         for name in ("jit", "placebo"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise RequestError(
-                    f"Expected recipe.{name} to be true or false; received {value!r}."
-                )
+            check_flag(getattr(self, name), f"recipe.{name}")
 
 
 def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
@@ -68,7 +62,5 @@ def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
         RequestError: A key is unknown, or a value is not what it should be.
     """
     known = [field.name for field in dataclasses.fields(Recipe)]
-    for key in mapping:
-        if key not in known:
-            raise RequestError(f"Unknown key recipe.{key}.{nearest(str(key), known)}")
+    refuse_unknown_keys(mapping, known, node="recipe")
     return Recipe(**mapping)

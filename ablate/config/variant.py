@@ -1,26 +1,30 @@
-"""What Hydra composes for a cell."""
+"""What Hydra composes for a cell: the variant, and the functions that it calls."""
 
 from __future__ import annotations
 
 import inspect
+import math
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.locate import locate
-from ablate.config.recipe import Recipe
-from ablate.errors import RequestError, nearest
+from ablate.config.recipe import Recipe, recipe_from_mapping
+from ablate.errors import RequestError
+from ablate.fields import refuse_unknown_keys
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What Hydra composes for a cell: the concrete model, data and recipe, and nothing else.
+    """What Hydra composes for a cell: one node for each group that a level may change.
 
     Attributes:
         model: The `model` node: `_target_` and its keyword arguments.
         data: The `data` node: `_target_` and its keyword arguments.
         recipe: How it is trained.
-        allow: Packages, besides this program and Keras, that a `_target_` may name.
+        allow: Packages, in addition to this program and Keras, that a `_target_` may name.
     """
 
     model: Mapping[str, Any]
@@ -28,24 +32,108 @@ class Variant:
     recipe: Recipe
     allow: tuple[str, ...] = ()
 
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """Its node of each group, as plain JSON values."""
+        record = asdict(self)
+        return {name: record[name] for name in VARIANT_GROUPS}
 
-POSITIONAL = {"data": (), "model": ("shape", "classes")}
-"""What the function of a group is called with, besides its options."""
+    def settings(self) -> dict[str, Any]:
+        """Every key of every group with its value, such as ``model.residual: True``."""
+        return {
+            f"{group}.{key}": value
+            for group, node in self.nodes().items()
+            for key, value in node.items()
+        }
+
+    def identifying_settings(self) -> dict[str, Any]:
+        """The settings that belong to the identity of a run as they are."""
+        return {
+            key: value
+            for key, value in self.settings().items()
+            if not VARIANT_GROUPS[key.partition(".")[0]].identified_by_content
+        }
+
+    def targets(self) -> tuple[str, ...]:
+        """The dotted names of the functions that it calls."""
+        nodes = self.nodes()
+        called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
+        return tuple(str(nodes[name].get("_target_")) for name in called)
+
+
+def read_variant(content: Mapping[str, Any]) -> Variant:
+    """The variant of a composed configuration, or the one that a plan wrote as JSON.
+
+    Raises:
+        RequestError: A key is unknown, or a value is not what it should be.
+    """
+    called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
+    return Variant(
+        recipe=recipe_from_mapping(node_of(content, "recipe")),
+        allow=allowed_packages(content),
+        **{name: _options(content, name) for name in called},
+    )
+
+
+def allowed_packages(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The packages, in addition to this program and Keras, that a `_target_` may name.
+
+    Raises:
+        RequestError: `allow` is no list of package names.
+    """
+    allow = content.get("allow", [])
+    if not isinstance(allow, list | tuple) or not all(
+        isinstance(name, str) and re.fullmatch(r"\w+(\.\w+)*", name) for name in allow
+    ):
+        raise RequestError(f"Expected allow to be a list of package names; received {allow!r}.")
+    return tuple(allow)
+
+
+def node_of(content: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """The node of a group.
+
+    Raises:
+        RequestError: It is no mapping.
+    """
+    node = content.get(group)
+    if not isinstance(node, dict):
+        raise RequestError(f"Expected {group} to be a group of keys; received {node!r}.")
+    return node
+
+
+def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """A node of options for a function, which a plan's JSON and hashes must be able to hold."""
+    node = node_of(content, group)
+    _refuse_odd_options(node, group)
+    return node
+
+
+def _refuse_odd_options(node: object, path: str) -> None:
+    if isinstance(node, float) and not math.isfinite(node):
+        raise RequestError(f"Expected {path} to be finite; received {node!r}.")
+    if isinstance(node, dict):
+        for key in node:
+            if not isinstance(key, str):
+                raise RequestError(f"Expected words as the keys of {path}; received {key!r}.")
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            _refuse_odd_options(value, f"{path}.{key}")
 
 
 def resolve_call(
     node: Mapping[str, Any], group: str, *, allow: tuple[str, ...]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """The function a node names and the keyword arguments it gives, checked to fit."""
+    """Return the function that a node names and the keyword arguments for it, checked to fit.
+
+    Raises:
+        RequestError: The function is not allowed, cannot be imported, or does not take these keys.
+    """
     target = node.get("_target_")
     function = locate(target, allow)
     options = {key: value for key, value in node.items() if key != "_target_"}
     parameters = _parameters(function, target, group)
     known = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]
     if not any(item.kind is item.VAR_KEYWORD for item in parameters):
-        for key in options:
-            if key not in known:
-                raise RequestError(f"Unknown key {group}.{key}.{nearest(str(key), known)}")
+        refuse_unknown_keys(options, known, node=group)
     for item in parameters:
         if item.name in known and item.default is item.empty and options.get(item.name) is None:
             raise RequestError(f"Expected {group}.{item.name} to be given; received nothing.")
@@ -55,27 +143,27 @@ def resolve_call(
 def _parameters(
     function: Callable[..., Any], target: object, group: str
 ) -> tuple[inspect.Parameter, ...]:
-    """The parameters of a function that can be called as its group calls it."""
-    called_with = POSITIONAL[group]
+    """The parameters of a function, which must fit how its group calls it."""
+    called_with = VARIANT_GROUPS[group].called_with or ()
     expected = f"{group}._target_ to be a function of ({', '.join((*called_with, '*, options'))})"
     if isinstance(function, type):
         raise RequestError(f"Expected {expected}; received the class {target!r}.")
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # functions written in C need not have one
+    except (TypeError, ValueError):  # a function written in C may have none
         raise RequestError(
-            f"Expected {expected}; received {target!r}, which tells nothing."
+            f"Expected {expected}; received {target!r}, whose parameters are unknown."
         ) from None
     try:
         signature.bind_partial(*called_with)
     except TypeError:
         raise RequestError(f"Expected {expected}; received {target!r}{signature}.") from None
     parameters = tuple(signature.parameters.values())
-    places = [
+    positional = [
         item
         for item in parameters
         if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)
     ]
-    if any(item.default is item.empty for item in places[len(called_with) :]):
+    if any(item.default is item.empty for item in positional[len(called_with) :]):
         raise RequestError(f"Expected {expected}; received {target!r}{signature}.")
     return parameters

@@ -1,20 +1,65 @@
-"""What has changed between the plan of a study and the one before it."""
+"""What has changed since the earlier plan of a study, and what becomes of its results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
-from ablate.store.folder import SETTLED, StudyFolder
+from rich.console import Console
+from rich.text import Text
+
+from ablate.errors import RequestError
 from ablate.store.plan import Plan, PlannedCell
+from ablate.store.state import StudyState
+from ablate.study.design import Run
+from ablate.wording import first_few, quantity
+
+MOST_NAMED = 3
+"""Changes that an error names; the terminal lists all of them."""
+
+
+def reconcile(
+    state: StudyState, earlier: Plan | None, *, on_change: str, console: Console
+) -> StudyState:
+    """Decide which results of the earlier plan the new plan uses.
+
+    Args:
+        state: The study with the new plan.
+        earlier: The plan that the study's folder holds; None if there is none.
+        on_change: ``refuse``, ``rerun``, ``keep``, or ``show`` to continue without a decision.
+        console: Where the changes are listed.
+
+    Raises:
+        RequestError: Finished runs no longer fit the plan, and `on_change` is ``refuse``.
+    """
+    if earlier is None:
+        return state
+    kept = {} if on_change == "rerun" else still_kept(state, earlier)
+    state = keep(state, kept, changes=earlier.changes)
+    unfit, lines = affected(state, earlier), differences(earlier, state.plan)
+    if not unfit or not lines:
+        return state
+    study, runs = state.plan.study.name, quantity(len(unfit), "finished run")
+    console.print(f"Changed since {runs} of study {study}:")
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)
+    if on_change == "refuse":
+        raise RequestError(
+            f"Expected the plan that study {study!r} was run with; {runs} would not fit this "
+            f"request ({first_few(lines, most=MOST_NAMED)}). Give on_change=rerun to train them "
+            f"again, on_change=keep to use them as they are, marked in the report, or another "
+            f"study.name."
+        )
+    if on_change == "keep":
+        return keep(state, {**kept, **unfit}, changes=(*earlier.changes, *lines))
+    return state
 
 
 def differences(earlier: Plan, plan: Plan) -> tuple[str, ...]:
-    """What could make a run of the one plan differ from that of the other, a line each.
+    """What could make a run of one plan differ from the same run of the other, a line each.
 
-    What is only added (seeds, levels, factors) or left out is no difference.
+    Seeds, levels and factors that are only added or left out are no difference.
     """
     return (
         *_settings(earlier, plan),
@@ -23,66 +68,62 @@ def differences(earlier: Plan, plan: Plan) -> tuple[str, ...]:
     )
 
 
-def affected(earlier: Plan, plan: Plan, *, folder: StudyFolder) -> dict[str, str]:
-    """Runs of the earlier plan that are finished and that no run of the plan can use.
+def affected(state: StudyState, earlier: Plan) -> dict[str, str]:
+    """Finished runs of the earlier plan that no run of the plan can use.
 
     Returns:
-        Their fingerprints, by ``cell/seed``.
+        Their fingerprints, by `Run.key`.
     """
-    before, now = _asked(earlier), _asked(plan)
-    wanted = set(now.values())
-    found = {
-        place: fingerprint
-        for place, fingerprint in before.items()
-        if fingerprint not in wanted and _is_finished(folder, place, fingerprint)
-    }
-    shared = {place: fingerprint for place, fingerprint in found.items() if place in now}
-    return shared or ({} if now.keys() & before.keys() else found)
+    before, now = _fingerprints(earlier), _fingerprints(state.plan)
+    unfit = _finished(state, before, but=set(now.values()))
+    shared = {key: fingerprint for key, fingerprint in unfit.items() if key in now}
+    return shared or ({} if now.keys() & before.keys() else unfit)
 
 
-def still_kept(earlier: Plan, folder: StudyFolder) -> dict[str, str]:
-    """Results that the earlier plan kept and that are still there, by ``cell/seed``."""
-    return {
-        place: fingerprint
-        for place, fingerprint in earlier.kept.items()
-        if _is_finished(folder, place, fingerprint)
-    }
+def still_kept(state: StudyState, earlier: Plan) -> dict[str, str]:
+    """Results that the earlier plan kept and that still exist, by `Run.key`."""
+    return _finished(state, earlier.kept)
 
 
-def keeping(plan: Plan, results: Mapping[str, str], *, changes: tuple[str, ...]) -> Plan:
-    """The plan, with results that it uses as they are.
+def keep(state: StudyState, results: Mapping[str, str], *, changes: tuple[str, ...]) -> StudyState:
+    """Let the plan use results as they are.
 
     Args:
-        plan: The plan.
-        results: Fingerprints by ``cell/seed``; those that the plan has no run for are dropped.
+        state: The study.
+        results: Fingerprints by `Run.key`; those of runs that are not planned are left out.
         changes: What has changed since they were trained.
     """
-    places = _asked(plan)
-    kept = {place: fingerprint for place, fingerprint in results.items() if place in places}
-    return replace(plan, kept=kept, changes=changes if kept else ())
+    planned = _fingerprints(state.plan)
+    kept = {key: fingerprint for key, fingerprint in results.items() if key in planned}
+    return state.with_plan(replace(state.plan, kept=kept, changes=changes if kept else ()))
 
 
-def _asked(plan: Plan) -> dict[str, str]:
-    """Fingerprints of all runs that a plan may come to ask for, by ``cell/seed``.
+def _fingerprints(plan: Plan) -> dict[str, str]:
+    """Fingerprints of all runs that a plan may ask for, by `Run.key`.
 
-    That of a study with adaptive seeds begins with its first round.
+    A plan with adaptive seeds holds the seeds of its first round only.
     """
     most = plan.study.most_replicates
     return {
-        f"{planned.cell.slug}/{seed}": plan.fingerprint(planned, seed)
+        Run(planned.cell, seed).key: plan.fingerprint(planned, seed)
         for planned in plan.cells
         for seed in (planned.seeds if most is None else range(most))
     }
 
 
-def _is_finished(folder: StudyFolder, place: str, fingerprint: str) -> bool:
-    slug, _, seed = place.rpartition("/")
-    result = folder.run(slug, int(seed)).result()
-    return result is not None and result.status in SETTLED and result.fingerprint == fingerprint
+def _finished(
+    state: StudyState, fingerprints: Mapping[str, str], *, but: Collection[str] = ()
+) -> dict[str, str]:
+    finished = {stored.fingerprint for stored in state.stored.values() if stored.settled}
+    return {
+        key: fingerprint
+        for key, fingerprint in fingerprints.items()
+        if fingerprint in finished and fingerprint not in but
+    }
 
 
 def _settings(earlier: Plan, plan: Plan) -> Iterator[str]:
-    """Keys of the configuration, each with the number of cells in which it differs."""
+    """Configuration keys that differ, each with the number of cells in which it does."""
     before = {planned.cell.slug: planned for planned in earlier.cells}
     pairs = [
         (_flat(before[planned.cell.slug]), _flat(planned))
@@ -105,23 +146,18 @@ def _settings(earlier: Plan, plan: Plan) -> Iterator[str]:
 
 
 def _flat(planned: PlannedCell) -> dict[str, str]:
-    """The settings that can change a result; where images lie is told by their fingerprint."""
-    variant = planned.variant
-    nodes: dict[str, Mapping[str, Any]] = {"model": variant.model, "recipe": asdict(variant.recipe)}
-    return {
-        f"{group}.{key}": json.dumps(value)
-        for group, node in nodes.items()
-        for key, value in node.items()
-    }
+    """The settings that can change a result; the images are compared by their fingerprint."""
+    settings = planned.variant.identifying_settings()
+    return {key: json.dumps(value) for key, value in settings.items()}
 
 
 def _images(earlier: Plan, plan: Plan) -> Iterator[str]:
     new = {planned.images for planned in plan.cells} - {item.images for item in earlier.cells}
     if new:
-        yield f"images: {_described(earlier)} -> {_described(plan)}"
+        yield f"images: {_describe_images(earlier)} -> {_describe_images(plan)}"
 
 
-def _described(plan: Plan) -> str:
+def _describe_images(plan: Plan) -> str:
     return " and ".join(
         f"{item['train']} + {item['validation']} + {item['test']} of "
         f"{' x '.join(str(side) for side in item['shape'])} (fingerprint {fingerprint[:8]})"

@@ -1,23 +1,21 @@
-"""How long a study will take, from a measured probe, and what it can detect."""
+"""How long a study will take, extrapolated from measured steps, and which effects it can detect."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import smallest_detectable
-from ablate.data.images import Images
-from ablate.planning.model_checks import probe_cells
-from ablate.store.checkpoint import DEPTH
-from ablate.store.folder import StudyFolder
+from ablate.planning.model_checks import time_cells
 from ablate.store.plan import Plan, PlannedCell
+from ablate.store.state import StudyState
+from ablate.store.tables import run_table
 from ablate.wording import duration, quantity
 from ablate.workers.slots import Slot
 from ablate.workers.unit import pending_units
@@ -29,9 +27,9 @@ class Pace:
 
     Attributes:
         macs: Multiply-accumulates of a forward pass of its model.
-        build_seconds: Until the first step, once a unit.
-        step_seconds: Of a training step.
-        image_seconds: Of an image in inference mode.
+        build_seconds: Time until the first step, once a unit.
+        step_seconds: Time of a training step.
+        image_seconds: Time of an image in inference mode.
     """
 
     macs: int
@@ -40,31 +38,50 @@ class Pace:
     image_seconds: float
 
 
-def probe(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience: float) -> list[Pace]:
+def forecast(state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float) -> list[str]:
+    """What the plan says about time and power, a line each.
+
+    Args:
+        state: The study, the sizes of its models known.
+        slots: What each worker may use.
+        timeout_seconds: Seconds after which a process counts as hanging.
+    """
+    lines = []
+    paces = measure_paces(state, slots=slots, timeout_seconds=timeout_seconds)
+    if paces:
+        seconds = training_seconds(state, paces=paces, slots=slots)
+        lines.append(
+            f"Training takes about {duration(seconds)} with {quantity(len(slots), 'worker')}, "
+            f"estimated from some steps of the smallest and the largest model."
+        )
+    return [*lines, _describe_power(state)]
+
+
+def measure_paces(
+    state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float
+) -> list[Pace]:
     """The pace of the pending cells with the fewest and the most MACs, some steps each.
 
-    Measured at once, as they will be trained; on noise, since pixels do not matter. A cell whose
-    probe fails has none: what is wrong with it is for its own run to tell.
+    They are measured concurrently, as they will be trained, and on noise, since pixels do not
+    matter. A cell that cannot be measured is left out: its own run will report what is wrong.
     """
-    pending = {planned.cell: planned for planned, _ in folder.pending(plan)}
+    pending = {planned.cell: planned for planned, _ in state.pending}
     if not pending:
         return []
     by_size = sorted(pending.values(), key=lambda planned: planned.macs)
     ends = [by_size[0], *by_size[-1:]] if len(by_size) > 1 else by_size
-    answers = probe_cells(ends, slots, images=plan.images, patience=patience)
-    return [Pace(**answer) for answer in answers]
+    measured = time_cells(ends, slots, images=state.plan.images, timeout_seconds=timeout_seconds)
+    return [Pace(**each) for each in measured]
 
 
-def training_seconds(
-    plan: Plan, folder: StudyFolder, *, paces: Sequence[Pace], slots: Sequence[Slot]
-) -> float:
-    """Wall time until all pending runs have ended; NaN without a probe.
+def training_seconds(state: StudyState, *, paces: Sequence[Pace], slots: Sequence[Slot]) -> float:
+    """Wall time until all pending runs have ended; NaN without a measured pace.
 
-    Between the two probed models, time is taken to grow in proportion to MACs.
+    Between the two measured models, time is taken to grow in proportion to MACs.
     """
     if not paces:
         return math.nan
-    units = pending_units(plan, folder, workers=len(slots))
+    plan, units = state.plan, pending_units(state, workers=len(slots))
     costs = [
         _unit_seconds(plan, plan.find(unit.cell), len(unit.seeds), paces=paces) for unit in units
     ]
@@ -77,7 +94,10 @@ def training_seconds(
 
 
 def spread_of(runs: pd.DataFrame, response: str) -> float:
-    """Standard deviation of a response over the seeds of a cell, median over cells; else NaN."""
+    """Standard deviation of a response over the seeds of a cell, median over cells.
+
+    NaN if no cell has two values of the response.
+    """
     if response not in runs:
         return math.nan
     spreads = runs.groupby("cell")[response].std().dropna()
@@ -95,54 +115,34 @@ def detectable(plan: Plan, spread: float) -> float:
 
 def _unit_seconds(plan: Plan, planned: PlannedCell, seeds: int, *, paces: Sequence[Pace]) -> float:
     images, recipe = plan.images[planned.images], planned.variant.recipe
-    pace = _between(paces, planned.macs)
+    pace = _interpolate(paces, planned.macs)
     steps = max(1, images["train"] // recipe.batch_size)
     evaluated = recipe.epochs * images["validation"] + images["train"] + images["test"]
-    run = recipe.epochs * steps * pace["step_seconds"] + evaluated * pace["image_seconds"]
-    return pace["build_seconds"] + seeds * run
+    run = recipe.epochs * steps * pace.step_seconds + evaluated * pace.image_seconds
+    return pace.build_seconds + seeds * run
 
 
-def _between(paces: Sequence[Pace], macs: int) -> dict[str, Any]:
+def _interpolate(paces: Sequence[Pace], macs: int) -> Pace:
     known = sorted(paces, key=lambda pace: pace.macs)
     sizes = [pace.macs for pace in known]
-    return {
+    seconds = {
         field.name: float(np.interp(macs, sizes, [getattr(pace, field.name) for pace in known]))
         for field in dataclasses.fields(Pace)
+        if field.name != "macs"
     }
+    return Pace(macs, **seconds)
 
 
-def in_words(
-    plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience: float
-) -> list[str]:
-    """What the plan says of time and power, one line each.
-
-    Args:
-        plan: The plan, its models measured.
-        folder: Its folder.
-        slots: What each worker may use.
-        patience: Seconds after which a process counts as hanging.
-    """
-    lines = []
-    paces = probe(plan, folder, slots=slots, patience=patience)
-    if paces:
-        seconds = training_seconds(plan, folder, paces=paces, slots=slots)
-        lines.append(
-            f"Training takes about {duration(seconds)} with {quantity(len(slots), 'worker')}, "
-            f"estimated from some steps of the smallest and the largest model."
-        )
-    return [*lines, _power_in_words(plan, folder)]
-
-
-def _power_in_words(plan: Plan, folder: StudyFolder) -> str:
-    study = plan.study
+def _describe_power(state: StudyState) -> str:
+    study = state.plan.study
     response = study.response
-    spread = spread_of(folder.runs(plan), response.name)
+    spread = spread_of(run_table(state), response.name)
     source = "as seen in earlier runs"
     if not math.isfinite(spread):
         spread, source = study.margin, "a guess, the margin, as there are no earlier runs"
-    smallest = detectable(plan, spread)
+    smallest = detectable(state.plan, spread)
     if not math.isfinite(smallest):
-        return "With one seed a cell no effect can be told from chance."
+        return "With one seed per cell, no effect can be distinguished from chance."
     factor, unit = (100, "points") if response.unit == "fraction" else (1, response.unit)
     name = response.name.replace("_", " ")
     return (
@@ -150,32 +150,3 @@ def _power_in_words(plan: Plan, folder: StudyFolder) -> str:
         f"4 times out of 5, if seeds spread by {factor * spread:.3g} {unit} ({source}); the margin "
         f"is {factor * study.margin:.3g}."
     )
-
-
-FIXED_BYTES = 10_000_000
-"""MLflow's empty store, the report with its figures, and the log of the processes."""
-RUN_BYTES = 30_000
-"""A run's journal, result and log, and what MLflow holds of it."""
-VALUE_BYTES = 4
-VALUES_A_PARAMETER = 3
-"""A weight and two moments of the optimizer."""
-
-
-def bytes_needed(
-    plan: Plan, images: Mapping[str, Images], *, folder: StudyFolder, workers: int
-) -> int:
-    """About how much a study will write: frozen images, checkpoints of runs at work, records."""
-    pending = folder.pending(plan)
-    if not pending:
-        return FIXED_BYTES
-    pixels = sum(
-        array.nbytes
-        for item in images.values()
-        if not (folder.images / item.fingerprint).is_dir()
-        for part in item.parts.values()
-        for array in (part.x, part.y)
-    )
-    largest = max(planned.parameters for planned, _ in pending)
-    # One file more than are kept, while it is written.
-    checkpoints = workers * (DEPTH + 1) * largest * VALUES_A_PARAMETER * VALUE_BYTES
-    return FIXED_BYTES + pixels + checkpoints + RUN_BYTES * len(pending)

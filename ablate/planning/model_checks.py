@@ -1,4 +1,4 @@
-"""Asking worker processes before training: do the models build, how large are they, how fast?"""
+"""Checks of the models before training, by worker processes: do they build, their size and pace."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ablate.workers.processes import CONTEXT, spawn
 from ablate.workers.slots import Slot
 
 TRIES = 3
-"""How often models are asked for whose process dies: once may be bad luck."""
-PROBE_SECONDS = 60.0
-"""How long a probe may take: a plan without a forecast is better than none."""
+"""How often a process that builds models is started: it may have been killed by chance."""
+PACE_TIMEOUT_SECONDS = 60.0
+"""Longest time for measuring a pace: a plan without a forecast is better than none."""
 
 
 def measure_cells(
@@ -25,7 +25,7 @@ def measure_cells(
     slots: Sequence[Slot],
     *,
     images: Mapping[str, Mapping[str, Any]],
-    patience: float,
+    timeout_seconds: float,
 ) -> dict[str, dict[str, int]]:
     """Parameters and MACs of every cell's model, each built once in a worker process.
 
@@ -33,15 +33,19 @@ def measure_cells(
         cells: The cells.
         slots: What each worker may use.
         images: What the plan says of the images, by fingerprint.
-        patience: Seconds that building a model may take.
+        timeout_seconds: Longest time for building a model.
+
+    Returns:
+        Keyword arguments of `ModelSize`, by the slug of the cell.
 
     Raises:
-        RequestError: A model cannot be built; the message names the cell where not all share the fault.
+        RequestError: A model cannot be built. The message names the cell, unless all cells fail in
+            the same way.
     """
     answers: dict[str, dict[str, Any]] = {}
     for tries in range(TRIES):
         left = [planned for planned in cells if planned.cell.slug not in answers]
-        found, exit_codes = _answers(left, slots, images=images, patience=patience)
+        found, exit_codes = _ask_all(left, slots, images=images, timeout_seconds=timeout_seconds)
         answers |= found
         if len(answers) == len(cells):
             break
@@ -57,17 +61,17 @@ def measure_cells(
     return {slug: answer["measures"] for slug, answer in answers.items()}
 
 
-def _answers(
+def _ask_all(
     cells: Sequence[PlannedCell],
     slots: Sequence[Slot],
     *,
     images: Mapping[str, Mapping[str, Any]],
-    patience: float,
+    timeout_seconds: float,
 ) -> tuple[dict[str, dict[str, Any]], list[int]]:
-    """What processes answer of the cells, and the exit codes of those that died over it."""
+    """Answers of worker processes by cell, and the exit codes of those that ended too early."""
     shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
     asked = [
-        (share, *_ask(_measure, share, slot, dict(images)))
+        (share, *_start(_measure, share, slot, dict(images)))
         for share, slot in zip(shares, slots, strict=True)
         if share
     ]
@@ -76,11 +80,11 @@ def _answers(
     for share, receiver, process in asked:
         for planned in share:
             try:
-                answers[planned.cell.slug] = _answer(receiver, process, patience)
+                answers[planned.cell.slug] = _receive(receiver, process, timeout_seconds)
             except TimeoutError:
                 raise RequestError(
-                    f"Expected the model of {planned.cell.name} to be built within {patience:g} s "
-                    f"(device.heartbeat_timeout_seconds); it was not."
+                    f"Expected the model of {planned.cell.name} to be built within "
+                    f"{timeout_seconds:g} s (device.heartbeat_timeout_seconds); it was not."
                 ) from None
             except EOFError:
                 process.join()
@@ -90,48 +94,55 @@ def _answers(
     return answers, exit_codes
 
 
-def probe_cells(
+def time_cells(
     cells: Sequence[PlannedCell],
     slots: Sequence[Slot],
     *,
     images: Mapping[str, Mapping[str, Any]],
-    patience: float,
-) -> list[dict[str, float]]:
+    timeout_seconds: float,
+) -> list[dict[str, Any]]:
     """How fast some cells train, as many at once as there are slots; those that fail left out.
 
     Args:
         cells: The cells.
         slots: What each worker may use.
         images: What the plan says of the images, by fingerprint.
-        patience: Seconds after which a process counts as hanging.
+        timeout_seconds: Seconds after which a process counts as hanging.
     """
-    seconds = min(patience, PROBE_SECONDS)
+    seconds = min(timeout_seconds, PACE_TIMEOUT_SECONDS)
     answers = []
     for start in range(0, len(cells), len(slots)):
         asked = [
-            _ask(_probe, planned, slot, dict(images))
+            _start(_probe, planned, slot, dict(images))
             for planned, slot in zip(cells[start:], slots, strict=False)
         ]
         for receiver, process in asked:
             with contextlib.suppress(EOFError, TimeoutError):
-                answers.append(_answer(receiver, process, seconds))
+                answers.append(_receive(receiver, process, seconds))
             process.join()
     return answers
 
 
-def _ask(target: Callable[..., None], *arguments: Any) -> tuple[connection.Connection, BaseProcess]:
-    """A worker process that answers through the connection that is its last argument."""
+def _start(
+    target: Callable[..., None], *arguments: Any
+) -> tuple[connection.Connection, BaseProcess]:
+    """Start a worker process that answers through its last argument, a connection."""
     receiver, sender = CONTEXT.Pipe(duplex=False)
     process = spawn(target, *arguments, sender)
     sender.close()
     return receiver, process
 
 
-def _answer(
-    receiver: connection.Connection, process: BaseProcess, patience: float
+def _receive(
+    receiver: connection.Connection, process: BaseProcess, timeout_seconds: float
 ) -> dict[str, Any]:
-    """What a process answers; EOFError if it died, TimeoutError if it hung and was killed."""
-    if not receiver.poll(patience):
+    """The next answer of a process.
+
+    Raises:
+        EOFError: The process ended.
+        TimeoutError: It did not answer, and was killed.
+    """
+    if not receiver.poll(timeout_seconds):
         process.kill()
         process.join()
         raise TimeoutError

@@ -11,21 +11,21 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from ablate.analysis.rounds import next_round
-from ablate.config.arguments import check_configuration, composing, hydra_node, parsed
-from ablate.config.request import plain, read_variant
-from ablate.config.variant import Variant
+from ablate.config.composition import check_configuration, hydra_node, translate_errors
+from ablate.config.groups import VARIANT_GROUPS
+from ablate.config.overrides import parse_override
+from ablate.config.request import content_of
+from ablate.config.variant import Variant, read_variant
 from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.planning.images import load_images
 from ablate.planning.provenance import backend, provenance
-from ablate.store.folder import StudyFolder
 from ablate.store.identity import sources
 from ablate.store.plan import Plan, PlannedCell, digest
+from ablate.store.state import StudyState
+from ablate.store.tables import run_table
 from ablate.study.design import Cell, cells_of
 from ablate.study.study import Response, Study
-
-SWITCHED = ("model", "data", "recipe")
-"""What a level may change: what a variant is made of."""
 
 RESPONSES = (
     Response("test_accuracy", "higher", "fraction"),
@@ -49,20 +49,20 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
     a part means what it says. Each variant is checked as the request itself was, since a level may
     choose files that nobody has looked into.
     """
-    request, own = plain(config), hydra_node(config)
+    request, own = content_of(config), hydra_node(config)
 
     def compose(overrides: Sequence[str]) -> Variant:
         for override in overrides:
             _refuse_stray(override)
-        with composing():
+        with translate_errors():
             composed = loader.load_sweep_config(config, [*arguments, *overrides])
         given = [*own["overrides"]["hydra"], *arguments, *overrides]
         content = check_configuration(composed, given, launcher=own["launcher"])
         for key, value in content.items():
-            if key not in SWITCHED and value != request.get(key):
+            if key not in VARIANT_GROUPS and value != request.get(key):
                 raise RequestError(
-                    f"Expected levels to change {', '.join(SWITCHED)} alone; {key} changes with "
-                    f"{', '.join(overrides)}."
+                    f"Expected levels to change {', '.join(VARIANT_GROUPS)} alone; {key} changes "
+                    f"with {', '.join(overrides)}."
                 )
         return read_variant(content)
 
@@ -71,11 +71,11 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
 
 def _refuse_stray(override: str) -> None:
     """An override of anything else than a variant would be ignored without a word."""
-    key = parsed(override).key_or_group
-    if key.split(".")[0] not in SWITCHED:
+    key = parse_override(override).key_or_group
+    if key.split(".")[0] not in VARIANT_GROUPS:
         raise RequestError(
-            f"Expected the overrides of a level to be keys of {', '.join(SWITCHED)}; received "
-            f"{override!r}. Give {key} on the command line or in the study, for all cells."
+            f"Expected the overrides of a level to be keys of {', '.join(VARIANT_GROUPS)}; "
+            f"received {override!r}. Give {key} on the command line or in the study, for all cells."
         )
 
 
@@ -134,11 +134,12 @@ def plan_cells(
     return plan, images
 
 
-def with_more_seeds(plan: Plan, folder: StudyFolder) -> Plan | None:
-    """The plan of the next round of adaptive seeds; None where no cell needs another run."""
+def with_more_seeds(state: StudyState) -> Plan | None:
+    """The plan of the next round of adaptive seeds; None if no cell needs another run."""
+    plan = state.plan
     if plan.study.most_replicates is None:
         return None
-    runs = folder.runs(plan)
+    runs = run_table(state)
     following = next_round(runs[runs["status"] != "missing"], plan.study)
     cells = tuple(
         dataclasses.replace(planned, seeds=tuple(range(following.seeds[planned.cell.slug])))

@@ -18,6 +18,7 @@ from ablate.errors import RequestError, nearest
 from ablate.report.csv_results import MARGIN, Request, read_results
 from ablate.report.page import answer_lines, write_report
 from ablate.store.folder import StudyFolder
+from ablate.store.tables import read_record
 from ablate.study.record import StudyRecord
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, SINGLE, Direction
@@ -130,7 +131,7 @@ def _stored(values: Mapping[str, Any]) -> int:
             f"Expected a study; received {SINGLE!r}, which holds runs that no study planned. "
             f"MLflow's pages show them side by side."
         )
-    record = StudyFolder(Path("runs") / name).read_study()
+    record = read_record(StudyFolder(Path("runs") / name))
     folder = Path("reports") / name
     analysis = write_report(folder, record, interactions=_interactions(values))
     _show(analysis, folder)

@@ -1,101 +1,114 @@
-"""Training what is missing, while the terminal and MLflow follow."""
+"""Train the pending runs of a study, while the terminal and MLflow follow."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 
 from ablate.data.images import Images
 from ablate.planning.model_checks import measure_cells
-from ablate.store.folder import StudyFolder
 from ablate.store.image_cache import discard, freeze
 from ablate.store.plan import Plan
+from ablate.store.state import StudyState
 from ablate.tracking.progress import ProgressDisplay
 from ablate.tracking.recording import Recording
 from ablate.tracking.watch import Watch, WatchThread
 from ablate.workers.processes import warm_up
 from ablate.workers.slots import Slot
 
-LOOK_SECONDS = 0.25
+PROGRESS_SECONDS = 0.25
+"""Time between two updates of the terminal."""
 
 
-def measured(plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], patience: float) -> Plan:
-    """The plan with parameters and MACs of every cell, as an earlier plan of the folder knew them.
+@dataclass(frozen=True)
+class Session:
+    """What the runs of a study are trained with.
+
+    Attributes:
+        images: The images of the plan, by fingerprint.
+        console: Where progress is shown.
+        store_uri: MLflow's tracking URI.
+    """
+
+    images: Mapping[str, Images]
+    console: Console
+    store_uri: str
+
+
+def measure_models(
+    state: StudyState, earlier: Plan | None, *, slots: Sequence[Slot], timeout_seconds: float
+) -> StudyState:
+    """The study with the parameters and MACs of every cell's model.
 
     Args:
-        plan: The plan.
-        folder: Its folder.
+        state: The study.
+        earlier: The plan that the study's folder holds, whose sizes are used again; or None.
         slots: What each worker may use.
-        patience: Seconds that building a model may take.
+        timeout_seconds: Longest time for building a model.
 
     Raises:
         RequestError: A model cannot be built.
     """
-    plan = plan.with_measures(folder.measures(plan))
+    plan = state.plan if earlier is None else state.plan.with_model_sizes_of(earlier)
     unknown = [planned for planned in plan.cells if not planned.parameters]
-    if unknown or folder.pending(plan):
-        start_server(plan, folder)
+    if unknown or state.pending:
+        start_server(state)
     if unknown:
-        plan = plan.with_measures(
-            measure_cells(unknown, slots, images=plan.images, patience=patience)
-        )
-    return plan
+        sizes = measure_cells(unknown, slots, images=plan.images, timeout_seconds=timeout_seconds)
+        plan = plan.with_model_sizes(sizes)
+    return state.with_plan(plan)
 
 
-def start_server(plan: Plan, folder: StudyFolder) -> None:
-    """Let the server that workers are forked from begin to import."""
-    os.environ["KERAS_BACKEND"] = plan.backend
+def start_server(state: StudyState) -> None:
+    """Start the server that workers are forked from, so that it imports Keras meanwhile."""
+    os.environ["KERAS_BACKEND"] = state.plan.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    folder.path.mkdir(parents=True, exist_ok=True)
-    warm_up(folder.path / "server.log")
+    state.folder.path.mkdir(parents=True, exist_ok=True)
+    warm_up(state.folder.path / "server.log")
 
 
 def execute(
-    plan: Plan,
-    folder: StudyFolder,
-    *,
-    images: Mapping[str, Images],
-    train: Callable[[], float | None],
-    console: Console,
-    store_uri: str,
-) -> Recording:
-    """Train, and let the terminal and MLflow follow until all is over.
+    state: StudyState, session: Session, *, train: Callable[[], float | None]
+) -> tuple[StudyState, Recording]:
+    """Train, and let the terminal and MLflow follow until everything has ended.
 
     Args:
-        plan: What is trained of the plan that is frozen in the folder.
-        folder: The folder.
-        images: The images of the plan, by fingerprint.
+        state: The study; only what its plan asks for is trained, of the plan in its folder.
+        session: What to train with.
         train: Trains the pending runs; called if there are any, returns when they have ended.
-            Returns how many seconds may be spent on what MLflow still lacks then; None for as long
-            as MLflow answers.
-        console: Where progress is shown.
-        store_uri: MLflow's tracking URI.
+            Returns how many seconds MLflow may take after that; None for as long as it answers.
+
+    Returns:
+        The state after training, and the recording in MLflow.
     """
-    pending = folder.pending(plan)
-    progress = ProgressDisplay(console, plan=plan, folder=folder, runs=[run for _, run in pending])
-    shown = Watch(folder, plan, follower=progress, runs=pending, from_now=True)
-    shower = WatchThread(lambda: shown, seconds=LOOK_SECONDS)
-    recording = Recording(folder, folder.read_plan(), store_uri)
+    pending = state.pending
+    runs = [run for _, run in pending]
+    progress = ProgressDisplay(session.console, plan=state.plan, folder=state.folder, runs=runs)
+    shown = Watch(state, follower=progress, runs=pending, from_now=True)
+    shower = WatchThread(lambda: shown, seconds=PROGRESS_SECONDS)
+    # The plan in the folder may hold more runs than this command asks for: MLflow gets them all.
+    recording = Recording(state.with_plan(state.folder.read_plan()), session.store_uri)
     recorder = recording.following()
-    with _frozen(images, folder, plan=plan), recorder:
+    with _cached_images(state, session.images), recorder:
         if pending:
             with progress, shower:
                 recorder.most_seconds = train()
     if shower.fault is not None:
         raise shower.fault
     recording.settle(recorder.fault)
-    return recording
+    return state.refreshed(), recording
 
 
 @contextlib.contextmanager
-def _frozen(images: Mapping[str, Images], folder: StudyFolder, *, plan: Plan) -> Iterator[None]:
-    """Images frozen for the workers, for as long as a run may need them."""
-    if folder.pending(plan):
+def _cached_images(state: StudyState, images: Mapping[str, Images]) -> Iterator[None]:
+    """Images cached for the workers, as long as a run may need them."""
+    if state.pending:
         for item in images.values():
-            freeze(folder.images, item)
+            freeze(state.folder.images, item)
     yield
-    if not folder.pending(plan):
-        discard(folder.images)
+    if not state.refreshed().pending:
+        discard(state.folder.images)

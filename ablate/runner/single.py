@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +12,16 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from ablate.config.request import Request, plain, read_request
-from ablate.data.images import Images
-from ablate.errors import RequestError
-from ablate.planning.forecast import bytes_needed
+from ablate.config.request import Request, content_of, read_request
+from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.planner import plan_cells
-from ablate.runner.execute import execute, measured
-from ablate.runner.stop import StopError, seconds_left, writing
-from ablate.store.disk import check_room
+from ablate.runner.execute import Session, execute, measure_models
+from ablate.runner.stop import StopError, report_disk_errors, seconds_left
+from ablate.store.disk import check_disk_space
 from ablate.store.folder import StudyFolder
-from ablate.store.lock import held
+from ablate.store.lock import study_lock
 from ablate.store.plan import Plan, digest
+from ablate.store.state import StudyState
 from ablate.study.design import Cell, Run
 from ablate.study.result import Status
 from ablate.study.study import SINGLE
@@ -33,101 +32,104 @@ from ablate.workers.unit import Unit
 
 
 def run_one(config: DictConfig) -> int:
-    """Train one variant with one seed, record it, and print what it left.
+    """Train one variant with one seed, record it, and print its result.
 
     Returns:
         The exit code: 0 if the run is complete, 1 if it is not.
 
     Raises:
-        RequestError: Something in the request is not what it should be; nothing was trained.
+        RequestError: The request is not valid; nothing was trained.
     """
-    request = read_request(plain(config))
+    request = read_request(content_of(config))
     study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
     cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
-    job = _Job(StudyFolder(Path("runs") / SINGLE), Console(highlight=False), request, images)
-    check_room(job.folder.path)
-    with held(job.folder.path):
-        return writing(lambda: job.run(plan), job.console, folder=job.folder)
+    session = Session(images, Console(highlight=False), request.store_uri)
+    command = _Command(StudyFolder(Path("runs") / SINGLE), session, request)
+    check_disk_space(command.folder.path)
+    with study_lock(command.folder.path):
+        return report_disk_errors(lambda: command.run(plan), session.console, folder=command.folder)
 
 
-def with_earlier(plan: Plan, folder: StudyFolder) -> Plan:
-    """The plan with every run that was made here before, so that MLflow can be caught up on all."""
-    try:
-        earlier = folder.read_plan()
-    except RequestError:
+def with_earlier(plan: Plan, earlier: Plan | None) -> Plan:
+    """The plan together with all runs of the earlier plan, so that MLflow can get them all.
+
+    Args:
+        plan: The plan of one run.
+        earlier: The plan that the folder of single runs holds; None if there is none.
+    """
+    if earlier is None:
         return plan
     (now,) = plan.cells
     (seed,) = now.seeds
-    # The same run by another name, such as from another path to the same images, takes its place.
+    # The same run under another name, such as from another path to the same images, is replaced.
     wanted = plan.fingerprint(now, seed)
     kept = {
-        f"{old.cell.slug}/{run.seed}": found
+        run.key: found
         for old, run in earlier.runs()
         if (found := earlier.fingerprint(old, run.seed)) != wanted and run != Run(now.cell, seed)
     }
     cells = []
     for old in earlier.cells:
-        seeds = tuple(other for other in old.seeds if f"{old.cell.slug}/{other}" in kept)
+        seeds = tuple(other for other in old.seeds if Run(old.cell, other).key in kept)
         if old.cell == now.cell:
             now = dataclasses.replace(now, seeds=tuple(sorted((*seeds, seed))))
         elif seeds and earlier.code == plan.code:
             cells.append(dataclasses.replace(old, seeds=seeds))
-        elif seeds:  # its model may have another size by now, if it is ever built again
+        elif seeds:  # with other code, its model may have another size when it is built again
             cells.append(dataclasses.replace(old, seeds=seeds, parameters=0, macs=0))
     images = {**earlier.images, **plan.images}
     return dataclasses.replace(plan, cells=(*cells, now), images=images, kept=kept)
 
 
 @dataclass
-class _Job:
-    """One command: its request, its images, and where it is carried out.
+class _Command:
+    """One command: its request, and what it is carried out with.
 
     Attributes:
-        stopped: The exit code that says by what it was broken off; 0 if it was not.
+        stopped: The exit code of the signal that stopped training; 0 if none did.
     """
 
     folder: StudyFolder
-    console: Console
+    session: Session
     request: Request
-    images: Mapping[str, Images]
     stopped: int = 0
 
     def run(self, plan: Plan) -> int:
-        """Train, record and tell; returns the exit code."""
-        folder, request = self.folder, self.request
+        """Train, record and print the result; returns the exit code."""
+        folder, request, session = self.folder, self.request, self.session
+        earlier = folder.earlier_plan()
         slots = slots_for(plan, request.device)[:1]
-        plan = measured(
-            plan, folder, slots=slots, patience=request.fault_policy.heartbeat_timeout_seconds
+        state = measure_models(
+            StudyState.read(folder, plan),
+            earlier,
+            slots=slots,
+            timeout_seconds=request.fault_policy.heartbeat_timeout_seconds,
         )
-        check_room(folder.path, needed=bytes_needed(plan, self.images, folder=folder, workers=1))
-        folder.adopt(with_earlier(plan, folder))
-        recording = execute(
-            plan,
-            folder,
-            images=self.images,
-            train=functools.partial(self._train, plan, slots),
-            console=self.console,
-            store_uri=request.store_uri,
-        )
+        check_disk_space(folder.path, needed=bytes_needed(state, session.images, workers=1))
+        plan = state.plan
+        state = state.with_plan(with_earlier(plan, earlier)).adopt().with_plan(plan)
+        train = functools.partial(self._train, state, slots)
+        state, recording = execute(state, session, train=train)
         recording.finish(None, seconds=seconds_left(self.stopped))
-        place = folder.run(plan.cells[0].cell.slug, request.seed)
-        result = place.result()
+        ((planned, run),) = plan.runs()
+        result = state.results.get(run)
         if result is not None:
-            show_run(self.console, result, place=place.path, store_uri=request.store_uri)
+            place = folder.run(planned.cell.slug, run.seed).path
+            show_run(session.console, result, place=place, store_uri=request.store_uri)
         if recording.fault:
-            self.console.print(Text(recording.fault), soft_wrap=True)
+            session.console.print(Text(recording.fault), soft_wrap=True)
         if self.stopped:
-            show_how_to_go_on(self.console)
+            show_how_to_go_on(session.console)
         complete = result is not None and result.status is Status.COMPLETE
         return self.stopped or (0 if complete else 1)
 
-    def _train(self, plan: Plan, slots: Sequence[Slot]) -> float | None:
+    def _train(self, state: StudyState, slots: Sequence[Slot]) -> float | None:
         """Train the run; returns how many seconds MLflow may take after that."""
-        unit = Unit(plan.cells[0].cell.slug, (self.request.seed,))
+        unit = Unit(state.plan.cells[0].cell.slug, (self.request.seed,))
         try:
             train_units(self.folder, [unit], slots=slots, fault_policy=self.request.fault_policy)
         except StopError as stop:
             self.stopped = stop.code
-            self.folder.preempt(plan)
+            state.preempt()
         return seconds_left(self.stopped)

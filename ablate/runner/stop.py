@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one stops in good order, the second at once."""
+"""How a command may be stopped: by Ctrl-C, by SIGTERM, or by a disk that cannot be written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from ablate.store.disk import UnwritableError, in_words, is_disk_error
+from ablate.store.disk import UnwritableError, describe_disk_error, is_disk_error
 from ablate.store.folder import StudyFolder
 from ablate.wording import own_command
 
@@ -21,12 +21,12 @@ TERMINATED_SECONDS = 3.0
 
 
 class StopError(BaseException):
-    """The user or the system wants the command to end.
+    """The user or the system stops the command.
 
-    No Exception, so that nobody takes it for a fault and goes on.
+    It is no Exception, so that no handler takes it for a failure of a run and continues.
 
     Attributes:
-        code: The exit code that says so.
+        code: The exit code of the command.
     """
 
     def __init__(self, code: int) -> None:
@@ -35,9 +35,9 @@ class StopError(BaseException):
 
 
 def seconds_left(code: int) -> float | None:
-    """How long MLflow may still be waited for; None for as long as it answers.
+    """How long the command may still wait for MLflow; None for as long as it answers.
 
-    Whoever sends SIGTERM does not wait long before it kills.
+    A scheduler that sends SIGTERM kills the command shortly after.
 
     Args:
         code: The exit code of what stopped the command; 0 if nothing did.
@@ -47,7 +47,7 @@ def seconds_left(code: int) -> float | None:
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Within the block, the first signal raises `Stopped`; a second one ends the process at once.
+    """Let the first signal raise `StopError`, and the second end the process at once.
 
     Worker processes end with this one, however it ends.
     """
@@ -69,24 +69,24 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def writing(work: Callable[[], int], console: Console, *, folder: StudyFolder) -> int:
-    """Do what writes to the disk; if that takes no more, say what to do, and end with 1.
+def report_disk_errors(work: Callable[[], int], console: Console, *, folder: StudyFolder) -> int:
+    """Do some work; if the disk cannot be written, print what to do and return 1.
 
     Args:
-        work: What to do; returns an exit code.
-        console: Where to say it.
+        work: The work; returns an exit code.
+        console: Where the message is printed.
         folder: The folder of the study.
     """
     try:
         return work()
     except UnwritableError as fault:
-        said = str(fault)
+        message = str(fault)
     except OSError as error:
         if not is_disk_error(error):
             raise
-        said = in_words(error, folder.path)
+        message = describe_disk_error(error, folder.path)
     console.print(
-        Text(f"{said} Make room there, or make it writable, then go on:\n  {own_command()}"),
+        Text(f"{message} Free space, or make it writable, then resume:\n  {own_command()}"),
         style="red",
         soft_wrap=True,
     )

@@ -1,7 +1,7 @@
-"""Checkpoints of a run: all that training goes on from, in files that are whole or not there.
+"""Checkpoints of a run: everything that training needs to resume.
 
-A checkpoint is a file of its own, two of which are kept, with a digest of its content at its end.
-It holds numbers only: nothing in it is ever run.
+Each checkpoint is one file, which exists completely or not at all and ends with a digest of its
+content. The last two of a run are kept. A checkpoint holds numbers only: nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -21,22 +20,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.store.disk import open_atomically
+
 MAGIC = b"ablate checkpoint 1\n"
-BUFFER_BYTES = 1 << 20
-DEPTH = 2
-"""Checkpoints kept of a run: if the newest is broken, its forerunner costs one more epoch."""
+CHECKPOINTS_KEPT = 2
+"""If the newest one is damaged, the one before it costs one more epoch."""
 
 
-class BrokenCheckpointError(Exception):
-    """A checkpoint that cannot be gone on from; the message says why in a few words."""
+class DamagedCheckpointError(Exception):
+    """A checkpoint that no run can be resumed from; the message is the cause in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a run stood at the end of an epoch.
+    """The state of a run at the end of an epoch.
 
     Attributes:
-        history: The numbers of each epoch so far, as the journal has them.
+        history: The numbers of each epoch so far, as in the journal.
         arrays: Weights, statistics, optimizer and random streams, in the trainer's order.
     """
 
@@ -45,62 +45,62 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str, durable: bool = True) -> None:
-    """Write a checkpoint beside the last one, and remove those before.
+    """Write a checkpoint, then remove those that are no longer needed.
 
-    Whatever is killed, the file is there whole or not at all.
+    If the process is killed at any moment, each file exists completely or not at all.
 
     Args:
-        folder: Of the run's checkpoints; made if it is not there.
+        folder: Folder of the run's checkpoints; created if it does not exist.
         checkpoint: What to write.
         fingerprint: Identity of the run.
-        durable: Whether it has to outlive a loss of power as soon as this returns, and not only
-            when the system has written it to the disk by itself.
+        durable: Whether it must survive a loss of power as soon as this returns; a killed process
+            never loses it.
     """
     folder.mkdir(exist_ok=True)
-    place = folder / f"{len(checkpoint.history):06d}"
-    temporary = folder / f".{place.name}.{os.getpid()}"
+    if any(array.dtype.hasobject for array in checkpoint.arrays):
+        raise ValueError("Expected arrays of numbers; received Python objects.")
+    path = folder / f"{len(checkpoint.history):06d}"
     head = {
         "fingerprint": fingerprint,
         "history": list(checkpoint.history),
         "arrays": [(array.dtype.name, array.shape) for array in checkpoint.arrays],
     }
-    if any(array.dtype.hasobject for array in checkpoint.arrays):
-        raise ValueError("Expected arrays of numbers; received Python objects.")
-    body = [MAGIC + json.dumps(head).encode() + b"\n"]
-    body += [array.tobytes() for array in checkpoint.arrays]
+    parts = [MAGIC + json.dumps(head).encode() + b"\n"]
+    parts += [array.tobytes() for array in checkpoint.arrays]
     hasher = hashlib.sha256()
-    with temporary.open("wb", buffering=BUFFER_BYTES) as file:
-        for part in body:
+    with open_atomically(path, durable=durable) as file:
+        for part in parts:
             hasher.update(part)
             file.write(part)
         file.write(hasher.digest())
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    temporary.replace(place)
-    places = _places(folder)
-    # One that calls itself newer could not be gone on from.
-    newer = [other for other in places if _epoch(other) > _epoch(place)]
-    for other in [*newer, *places[len(newer) + DEPTH :]]:
-        other.unlink(missing_ok=True)
+    _remove_others(folder, path)
 
 
-def newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[str, ...]]:
-    """The newest sound checkpoint of a run, None if there is none.
+def _remove_others(folder: Path, written: Path) -> None:
+    """Keep the checkpoint that was just written and the one before it."""
+    paths = _newest_first(folder)
+    # Checkpoints of later epochs were damaged: the run was resumed from an earlier one.
+    later = [path for path in paths if _epoch(path) > _epoch(written)]
+    for path in [*later, *paths[len(later) + CHECKPOINTS_KEPT :]]:
+        path.unlink(missing_ok=True)
 
-    What a process left that died while it wrote one is removed.
+
+def load_newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[str, ...]]:
+    """The newest undamaged checkpoint of a run; None if there is none.
+
+    Files that a killed process did not finish are removed.
 
     Returns:
-        The checkpoint, and what was wrong with each newer one that was passed over.
+        The checkpoint, and what was wrong with each newer one that was skipped.
     """
-    for leftover in folder.glob(".*"):
-        leftover.unlink(missing_ok=True)
+    for unfinished in folder.glob(".*"):
+        unfinished.unlink(missing_ok=True)
     faults: list[str] = []
-    for place in _places(folder):
+    for path in _newest_first(folder):
         try:
-            return _read(place, fingerprint), tuple(faults)
-        except (BrokenCheckpointError, OSError) as error:
-            faults.append(f"checkpoint of epoch {_epoch(place)}: {error}")
+            return _load(path, fingerprint), tuple(faults)
+        except (DamagedCheckpointError, OSError) as error:
+            faults.append(f"checkpoint of epoch {_epoch(path)}: {error}")
     return None, tuple(faults)
 
 
@@ -109,31 +109,31 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _places(folder: Path) -> list[Path]:
-    """Files of checkpoints, the newest first: by the epoch in their name, as clocks may be off."""
+def _newest_first(folder: Path) -> list[Path]:
+    """Files of checkpoints, by the epoch in their name: clocks may be wrong."""
     if not folder.is_dir():
         return []
-    named = [place for place in folder.iterdir() if re.fullmatch(r"\d{6,}", place.name)]
+    named = [path for path in folder.iterdir() if re.fullmatch(r"\d{6,}", path.name)]
     return sorted(named, key=_epoch, reverse=True)
 
 
-def _epoch(place: Path) -> int:
-    return int(place.name)
+def _epoch(path: Path) -> int:
+    return int(path.name)
 
 
-def _read(place: Path, fingerprint: str) -> Checkpoint:
-    content = place.read_bytes()
+def _load(path: Path, fingerprint: str) -> Checkpoint:
+    content = path.read_bytes()
     size = hashlib.sha256().digest_size
     body, digest = content[:-size], content[-size:]
     if not body.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
-        raise BrokenCheckpointError("truncated or altered, its checksum does not fit")
+        raise DamagedCheckpointError("truncated or altered, its checksum does not fit")
     stream = io.BytesIO(body[len(MAGIC) :])
     head = json.loads(stream.readline())
     if head["fingerprint"] != fingerprint:
-        raise BrokenCheckpointError("of another configuration, code or data")
+        raise DamagedCheckpointError("of another configuration, code or data")
     arrays = []
     for name, shape in head["arrays"]:
-        kind = np.dtype(name)
-        data = stream.read(math.prod(shape) * kind.itemsize)
-        arrays.append(np.frombuffer(data, kind).reshape(shape))
+        dtype = np.dtype(name)
+        data = stream.read(math.prod(shape) * dtype.itemsize)
+        arrays.append(np.frombuffer(data, dtype).reshape(shape))
     return Checkpoint(tuple(head["history"]), tuple(arrays))

@@ -1,11 +1,14 @@
-"""The disk that a study lies on: whether it can be written, and what to say when it cannot."""
+"""The disk that holds a study: whether it can be written, and what to report when it cannot."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ablate.errors import RequestError
 
@@ -14,73 +17,88 @@ UNWRITABLE = {
     errno.EDQUOT: "your quota on it is used up",
     errno.EFBIG: "a file would be larger than is allowed",
     errno.EROFS: "it is read-only",
-    errno.EIO: "it does not answer as it should",
+    errno.EIO: "it reports an input/output error",
 }
-"""Errors of the disk and not of the program, in words."""
-SHORT_WORDS = "it is full, or a file would be larger than is allowed"
+"""Errors of the disk, not of the program, with what users read."""
+UNKNOWN_CAUSE = "it is full, or a file would be larger than is allowed"
+BUFFER_BYTES = 1 << 20
 
 
 class UnwritableError(Exception):
-    """The disk took no more; what was written before is whole. The message is what users read."""
+    """The disk cannot be written; files that exist are complete. Users read the message."""
 
 
 def is_disk_error(error: BaseException) -> bool:
-    """Whether an error says that the disk takes no more."""
-    return isinstance(error, OSError) and (error.errno in UNWRITABLE or _is_short(error))
+    """Whether an error means that the disk cannot be written."""
+    return isinstance(error, OSError) and (error.errno in UNWRITABLE or _is_short_write(error))
 
 
-def in_words(error: OSError, place: Path) -> str:
-    """What is wrong with the disk and what to do about it."""
-    why = UNWRITABLE.get(error.errno or 0, error.strerror or SHORT_WORDS)
+def describe_disk_error(error: OSError, path: Path) -> str:
+    """What is wrong with the disk that holds a path."""
+    cause = UNWRITABLE.get(error.errno or 0, error.strerror or UNKNOWN_CAUSE)
     return (
-        f"Cannot write to the disk that holds {place}: {why} ({_free(place) / 1e6:.1f} MB free). "
-        f"What was finished is safe."
+        f"Cannot write to the disk that holds {path}: {cause} ({_free_bytes(path) / 1e6:.1f} MB "
+        f"free). Finished runs are safe."
     )
 
 
-def _is_short(error: OSError) -> bool:
-    # NumPy says of an array that was written in part only how much of it was, and not why.
+def _is_short_write(error: OSError) -> bool:
+    # NumPy reports how much of an array was written, without the cause.
     return error.errno is None and "requested and" in str(error)
 
 
-def check_room(place: Path, *, needed: int = 0) -> None:
-    """Make sure before training that a folder can be written and has room.
+def check_disk_space(path: Path, *, needed: int = 0) -> None:
+    """Check before training that a folder can be written and has enough space.
 
     Args:
-        place: The folder; made if it is not there.
+        path: The folder; created if it does not exist.
         needed: Bytes that the study will write there.
 
     Raises:
-        RequestError: It cannot be written, or has less room.
+        RequestError: It cannot be written, or has less space.
     """
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        probe = place / f".probe.{os.getpid()}"
-        probe.write_bytes(b"room")
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe.{os.getpid()}"
+        probe.write_bytes(b"probe")
         probe.unlink()
     except OSError as error:
         raise RequestError(
-            f"Expected to write in {place}; {error.strerror}. Work in a directory that you may "
+            f"Expected to write in {path}; {error.strerror}. Work in a directory that you may "
             f"write to."
         ) from error
-    if (free := _free(place)) < needed:
+    if (free := _free_bytes(path)) < needed:
         raise RequestError(
-            f"Expected {needed / 1e6:.0f} MB free on the disk that holds {place}; found "
-            f"{free / 1e6:.0f} MB. Free some, or work on another disk."
+            f"Expected {needed / 1e6:.0f} MB free on the disk that holds {path}; found "
+            f"{free / 1e6:.0f} MB. Free some space, or work on another disk."
         )
 
 
-def _free(place: Path) -> int:
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
+def _free_bytes(path: Path) -> int:
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or, if anything goes wrong, as it was before."""
+    """Write a text file so that it exists completely or, on any failure, as it was before."""
+    with open_atomically(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def open_atomically(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open a file for writing; it replaces the file at `path` when the block ends without error.
+
+    Args:
+        path: Where the file will be.
+        durable: Whether the file must survive a loss of power as soon as this returns, not only
+            after the system has written it to the disk by itself.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with temporary.open("wb", buffering=BUFFER_BYTES) as file:
+        yield file
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     temporary.replace(path)

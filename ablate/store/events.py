@@ -68,31 +68,49 @@ class Resumed:
 
 
 Event = Started | EpochEnded | Interrupted | Resumed
-NAMES: Mapping[str, type[Event]] = {
-    "started": Started,
-    "epoch": EpochEnded,
-    "interrupted": Interrupted,
-    "resumed": Resumed,
-}
 
 
 def to_line(event: Event) -> str:
     """The event as a line of the journal, with its line break."""
-    name = next(name for name, kind in NAMES.items() if type(event) is kind)
-    return json.dumps({"event": name, **asdict(event)}) + "\n"
+    match event:
+        case EpochEnded():
+            content = {"epoch": event.epoch, **event.numbers, "seconds": event.seconds}
+        case _:
+            content = asdict(event)
+    return json.dumps({"event": _NAMES[type(event)], **content}) + "\n"
 
 
 def from_line(line: bytes) -> Event | None:
     """The event that `to_line` wrote; None for a line that a failing disk has damaged."""
     try:
         content = json.loads(line)
-        kind = NAMES[content.pop("event")]
-        return kind(**{key: _typed(key, value) for key, value in content.items()})
+        return _READERS[content.pop("event")](content)
     except (ValueError, TypeError, LookupError, AttributeError):
         return None
 
 
-def _typed(key: str, value: Any) -> Any:
-    if key == "status":
-        return Status(value)
-    return tuple(value) if key == "skipped" else value
+def _epoch(content: dict[str, Any]) -> EpochEnded:
+    epoch, seconds = int(content.pop("epoch")), float(content.pop("seconds"))
+    return EpochEnded(epoch, {key: float(value) for key, value in content.items()}, seconds)
+
+
+def _interrupted(content: dict[str, Any]) -> Interrupted:
+    return Interrupted(Status(content["status"]), str(content["cause"]))
+
+
+def _resumed(content: dict[str, Any]) -> Resumed:
+    return Resumed(int(content["epoch"]), str(content["cause"]), tuple(content["skipped"]))
+
+
+_NAMES: Mapping[type, str] = {
+    Started: "started",
+    EpochEnded: "epoch",
+    Interrupted: "interrupted",
+    Resumed: "resumed",
+}
+_READERS = {
+    "started": lambda content: Started(**content),
+    "epoch": _epoch,
+    "interrupted": _interrupted,
+    "resumed": _resumed,
+}

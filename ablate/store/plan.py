@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ablate.config.recipe import recipe_from_mapping
-from ablate.config.variant import Variant
+from ablate.config.variant import Variant, read_variant
 from ablate.study.design import Cell, Run
 from ablate.study.file import study_from_mapping
 from ablate.study.study import Study
@@ -76,15 +75,27 @@ class Plan:
                 return planned
         raise KeyError(slug)
 
-    def with_measures(self, measures: Mapping[str, Mapping[str, int]]) -> Plan:
-        """The plan with parameters and MACs for the cells, by slug, that `measures` knows."""
+    def with_model_sizes(self, sizes: Mapping[str, Mapping[str, int]]) -> Plan:
+        """The plan with the parameters and MACs of some cells, given by slug."""
         cells = tuple(
             replace(planned, parameters=found["parameters"], macs=found["macs"])
-            if (found := measures.get(planned.cell.slug))
+            if (found := sizes.get(planned.cell.slug))
             else planned
             for planned in self.cells
         )
         return replace(self, cells=cells)
+
+    def with_model_sizes_of(self, earlier: Plan) -> Plan:
+        """The plan with the model sizes that an earlier plan holds of equal models."""
+        if (earlier.code, earlier.backend) != (self.code, self.backend):
+            return self
+        known = {digest([cell.variant.model, cell.images]): cell for cell in earlier.cells}
+        sizes = {
+            planned.cell.slug: {"parameters": found.parameters, "macs": found.macs}
+            for planned in self.cells
+            if (found := known.get(digest([planned.variant.model, planned.images])))
+        }
+        return self.with_model_sizes(sizes)
 
     def fingerprint(self, planned: PlannedCell, seed: int) -> str:
         """Identity of a run: hash of everything that can change its result, and nothing else.
@@ -108,15 +119,7 @@ class Plan:
     def held_constant(self) -> dict[str, str]:
         """Keys of model and recipe that are equal in all cells, with their value as text."""
         settings = [
-            {
-                f"{group}.{key}": json.dumps(value)
-                for group, node in (
-                    ("model", planned.variant.model),
-                    ("recipe", asdict(planned.variant.recipe)),
-                    ("data", planned.variant.data),
-                )
-                for key, value in node.items()
-            }
+            {key: json.dumps(value) for key, value in planned.variant.settings().items()}
             for planned in self.cells
         ]
         return {
@@ -160,7 +163,7 @@ class Plan:
             cells=tuple(
                 PlannedCell(
                     cell=Cell(tuple(item["levels"].items())),
-                    variant=_variant(item["variant"]),
+                    variant=read_variant(item["variant"]),
                     images=item["images"],
                     seeds=tuple(int(seed) for seed in item["fingerprints"]),
                     parameters=item["parameters"],
@@ -182,12 +185,3 @@ def digest(content: object) -> str:
     """A short hash of plain JSON values, equal on every machine."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.blake2s(canonical.encode(), digest_size=16).hexdigest()
-
-
-def _variant(record: Mapping[str, Any]) -> Variant:
-    return Variant(
-        model=record["model"],
-        data=record["data"],
-        recipe=recipe_from_mapping(record["recipe"]),
-        allow=tuple(record["allow"]),
-    )

@@ -57,6 +57,11 @@ class Run:
     cell: Cell
     seed: int
 
+    @property
+    def key(self) -> str:
+        """The run in one word, such as ``residual=present/0``; its folder is called like that."""
+        return f"{self.cell.slug}/{self.seed}"
+
 
 Design = Callable[[Study], list[Cell]]
 

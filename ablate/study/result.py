@@ -1,4 +1,4 @@
-"""What a run left: how it ended, its responses, its cost and where it came from."""
+"""The result of a run: how it ended, its responses, its cost and its provenance."""
 
 from __future__ import annotations
 
@@ -15,21 +15,29 @@ class Status(enum.StrEnum):
     COMPLETE = enum.auto()
     DIVERGED = enum.auto()  # a loss that is not finite
     FAILED = enum.auto()  # an exception; see `error`
-    CRASHED = enum.auto()  # the process ended without a word; see `error`
+    CRASHED = enum.auto()  # the worker process ended unexpectedly; see `error`
     OUT_OF_MEMORY = enum.auto()  # of the machine or of the GPU
-    TIMEOUT = enum.auto()  # no sign of life for too long
-    PREEMPTED = enum.auto()  # the study was stopped; the next command goes on
+    TIMEOUT = enum.auto()  # no heartbeat for too long
+    PREEMPTED = enum.auto()  # the study was stopped; the next command resumes the run
+
+    @property
+    def settled(self) -> bool:
+        """Whether training the run again would change nothing.
+
+        A diverged run diverges again; a failed or crashed one is worth another attempt.
+        """
+        return self in (Status.COMPLETE, Status.DIVERGED)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run took.
+    """The cost of a run.
 
     Attributes:
         parameters: Number of trainable and other weights of the model.
         macs: Multiply-accumulate operations of one forward pass over one image.
         train_seconds: Wall time of the training epochs, without building and compiling.
-        seconds_per_epoch: Median wall time of an epoch, the first left out where there are more.
+        seconds_per_epoch: Median wall time of an epoch, without the first one if there are more.
         peak_memory_bytes: Largest resident memory of the process that trained it.
     """
 
@@ -42,15 +50,15 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run left.
+    """The result of a run.
 
     Attributes:
         cell: Slug of its cell.
         seed: Its run seed.
-        fingerprint: Hash of everything that can change the result; identity of the run.
+        fingerprint: Identity of the run: hash of everything that can change its result.
         status: How it ended.
         responses: Final numbers; empty unless the run is complete.
-        cost: What it took; None where it was not reached.
+        cost: Its cost; None unless the run is complete.
         provenance: Versions, commit, device and the like, all as text.
         error: Why it is not complete; empty if it is.
     """

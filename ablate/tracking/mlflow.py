@@ -38,7 +38,8 @@ from mlflow.entities import Run as StoredRun
 from mlflow.tracking import MlflowClient
 
 from ablate.store.disk import write_atomically
-from ablate.store.folder import EPOCH_COLUMNS, SETTLED, StudyFolder
+from ablate.store.events import EpochEnded, Event, Started
+from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
@@ -52,6 +53,8 @@ INITIALISE_SECONDS = 20.0
 LOUD = ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3", "git")
 RUN_STATUS = {Status.COMPLETE: "FINISHED", Status.PREEMPTED: "KILLED"}
 MARK = "ablate.recorded"  # tag: what the folder held when all of it was written and the run closed
+
+EPOCH_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 Points = set[tuple[str, int]]
 
@@ -98,7 +101,7 @@ class _Followed:
             seconds += numbers.get("seconds", 0.0)
             now = start + int(1000 * seconds)
             points += [Metric(_key(key), value, now, epoch) for key, value in numbers.items()]
-        if self.result is not None and self.result.status in SETTLED:
+        if self.result is not None and self.result.status.settled:
             now = start + int(1000 * seconds)
             points += [Metric(_key(key), value, now, 0) for key, value in _final(self.result)]
         return points
@@ -196,19 +199,18 @@ class Recorder:
         """Number of runs that it has written, or found to be there."""
         return len(self._children)
 
-    def event(self, run: Run, event: dict[str, Any]) -> None:
+    def event(self, run: Run, event: Event) -> None:
         """A journal line; the first word on an epoch counts."""
         followed = self._followed.get(run)
-        if event["event"] == "started":
-            wanted = self._fingerprint(run)
-            if event.get("fingerprint", wanted) != wanted:
+        if isinstance(event, Started):
+            if event.fingerprint != self._fingerprint(run):
                 self._followed.pop(run, None)  # of a run that was not what the plan asks for
-            elif followed is None or followed.attempt != event["attempt"]:
-                self._followed[run] = _Followed(str(event["attempt"]))
+            elif followed is None or followed.attempt != event.attempt:
+                self._followed[run] = _Followed(event.attempt)
             self._children.pop(run, None)
-        elif followed is not None and event["event"] == "epoch":
-            numbers = {key: value for key, value in event.items() if key not in ("event", "epoch")}
-            followed.epochs.setdefault(int(event["epoch"]), _finite(numbers))
+        elif followed is not None and isinstance(event, EpochEnded):
+            numbers = _finite({**event.numbers, "seconds": event.seconds})
+            followed.epochs.setdefault(event.epoch, numbers)
         if run in self._followed:
             self._followed[run].result = None
             self._changed[run] = None
@@ -248,7 +250,7 @@ class Recorder:
         child, result = self._children[run], followed.result
         place = self._folder.run(run.cell.slug, run.seed)
         if place.mlflow_run_id() != child.run_id:
-            place.note_mlflow_run(child.run_id)
+            place.save_mlflow_run_id(child.run_id)
         if result is None:
             self._fill(child, followed, run=run)
             return
@@ -470,12 +472,9 @@ def _create(database: Path) -> None:
 
 def _params(planned: PlannedCell, run: Run) -> dict[str, str]:
     """What a run is, by names that MLflow takes; a level comes before a setting of its name."""
-    variant = planned.variant
-    nodes = {"model": variant.model, "data": variant.data, "recipe": asdict(variant.recipe)}
     settings = {
-        f"{group}.{key}": value if isinstance(value, str) else json.dumps(value)
-        for group, node in nodes.items()
-        for key, value in node.items()
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in planned.variant.settings().items()
     }
     params = {**settings, "seed": str(run.seed), **dict(planned.cell.levels)}
     return {_key(key): _text(value) for key, value in params.items()}

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group
@@ -20,8 +19,10 @@ from ablate.analysis.findings import Analysis
 from ablate.analysis.looks import looks_of
 from ablate.config.store_uri import runs_hint
 from ablate.report.page import answer_lines
+from ablate.store.events import EpochEnded, Event, Interrupted, Resumed, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
+from ablate.store.state import StudyState
 from ablate.study.aliases import aliases
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
@@ -42,15 +43,15 @@ def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None
         console.print(Text(line), soft_wrap=True)
 
 
-def show_plan(console: Console, plan: Plan, *, folder: StudyFolder) -> None:
+def show_plan(console: Console, state: StudyState) -> None:
     """A row a cell: its levels, how many of its runs are done, and the size of its model."""
-    study = plan.study
+    plan, study = state.plan, state.plan.study
     table = Table(title=f"Study {escape(study.name)}", title_justify="left", show_lines=False)
     for factor in study.factors:
         table.add_column(escape(factor.name))
     for heading in ("done", "parameters", "MACs"):
         table.add_column(heading, justify="right")
-    done = Counter(run.cell for run in folder.settled(plan))
+    done = Counter(run.cell for run in state.settled)
     for planned in plan.cells:
         reference = dict(planned.cell.levels) == study.reference
         table.add_row(
@@ -108,22 +109,24 @@ class ProgressDisplay:
         if self._console.is_terminal:
             self._live.stop()
 
-    def event(self, run: Run, event: dict[str, Any]) -> None:
+    def event(self, run: Run, event: Event) -> None:
         """A run has started or ended an epoch."""
-        if event["event"] in ("started", "broken_off"):
-            self._active[run] = "building the model"
-        if event["event"] == "broken_off" and event["status"] != Status.PREEMPTED:
-            self._tell(run, f"broken off ({event['status']}: {event['cause']}); tried again.")
-        if event["event"] == "resumed":
-            self._active[run] = f"going on after epoch {event['epoch']}"
-            if event["passed_over"]:
-                self._tell(run, "; ".join(event["passed_over"]) + "; passed over.")
-        if event["event"] != "epoch":
-            return
-        self._active[run] = (
-            f"epoch {event['epoch']}/{self._epochs[run.cell]}, validation accuracy "
-            f"{100 * event['val_accuracy']:.1f} %, {event['seconds']:.2f} s"
-        )
+        match event:
+            case Started():
+                self._active[run] = "building the model"
+            case Interrupted():
+                self._active[run] = "building the model"
+                if event.status is not Status.PREEMPTED:
+                    self._tell(run, f"interrupted ({event.status}: {event.cause}); retrying.")
+            case Resumed():
+                self._active[run] = f"resuming after epoch {event.epoch}"
+                if event.skipped:
+                    self._tell(run, "; ".join(event.skipped) + "; skipped.")
+            case EpochEnded():
+                self._active[run] = (
+                    f"epoch {event.epoch}/{self._epochs[run.cell]}, validation accuracy "
+                    f"{100 * event.numbers['val_accuracy']:.1f} %, {event.seconds:.2f} s"
+                )
 
     def ended(self, run: Run, result: Result) -> None:
         """A run has ended."""

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.config.store_uri import STORE_URI
-from ablate.store.folder import StudyFolder
-from ablate.store.plan import Plan
+from ablate.store.state import StudyState
 from ablate.tracking.watch import RetryingWatchThread, Watch
 from ablate.tracking.watchdog import Watchdog, attempt
 from ablate.wording import LONGEST_MESSAGE, error_summary, without_password
@@ -26,15 +25,13 @@ class Recording:
     """The recording of a study in MLflow.
 
     Attributes:
-        folder: The folder of the study.
-        plan: The frozen plan.
+        state: The study and what of it is settled.
         uri: MLflow's tracking URI.
         fault: What MLflow lacks and why, and the command that catches up; empty if it lacks
             nothing.
     """
 
-    folder: StudyFolder
-    plan: Plan
+    state: StudyState
     uri: str
     fault: str = ""
 
@@ -82,11 +79,12 @@ class Recording:
     def _watch(self) -> Watch:
         from ablate.tracking.mlflow import Recorder  # takes a second to import, in its own thread
 
-        self._recorder = Recorder(self.uri, self.plan, folder=self.folder, watchdog=self._pulse)
-        return Watch(self.folder, self.plan, follower=self._recorder, runs=list(self.plan.runs()))
+        state = self.state
+        self._recorder = Recorder(self.uri, state.plan, folder=state.folder, watchdog=self._pulse)
+        return Watch(state, follower=self._recorder, runs=list(state.plan.runs()))
 
     def _command(self) -> str:
-        words = ["python", "-m", "ablate.sync", f"study={self.folder.path.name}"]
+        words = ["python", "-m", "ablate.sync", f"study={self.state.folder.path.name}"]
         if self.uri != STORE_URI:
             words.append(f"store.uri={without_password(self.uri)}")
         return shlex.join(words)

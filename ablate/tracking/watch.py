@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from ablate.store.folder import SETTLED, StudyFolder
-from ablate.store.plan import Plan, PlannedCell
+from ablate.store.events import Event
+from ablate.store.plan import PlannedCell
+from ablate.store.state import StudyState
 from ablate.study.design import Run
 from ablate.study.result import Result
 from ablate.tracking.watchdog import AbandonedError, NoAnswerError, Watchdog
@@ -21,7 +22,7 @@ BROKEN_OFF_SECONDS = 3.0
 class Follower(Protocol):
     """What wants to know how runs are getting on."""
 
-    def event(self, run: Run, event: dict[str, Any]) -> None:
+    def event(self, run: Run, event: Event) -> None:
         """A line was added to the journal of a run."""
 
     def ended(self, run: Run, result: Result) -> None:
@@ -53,8 +54,7 @@ class Watch:
 
     def __init__(
         self,
-        folder: StudyFolder,
-        plan: Plan,
+        state: StudyState,
         *,
         follower: Follower,
         runs: Iterable[tuple[PlannedCell, Run]],
@@ -63,17 +63,19 @@ class Watch:
         """Begin to follow.
 
         Args:
-            folder: The folder of the study.
-            plan: The frozen plan.
+            state: The study; its settled results are not read again.
             follower: Who is told.
             runs: What is followed.
             from_now: Whether what is there already is not worth telling.
         """
-        self._folder, self._follower = folder, follower
-        self._places = [_Place(run, plan.fingerprint(planned, run.seed)) for planned, run in runs]
+        self._folder, self._follower = state.folder, follower
+        self._known: Mapping[Run, Result] = state.settled
+        self._places = [
+            _Place(run, state.plan.fingerprint(planned, run.seed)) for planned, run in runs
+        ]
         for place in self._places if from_now else ():
             place.told = self._result(place)
-            _, place.offset = folder.run(place.run.cell.slug, place.run.seed).events()
+            _, place.offset = self._folder.run(place.run.cell.slug, place.run.seed).events()
 
     def look(self) -> None:
         """Read what is new since the last look."""
@@ -96,9 +98,11 @@ class Watch:
         if result is not None and result != place.told:
             self._follower.ended(place.run, result)
         place.told = result
-        return result is not None and result.status in SETTLED
+        return result is not None and result.status.settled
 
     def _result(self, place: _Place) -> Result | None:
+        if place.run in self._known:
+            return self._known[place.run]
         result = self._folder.run(place.run.cell.slug, place.run.seed).result()
         return result if result is not None and result.fingerprint == place.fingerprint else None
 

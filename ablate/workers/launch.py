@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from ablate.config.request import Request, plain, read_request
+from ablate.config.request import Request, content_of, read_request
 from ablate.store.folder import StudyFolder
 from ablate.workers.pool import train_units
 from ablate.workers.slots import occupy, slots_for
@@ -17,7 +17,7 @@ from ablate.workers.unit import Unit
 
 def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
     """Train the units that the overrides of the jobs name, in worker processes on this machine."""
-    request, folder = _request_and_folder(plain(config))
+    request, folder = _request_and_folder(content_of(config))
     slots = slots_for(folder.read_plan(), request.device)
     train_units(
         folder,
@@ -29,7 +29,7 @@ def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
 
 def train_job(config: DictConfig) -> None:
     """Train the unit that the configuration of one job names, in this process."""
-    content = plain(config)
+    content = content_of(config)
     request, folder = _request_and_folder(content)
     plan = folder.read_plan()
     slot = slots_for(plan, request.device)[0]

@@ -11,7 +11,7 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
 from ablate.config.device import FaultPolicy
-from ablate.store.disk import UnwritableError, in_words
+from ablate.store.disk import UnwritableError, describe_disk_error
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.study.result import Result, Status
@@ -146,7 +146,7 @@ class _Pool:
             return
         worker_exit = self._classify(worker, interrupted_seed=seeds[0])
         if worker_exit.disk_error is not None:
-            raise UnwritableError(in_words(worker_exit.disk_error, self._folder.path))
+            raise UnwritableError(describe_disk_error(worker_exit.disk_error, self._folder.path))
         if worker_exit.status is not None:
             seeds = self._retry_or_record(worker_exit, worker.unit.cell, seeds)
         if seeds:
@@ -182,7 +182,7 @@ class _Pool:
         retries = self._retries[cell, seed]
         if status in RETRIED and retries < self._fault_policy.retries:
             self._retries[cell, seed] += 1
-            run.break_off(status, worker_exit.reason)
+            run.record_interruption(status, worker_exit.reason)
             return seeds
         run.path.mkdir(parents=True, exist_ok=True)
         fingerprint = self._plan.fingerprint(self._plan.find(cell), seed)

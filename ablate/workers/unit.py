@@ -8,8 +8,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ablate.store.folder import StudyFolder
-from ablate.store.plan import Plan
+from ablate.store.state import StudyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +41,18 @@ class Unit:
         raise ValueError(f"Expected an override unit=...; received {list(overrides)}.")
 
 
-def pending_units(plan: Plan, folder: StudyFolder, *, workers: int) -> list[Unit]:
+def pending_units(state: StudyState, *, workers: int) -> list[Unit]:
     """The units still to train, the largest first, so that the last one to start is short.
 
     Seeds of a cell stay together, because they share one compiled model. They are split only when
     there are fewer cells than workers. The size of a unit is estimated from its MACs.
     """
     seeds: dict[str, list[int]] = {}
-    for planned, run in folder.pending(plan):
+    for planned, run in state.pending:
         seeds.setdefault(planned.cell.slug, []).append(run.seed)
-    pending = [(plan.find(slug).macs, Unit(slug, tuple(each))) for slug, each in seeds.items()]
+    pending = [
+        (state.plan.find(slug).macs, Unit(slug, tuple(each))) for slug, each in seeds.items()
+    ]
     parts = -(-workers // len(pending)) if pending else 1
     units = [
         (macs * len(share), Unit(unit.cell, share))

@@ -22,10 +22,11 @@ from ablate.seeds import stream_seed
 from ablate.store import checkpoint
 from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import is_disk_error
-from ablate.store.folder import SETTLED, RunFolder, StudyFolder
+from ablate.store.events import EpochEnded, Resumed
+from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import sources
 from ablate.store.image_cache import thaw
-from ablate.store.lock import working
+from ablate.store.lock import worker_lock
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.trainer import DivergedError, Epoch, State, Trainer
@@ -97,7 +98,7 @@ def train_unit(
     Raises:
         OSError: The disk takes no more.
     """
-    with working(folder.path):
+    with worker_lock(folder.path):
         plan = folder.read_plan()
         crew = _Crew(
             folder,
@@ -139,7 +140,7 @@ class _Crew:
         going_on = run.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)
         result = self._outcome(seed, run, fingerprint=fingerprint, going_on=going_on)
         run.commit(result)
-        if result.status in SETTLED and not keep_checkpoints:
+        if result.status.settled and not keep_checkpoints:
             checkpoint.discard(run.checkpoints)
         return result.status
 
@@ -177,25 +178,18 @@ class _Crew:
 
     def _start(self, trainer: Trainer, run: RunFolder, fingerprint: str) -> State | None:
         """Where a broken-off run stands, None at its beginning; the journal tells which."""
-        found, faults = checkpoint.newest(run.checkpoints, fingerprint=fingerprint)
+        found, faults = checkpoint.load_newest(run.checkpoints, fingerprint=fingerprint)
         if found is not None and not trainer.fits(found.arrays):
             faults, found = (*faults, "a checkpoint that does not fit the model"), None
         epochs = () if found is None else tuple(Epoch(**numbers) for numbers in found.history)
-        run.append(
-            {
-                "event": "resumed",
-                "epoch": len(epochs),
-                "cause": run.cause(),
-                "passed_over": list(faults),
-            }
-        )
+        run.append(Resumed(len(epochs), run.interruption_cause(), tuple(faults)))
         if found is None:
             return None
         # Who died between a checkpoint and its line in the journal left that line out.
-        told = {numbers["epoch"] for numbers in run.epochs()}
+        recorded = {event.epoch for event in run.epochs()}
         for numbers in found.history:
-            if numbers["epoch"] not in told:
-                run.append({"event": "epoch", **numbers})
+            if numbers["epoch"] not in recorded:
+                run.append(_epoch_ended(numbers))
         return State(epochs, found.arrays)
 
     def _epochs(
@@ -213,7 +207,7 @@ class _Crew:
                 fingerprint=fingerprint,
                 durable=self._is_due(),
             )
-            run.append({"event": "epoch", **history[-1]})
+            run.append(_epoch_ended(history[-1]))
             self._heartbeat()
             yield epoch
 
@@ -234,6 +228,11 @@ class _Crew:
             seconds_per_epoch=statistics.median(seconds[1:] or seconds),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
+
+
+def _epoch_ended(history: Mapping[str, float]) -> EpochEnded:
+    numbers = {key: value for key, value in history.items() if key not in ("epoch", "seconds")}
+    return EpochEnded(int(history["epoch"]), numbers, history["seconds"])
 
 
 def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:

@@ -23,8 +23,8 @@ def run(module: str) -> None:
 
     processes.CONTEXT.set_forkserver_preload = and_module
     if module == "bare":
-        sweep.held = lambda place: contextlib.nullcontext()
-        sweep.check_room = lambda place, needed=0: None
+        sweep.study_lock = lambda place: contextlib.nullcontext()
+        sweep.check_disk_space = lambda path, needed=0: None
     main()
 
 

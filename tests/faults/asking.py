@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
 from ablate.config.locate import shipped
-from ablate.config.request import plain, read_request
+from ablate.config.request import content_of, read_request
 from ablate.planning.planner import composer, make_plan
 from ablate.runner.sweep import _refuse_overrides
 from ablate.store.plan import Plan
@@ -36,7 +36,7 @@ def planned(*arguments: str) -> Plan:
             "config", overrides=[*overrides, "hydra.mode=MULTIRUN"], return_hydra_config=True
         )
         HydraConfig.instance().set_config(config)
-        request = read_request(plain(config))
+        request = read_request(content_of(config))
         task = OmegaConf.to_container(config.hydra.overrides.task)
         assert isinstance(task, list)
         _refuse_overrides(task, request.study)

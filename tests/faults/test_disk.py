@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ablate.errors import RequestError
-from ablate.store.disk import check_room
+from ablate.store.disk import check_disk_space
 from tests.conftest import Command
 from tests.faults.disturbed import (
     DISTURBED,
@@ -98,7 +98,7 @@ def test_a_disk_that_fills_up_stops_the_study_which_goes_on_afterwards(
             output, _ = process.communicate()
         assert process.returncode == 1, output
         assert "Cannot write to the disk that holds runs/disturbed: it is full" in output
-        assert "go on:" in output
+        assert "then resume:" in output
         assert "Traceback" not in output
         until(lambda: gone(children), "the end of all children")
         before = epochs_of(disk)
@@ -140,10 +140,10 @@ def test_a_limit_on_the_size_of_files_is_told_as_such(
 
 
 def test_room_is_looked_for_before_anything_is_written(tmp_path: Path) -> None:
-    check_room(tmp_path / "runs", needed=1)
+    check_disk_space(tmp_path / "runs", needed=1)
     with pytest.raises(RequestError, match="MB free on the disk that holds"):
-        check_room(tmp_path / "runs", needed=10**18)
+        check_disk_space(tmp_path / "runs", needed=10**18)
     assert list((tmp_path / "runs").iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="Expected to write in"):
-        check_room(tmp_path / "file")
+        check_disk_space(tmp_path / "file")

@@ -24,8 +24,10 @@ from pytest import param
 
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
+from ablate.store.events import Interrupted, Resumed
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
+from ablate.store.state import StudyState
 from ablate.study.design import Run, cells_of
 from ablate.study.result import Status
 from ablate.study.study import Factor, Level, Study
@@ -61,7 +63,7 @@ def here(new_store: Path, empty: Path) -> Path:
 
 
 def recording_of(study: Written, uri: str = LOCAL) -> Recording:
-    return Recording(study.folder, study.plan, uri)
+    return Recording(study.state, uri)
 
 
 def replayed(study: Written, uri: str = LOCAL) -> None:
@@ -370,11 +372,7 @@ def test_an_epoch_that_was_trained_twice_is_one_point(here: Path) -> None:
     run = study.runs[0]
     study.start(run)
     study.epochs(run, 1, 2)
-    study.say(
-        run,
-        {"event": "broken_off", "status": "crashed", "cause": "signal 9"},
-        {"event": "resumed", "epoch": 1, "cause": "signal 9", "passed_over": []},
-    )
+    study.append(run, Interrupted(Status.CRASHED, "signal 9"), Resumed(1, "signal 9"))
     study.epochs(run, 2, 3, seconds=0.5)
     study.end(run)
     replayed(study)
@@ -406,7 +404,7 @@ def test_a_run_that_was_broken_off_goes_on_in_the_same_run_of_mlflow(
     with recording.following():
         time.sleep(1)
         (study.folder.run(run.cell.slug, run.seed).path / "result.json").unlink(missing_ok=True)
-        study.say(run, {"event": "resumed", "epoch": 1, "cause": "it", "passed_over": []})
+        study.append(run, Resumed(1, "it"))
         study.epochs(run, 2)
         end = time.monotonic() + 20
         while status_of(run) != "RUNNING" and time.monotonic() < end:
@@ -641,7 +639,7 @@ def test_a_server_elsewhere_holds_what_a_store_here_holds(
         held = content(server / "server.db")
         monkeypatch.chdir(folder)
         study = StudyFolder(Path("runs/xyz"))
-        again = Recording(study, study.read_plan(), uri)
+        again = Recording(StudyState.read(study, study.read_plan()), uri)
         assert again.replay(Path("reports/xyz")) == 8
         assert content(server / "server.db") == held
     metrics_equal_the_table(folder, server / "server.db")

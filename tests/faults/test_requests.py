@@ -76,12 +76,12 @@ def refused(*arguments: str) -> str:
         param(["study=null"], "Expected study=NAME", id="nothing_for_a_choice"),
         param(["study=../../x"], "Unknown study", id="choice_outside_the_folder"),
         param(["study@x=xyz"], "without '@'", id="group_moved"),
-        param(["hydra.verbose=true"], "Expected of Hydra's own keys", id="hydra_key"),
-        param(["+hydra.x=1"], "Expected of Hydra's own keys", id="added_hydra_key"),
-        param(["~hydra/launcher"], "Expected of Hydra's own keys", id="launcher_taken_out"),
-        param(["hydra/sweeper=basic"], "Expected of Hydra's own keys", id="sweeper"),
-        param(["hydra.sweep.dir=/tmp"], "Expected of Hydra's own keys", id="folder_of_hydra"),
-        param(["hydra.job.chdir=true"], "Expected of Hydra's own keys", id="change_of_folder"),
+        param(["hydra.verbose=true"], "Of Hydra's own keys", id="hydra_key"),
+        param(["+hydra.x=1"], "Of Hydra's own keys", id="added_hydra_key"),
+        param(["~hydra/launcher"], "Of Hydra's own keys", id="launcher_taken_out"),
+        param(["hydra/sweeper=basic"], "Of Hydra's own keys", id="sweeper"),
+        param(["hydra.sweep.dir=/tmp"], "Of Hydra's own keys", id="folder_of_hydra"),
+        param(["hydra.job.chdir=true"], "Of Hydra's own keys", id="change_of_folder"),
         param(["hydra/launcher=lokal"], "Did you mean 'local'?", id="launcher"),
         param(
             ["hydra.launcher.n_jobs=2"], "Unknown key 'hydra.launcher.n_jobs'.", id="launcher_key"
@@ -90,6 +90,12 @@ def refused(*arguments: str) -> str:
         param(["model.conv=${nowhere}"], "Interpolation key 'nowhere' not found", id="no_target"),
         param(["model.conv=${model.conv}"], "Recursive interpolation", id="circle"),
         param(["model.conv=${oc.env:NO_SUCH}"], "NO_SUCH", id="no_such_variable"),
+        param(
+            ["device.patience_seconds=5"],
+            "The key device.patience_seconds is now called device.heartbeat_timeout_seconds",
+            id="renamed_key",
+        ),
+        param(["+device.patience_seconds=5"], "is now called", id="renamed_key_added"),
         param(["allow=os"], "Expected allow to be a list", id="allow_no_list"),
         param(["allow=[../x]"], "Expected allow to be a list", id="allow_a_path"),
     ],
@@ -151,7 +157,7 @@ def test_sound_arguments_reach_hydra_in_an_order_that_it_reads(
         param(["study.margin=1e308"], "a number above 0", id="margin_beyond_reason"),
         param(["study.name='a\nb'"], "names folders", id="name_of_two_lines"),
         param(["study.name=" + "x" * 300], "names folders", id="name_of_300_letters"),
-        param(["study.name=single"], "Expected another study.name", id="name_of_the_single_runs"),
+        param(["study.name=single"], "a study.name other than", id="name_of_the_single_runs"),
         param(
             ["device.heartbeat_timeout_seconds=1e7"], "at most 1000000", id="patience_without_end"
         ),
@@ -312,6 +318,14 @@ def test_factors_whose_combinations_fill_the_memory_are_refused(empty_folder: Pa
     factor = "{levels: [{name: present}, {name: absent}]}"
     write_study(empty_folder, "factors:\n" + "".join(f"  f{n}: {factor}\n" for n in range(60)))
     assert "at most 100,000 cells" in answer("study=mine")
+
+
+def test_the_old_name_of_a_key_in_a_users_file_is_refused(empty_folder: Path) -> None:
+    device = empty_folder / "experiments" / "device" / "mine.yaml"
+    device.parent.mkdir(parents=True)
+    device.write_text("defaults: [auto]\npatience_seconds: 60\n")
+    message = "device.patience_seconds is now called device.heartbeat_timeout_seconds"
+    assert message in answer("device=mine")
 
 
 @pytest.mark.parametrize("kind", ["folder", "link_to_itself"])

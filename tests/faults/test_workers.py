@@ -60,7 +60,7 @@ def test_a_killed_worker_or_fork_server_costs_an_epoch_at_most(
     assert len(went_on) == 3
     for epoch in went_on:
         assert epoch > 0
-        assert f"went on after epoch {epoch}" in report
+        assert f"resumed after epoch {epoch}" in report
     assert not list(tmp_path.rglob("checkpoints"))
 
 
@@ -174,7 +174,7 @@ def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Pat
     assert ablate(tmp_path, *arguments).returncode == 1
     assert finished.read_bytes() == before
     events = events_of(tmp_path, "faulty")
-    assert [event["event"] for event in events].count("broken_off") == 4
+    assert [event["event"] for event in events].count("interrupted") == 4
     assert [event["event"] for event in events].count("started") == 6
 
 

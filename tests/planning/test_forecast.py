@@ -1,3 +1,5 @@
+"""How long a study will take, and the spread that its power is computed from."""
+
 from __future__ import annotations
 
 import math
@@ -6,42 +8,48 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ablate.config.recipe import Recipe
 from ablate.planning.forecast import Pace, spread_of, training_seconds
 from ablate.store.folder import StudyFolder
+from ablate.store.state import StudyState
 from ablate.workers.slots import Slot
-from tests.store.test_folder import finish, plan_of
+from tests.store.written import adopted, plan_of
 
 SLOT = Slot(None, 1)
 SLOW = Pace(macs=20, build_seconds=2.0, step_seconds=0.5, image_seconds=0.25)
+PLAN = plan_of(recipe=Recipe(epochs=1))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StudyState:
+    return StudyState.read(StudyFolder(tmp_path), PLAN)
 
 
 @pytest.mark.parametrize(
     ("workers", "expected"),
     [(1, 2 * (2 + 2 * (0.5 + 0.25 * 10))), (2, 2 + 2 * (0.5 + 0.25 * 10))],
 )
-def test_time_is_that_of_the_busiest_worker(tmp_path: Path, workers: int, expected: float) -> None:
+def test_time_is_that_of_the_busiest_worker(
+    state: StudyState, workers: int, expected: float
+) -> None:
     # Two cells of two seeds: a build each, then a step and 2 + 6 + 2 images in inference mode.
-    folder = StudyFolder(tmp_path)
-    seconds = training_seconds(plan_of(), folder, paces=[SLOW], slots=[SLOT] * workers)
+    seconds = training_seconds(state, paces=[SLOW], slots=[SLOT] * workers)
     assert seconds == pytest.approx(expected)
 
 
-def test_what_is_done_takes_no_time(tmp_path: Path) -> None:
-    folder = StudyFolder(tmp_path)
-    folder.adopt(plan_of())
-    finish(folder, plan_of())
-    assert training_seconds(plan_of(), folder, paces=[SLOW], slots=[SLOT]) == 0
+def test_finished_runs_take_no_time(tmp_path: Path) -> None:
+    study = adopted(StudyFolder(tmp_path), PLAN).train()
+    assert training_seconds(study.state, paces=[SLOW], slots=[SLOT]) == 0
 
 
-def test_time_between_two_probes_grows_with_macs(tmp_path: Path) -> None:
+def test_time_between_two_measured_models_grows_with_macs(state: StudyState) -> None:
     paces = [Pace(10, 1.0, 1.0, 0.0), Pace(30, 3.0, 3.0, 0.0)]
-    seconds = training_seconds(plan_of(), StudyFolder(tmp_path), paces=paces, slots=[SLOT])
+    seconds = training_seconds(state, paces=paces, slots=[SLOT])
     assert seconds == pytest.approx(2 * (2.0 + 2 * 2.0))
 
 
-def test_without_a_probe_the_time_is_unknown(tmp_path: Path) -> None:
-    folder = StudyFolder(tmp_path)
-    assert math.isnan(training_seconds(plan_of(), folder, paces=[], slots=[SLOT]))
+def test_without_a_measured_pace_the_time_is_unknown(state: StudyState) -> None:
+    assert math.isnan(training_seconds(state, paces=[], slots=[SLOT]))
 
 
 def test_spread_is_the_median_over_cells() -> None:

@@ -12,10 +12,12 @@ from ablate.report import files
 from ablate.report.__main__ import main
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
+from ablate.store.state import StudyState
 from ablate.study.design import cells_of
 from ablate.study.result import Cost, Result, Status
 from ablate.study.study import Study
 from tests.report.simulated import runs_of
+from tests.store.written import epoch_of
 
 IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
           "chance": 0.5, "excluded": []}  # fmt: skip
@@ -49,13 +51,12 @@ def store(study: Study, *, diverged: bool = False) -> None:
     )
     plan = Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"python": "3.11"})
     folder = StudyFolder(Path("runs") / study.name)
-    folder.adopt(plan)
+    StudyState.read(folder, plan).adopt()
     for place, (planned, run) in enumerate(plan.runs()):
         lost = diverged and place == 0
         run_folder = folder.run(planned.cell.slug, run.seed)
         run_folder.open("attempt", fingerprint=plan.fingerprint(planned, run.seed))
-        run_folder.append({"event": "epoch", "epoch": 1, "loss": 1.0, "accuracy": 0.25,
-                           "val_loss": 1.0, "val_accuracy": 0.5, "seconds": 0.1})  # fmt: skip
+        run_folder.append(epoch_of(1))
         run_folder.commit(
             Result(
                 planned.cell.slug,

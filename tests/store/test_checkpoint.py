@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pytest import param
 
-from ablate.store.checkpoint import MAGIC, Checkpoint, discard, newest, save
+from ablate.store.checkpoint import MAGIC, Checkpoint, discard, load_newest, save
 from tests.conftest import ROOT
 
 
@@ -33,13 +33,13 @@ def written(folder: Path, *epochs: int) -> None:
 
 
 def epoch_of(folder: Path) -> int:
-    found, _ = newest(folder, fingerprint="print")
+    found, _ = load_newest(folder, fingerprint="print")
     return 0 if found is None else len(found.history)
 
 
 def test_a_checkpoint_reads_back_bit_by_bit(tmp_path: Path) -> None:
     written(tmp_path / "c", 1)
-    found, faults = newest(tmp_path / "c", fingerprint="print")
+    found, faults = load_newest(tmp_path / "c", fingerprint="print")
     assert found is not None
     assert faults == ()
     assert found.history == checkpoint_of(1).history
@@ -89,7 +89,7 @@ def test_a_broken_checkpoint_falls_back_to_the_one_before(
 ) -> None:
     written(tmp_path / "c", 1, 2)
     damage(tmp_path / "c" / "000002")
-    found, faults = newest(tmp_path / "c", fingerprint="print")
+    found, faults = load_newest(tmp_path / "c", fingerprint="print")
     assert found is not None
     assert len(found.history) == 1
     assert [said in fault and "epoch 2" in fault for fault in faults] == [True] * bool(said)
@@ -99,7 +99,7 @@ def test_if_all_are_broken_there_is_none(tmp_path: Path) -> None:
     written(tmp_path / "c", 1, 2)
     for file in (tmp_path / "c").iterdir():
         _flip(file)
-    found, faults = newest(tmp_path / "c", fingerprint="print")
+    found, faults = load_newest(tmp_path / "c", fingerprint="print")
     assert found is None
     assert len(faults) == 2
 
@@ -116,7 +116,7 @@ def test_what_was_passed_over_does_not_stand_in_the_way_of_what_follows(tmp_path
 
 def test_a_checkpoint_of_something_else_is_passed_over(tmp_path: Path) -> None:
     written(tmp_path / "c", 1)
-    found, faults = newest(tmp_path / "c", fingerprint="other")
+    found, faults = load_newest(tmp_path / "c", fingerprint="other")
     assert found is None
     assert "of another configuration" in faults[0]
 
@@ -142,7 +142,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.store.test_checkpoint import checkpoint_of, written
-import ablate.store.checkpoint as module
+import ablate.store.disk as module
 
 folder, last = Path(sys.argv[1]), int(sys.argv[2])
 count = 0

@@ -16,7 +16,7 @@ from pytest import param
 
 from ablate.errors import RequestError
 from ablate.store import lock
-from ablate.store.lock import held, working
+from ablate.store.lock import study_lock, worker_lock
 from tests.conftest import ROOT
 
 HOLD = """
@@ -30,7 +30,7 @@ with {what}(Path(sys.argv[1])):
 """
 
 
-def holding(study: Path, what: str = "held") -> subprocess.Popen[str]:
+def holding(study: Path, what: str = "study_lock") -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD.format(what=what), str(study)],
         cwd=ROOT,
@@ -53,7 +53,7 @@ def test_a_second_process_is_refused_by_the_name_of_the_first(tmp_path: Path) ->
     process = holding(tmp_path / "mine")
     with (
         pytest.raises(RequestError, match=f"trained by process {process.pid} on "),
-        held(tmp_path / "mine"),
+        study_lock(tmp_path / "mine"),
     ):
         pass
     end(process)
@@ -63,7 +63,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
     end(holding(tmp_path / "mine"))
     assert json.loads((tmp_path / "mine" / "lock").read_text())["pid"]
     started = time.monotonic()
-    with held(tmp_path / "mine"):
+    with study_lock(tmp_path / "mine"):
         assert json.loads((tmp_path / "mine" / "lock").read_text())["pid"] == os.getpid()
     assert time.monotonic() - started < 1
     assert (tmp_path / "mine" / "lock").read_text() == ""
@@ -80,7 +80,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
 def test_a_holder_without_a_heartbeat_is_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], waits: bool
 ) -> None:
-    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "HEARTBEAT_SECONDS", 0.1)
     left(tmp_path / "mine", changes)
     sleep, slept = time.sleep, []
 
@@ -90,16 +90,16 @@ def test_a_holder_without_a_heartbeat_is_dead(
 
     monkeypatch.setattr(time, "sleep", sleeping)
     started = time.monotonic()
-    with held(tmp_path / "mine"):
+    with study_lock(tmp_path / "mine"):
         taken = time.monotonic() - started
-    assert (len(slept) >= lock.PATIENCE_BEATS) == bool(slept) == waits
-    assert taken >= 0.1 * lock.PATIENCE_BEATS or not waits
+    assert (len(slept) >= lock.MISSED_HEARTBEATS) == bool(slept) == waits
+    assert taken >= 0.1 * lock.MISSED_HEARTBEATS or not waits
 
 
 def left(study: Path, changes: dict[str, str]) -> Path:
     """What a holder left that this machine's kernel knows nothing of."""
     study.mkdir()
-    holder = {**lock._place(), "pid": 7, "token": "t", "command": "theirs", "beat": 3}
+    holder = {**lock._machine(), "pid": 7, "token": "t", "command": "theirs", "beat": 3}
     (study / "lock").write_text(json.dumps({**holder, **changes}))
     return study / "lock"
 
@@ -107,7 +107,7 @@ def left(study: Path, changes: dict[str, str]) -> Path:
 def test_a_holder_on_another_machine_whose_heart_beats_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "HEARTBEAT_SECONDS", 0.1)
     file = left(tmp_path / "mine", {"host": "elsewhere", "boot": "other"})
     over = threading.Event()
     content = json.loads(file.read_text())
@@ -124,7 +124,10 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_named(
     thread = threading.Thread(target=beat)
     thread.start()
     try:
-        with pytest.raises(RequestError, match="process 7 on elsewhere"), held(tmp_path / "mine"):
+        with (
+            pytest.raises(RequestError, match="process 7 on elsewhere"),
+            study_lock(tmp_path / "mine"),
+        ):
             pass
     finally:
         over.set()
@@ -132,14 +135,14 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_named(
 
 
 def test_the_heart_beats_without_a_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.02)
-    with held(tmp_path / "mine"):
+    monkeypatch.setattr(lock, "HEARTBEAT_SECONDS", 0.02)
+    with study_lock(tmp_path / "mine"):
         until = time.monotonic() + 5
         beat = 0
         while beat < 3:
             assert time.monotonic() < until
             with (tmp_path / "mine" / "lock").open() as file:
-                beat = lock._holder(file).get("beat", beat)
+                beat = lock._read_holder(file).get("beat", beat)
             time.sleep(0.01)
 
 
@@ -147,20 +150,20 @@ def test_orphaned_workers_are_waited_for_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine").mkdir()
-    process = holding(tmp_path / "mine", "working")
-    monkeypatch.setattr(lock, "WORKER_SECONDS", 0.3)
+    process = holding(tmp_path / "mine", "worker_lock")
+    monkeypatch.setattr(lock, "WORKER_EXIT_SECONDS", 0.3)
     with (
         pytest.raises(RequestError, match="Workers of an earlier command"),
-        held(tmp_path / "mine"),
+        study_lock(tmp_path / "mine"),
     ):
         pass
-    monkeypatch.setattr(lock, "WORKER_SECONDS", 20.0)
+    monkeypatch.setattr(lock, "WORKER_EXIT_SECONDS", 20.0)
     threading.Timer(0.5, lambda: process.send_signal(signal.SIGKILL)).start()
-    with held(tmp_path / "mine"):
+    with study_lock(tmp_path / "mine"):
         assert process.wait() == -signal.SIGKILL
     end(process)
 
 
 def test_workers_do_not_exclude_each_other(tmp_path: Path) -> None:
-    with working(tmp_path), working(tmp_path):
+    with worker_lock(tmp_path), worker_lock(tmp_path):
         pass

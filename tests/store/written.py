@@ -1,15 +1,17 @@
-"""A study whose folder is written by hand, as a training would write it."""
+"""Plans for tests, and a study whose folder is written by hand, as training would write it."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
-from ablate.store.folder import StudyFolder
+from ablate.store.events import EpochEnded, Event, Started, to_line
+from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.plan import Plan, PlannedCell
+from ablate.store.state import StudyState
 from ablate.study.design import Run, cells_of
 from ablate.study.result import Cost, Result, Status
 from ablate.study.study import Factor, Level, Study
@@ -20,7 +22,10 @@ IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2
 COST = Cost(10, 20, 0.3, 0.1, 1000)
 
 
-def plan_of(*factors: str, name: str = "mine", replicates: int = 2) -> Plan:
+def plan_of(
+    *factors: str, name: str = "mine", replicates: int = 2, recipe: Recipe | None = None
+) -> Plan:
+    """A plan of all combinations of some factors; its models are measured."""
     levels = (Level("present"), Level("absent"))
     study = Study(
         name,
@@ -31,42 +36,83 @@ def plan_of(*factors: str, name: str = "mine", replicates: int = 2) -> Plan:
     cells = tuple(
         PlannedCell(
             cell,
-            Variant({"_target_": "a.b", "conv": "plain", "levels": cell.levels}, {}, Recipe()),
+            Variant(
+                {"_target_": "a.b", "conv": "plain", **dict(cell.levels)}, {}, recipe or Recipe()
+            ),
             images="pixels",
             seeds=tuple(range(replicates)),
+            parameters=10,
+            macs=20,
         )
         for cell in cells_of(study)
     )
     return Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"ablate": "0"})
 
 
+def with_factor(plan: Plan) -> Plan:
+    """The plan of a study with one more factor, whose reference level changes nothing."""
+    width = Factor("width", (Level("narrow"), Level("wide")))
+    study = dataclasses.replace(plan.study, factors=(*plan.study.factors, width))
+    variants = {planned.cell["residual"]: planned for planned in plan.cells}
+    cells = []
+    for cell in cells_of(study):
+        planned = dataclasses.replace(variants[cell["residual"]], cell=cell)
+        if cell["width"] == "wide":
+            model = {**planned.variant.model, "width": 2}
+            variant = dataclasses.replace(planned.variant, model=model)
+            planned = dataclasses.replace(planned, variant=variant)
+        cells.append(planned)
+    return dataclasses.replace(plan, study=study, cells=tuple(cells))
+
+
+def epoch_of(epoch: int, **numbers: float) -> EpochEnded:
+    """An epoch with numbers as a classification leaves them."""
+    plain = {"loss": 1.0, "accuracy": 0.25, "val_loss": 1.0, "val_accuracy": 0.5}
+    seconds = numbers.pop("seconds", 0.1)
+    return EpochEnded(epoch, plain | numbers, seconds)
+
+
 @dataclass(frozen=True)
 class Written:
-    """A study whose folder is written by hand, as a training would."""
+    """A study whose folder is written by hand, as training would write it."""
 
     folder: StudyFolder
     plan: Plan
 
-    def say(self, run: Run, *events: dict) -> None:
-        place = self.folder.run(run.cell.slug, run.seed)
-        place.path.mkdir(parents=True, exist_ok=True)
-        with place.journal.open("a") as file:
-            file.writelines(json.dumps(event) + "\n" for event in events)
+    @property
+    def state(self) -> StudyState:
+        """The study, read from its folder."""
+        return StudyState.read(self.folder, self.plan)
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for _, run in self.plan.runs()]
+
+    def run_folder(self, run: Run) -> RunFolder:
+        return self.folder.run(run.cell.slug, run.seed)
+
+    def append(self, run: Run, *events: Event) -> None:
+        run_folder = self.run_folder(run)
+        run_folder.path.mkdir(parents=True, exist_ok=True)
+        with run_folder.journal.open("a") as file:
+            file.writelines(to_line(event) for event in events)
 
     def start(self, run: Run, attempt: str = "first") -> None:
-        self.say(run, {"event": "started", "attempt": attempt, "fingerprint": self.identity(run)})
+        self.append(run, Started(attempt, self.identity(run)))
 
     def epochs(self, run: Run, *epochs: int, **numbers: float) -> None:
         for epoch in epochs:
             loss = 1 / (epoch + run.seed)
-            event = {"event": "epoch", "epoch": epoch, "loss": loss, "accuracy": 1 - loss,
-                     "val_loss": loss, "val_accuracy": 1 - loss, "seconds": 0.1}  # fmt: skip
-            self.say(run, event | numbers)
+            own = {"loss": loss, "accuracy": 1 - loss, "val_loss": loss, "val_accuracy": 1 - loss}
+            self.append(run, epoch_of(epoch, **(own | numbers)))
 
-    def end(self, run: Run, status: Status = Status.COMPLETE) -> None:
-        responses = {"test_accuracy": 0.75 + run.seed / 1000, "test_loss": 1 / 3}
+    def end(
+        self, run: Run, status: Status = Status.COMPLETE, *, accuracy: float | None = None
+    ) -> None:
+        found = 0.75 + run.seed / 1000 if accuracy is None else accuracy
+        responses = {"test_accuracy": found, "test_loss": 1 / 3}
         complete = status is Status.COMPLETE
-        self.folder.run(run.cell.slug, run.seed).commit(
+        self.run_folder(run).commit(
             Result(
                 run.cell.slug,
                 run.seed,
@@ -79,24 +125,27 @@ class Written:
             )
         )
 
-    def train(self, *runs: Run) -> Written:
+    def train(self, *runs: Run, accuracy: float | None = None) -> Written:
         for run in runs or self.runs:
             self.start(run)
             self.epochs(run, 1, 2, 3)
-            self.end(run)
+            self.end(run, accuracy=accuracy)
         return self
 
     def identity(self, run: Run) -> str:
         planned = next(cell for cell in self.plan.cells if cell.cell == run.cell)
         return self.plan.fingerprint(planned, run.seed)
 
-    @property
-    def runs(self) -> list[Run]:
-        return [run for _, run in self.plan.runs()]
-
 
 def written(*factors: str, **options: object) -> Written:
+    """A study in the working directory whose plan is written and of which nothing is trained."""
     plan = plan_of(*factors, **options)
     folder = StudyFolder(Path("runs") / plan.study.name)
     folder.write_plan(plan)
+    return Written(folder, plan)
+
+
+def adopted(folder: StudyFolder, plan: Plan) -> Written:
+    """A study whose plan is adopted in a folder that may hold runs of an earlier plan."""
+    StudyState.read(folder, plan).adopt()
     return Written(folder, plan)

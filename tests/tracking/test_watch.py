@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from ablate.store.events import EpochEnded, Event, Resumed
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
 from ablate.tracking.watch import Watch
@@ -18,8 +18,10 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def event(self, run: Run, event: dict[str, Any]) -> None:
-        self.told.append(event["epoch"] if event["event"] == "epoch" else event["event"])
+    def event(self, run: Run, event: Event) -> None:
+        self.told.append(
+            event.epoch if isinstance(event, EpochEnded) else type(event).__name__.lower()
+        )
 
     def ended(self, run: Run, result: Result) -> None:
         self.told.append(str(result.status))
@@ -41,14 +43,12 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
 def watch(study: Written, *, from_now: bool = False) -> tuple[Watch, Listener]:
     listener = Listener()
     runs = list(study.plan.runs())[:1]
-    return Watch(
-        study.folder, study.plan, follower=listener, runs=runs, from_now=from_now
-    ), listener
+    return Watch(study.state, follower=listener, runs=runs, from_now=from_now), listener
 
 
 def go_on(study: Written, run: Run) -> None:
     (study.folder.run(run.cell.slug, run.seed).path / "result.json").unlink()
-    study.say(run, {"event": "resumed", "epoch": 1, "cause": "why", "passed_over": []})
+    study.append(run, Resumed(1, "why"))
 
 
 def test_what_is_there_and_what_comes_is_told_once(study: Written) -> None:

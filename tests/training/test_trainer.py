@@ -16,7 +16,7 @@ from keras import layers
 from ablate.config.recipe import Recipe
 from ablate.data.images import Images
 from ablate.errors import RequestError
-from ablate.store.checkpoint import Checkpoint, newest, save
+from ablate.store.checkpoint import Checkpoint, load_newest, save
 from ablate.training.initial_state import reset
 from ablate.training.trainer import DivergedError, Epoch, State, Trainer
 from tests.training.small_models import SHAPE, convnet, held, images, plain
@@ -91,7 +91,7 @@ def test_a_run_that_goes_on_elsewhere_is_bit_for_bit_the_run_that_never_stopped(
     list(epochs)
     second = Trainer(convnet(), images(), recipe)
     next(second.run(9))
-    found, _ = newest(tmp_path, fingerprint="print")
+    found, _ = load_newest(tmp_path, fingerprint="print")
     assert found is not None
     assert second.fits(found.arrays)
     start = State(tuple(Epoch(**numbers) for numbers in found.history), found.arrays)

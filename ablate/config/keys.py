@@ -1,0 +1,48 @@
+"""The keys of a request: its groups, its other keys, and old names of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from ablate.config.groups import VARIANT_GROUPS
+from ablate.errors import RequestError
+from ablate.fields import refuse_unknown_keys
+
+GROUPS = ("study", *VARIANT_GROUPS, "device", "store", "report")
+KEYS = (*GROUPS, "plan_only", "on_change", "seed", "allow", "unit")
+
+RENAMED: Mapping[str, str] = MappingProxyType(
+    {"device.patience_seconds": "device.heartbeat_timeout_seconds"}
+)
+"""New names of keys, by the old one."""
+
+
+def refuse_renamed_key(key: str) -> None:
+    """Refuse the old name of a key.
+
+    Raises:
+        RequestError: The key has a new name, which the message gives.
+    """
+    if key in RENAMED:
+        raise RequestError(f"The key {key} is now called {RENAMED[key]}; write {RENAMED[key]}.")
+
+
+def check_keys(keys: Iterable[object], known: Iterable[str], *, node: str) -> None:
+    """Check that a node has all of its keys and no others.
+
+    Args:
+        keys: What was received.
+        known: What the node has.
+        node: Name of the node, such as ``device``.
+
+    Raises:
+        RequestError: A key is unknown, renamed or missing.
+    """
+    received, known = list(keys), tuple(known)
+    for key in received:
+        refuse_renamed_key(f"{node}.{key}")
+    refuse_unknown_keys(received, known, node=node)
+    for key in known:
+        if key not in received:
+            raise RequestError(f"Expected {node}.{key}; received a {node} without it.")

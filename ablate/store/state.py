@@ -1,0 +1,172 @@
+"""A plan and what of it is settled: read from disk once a command, then handed on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ablate.store.folder import RunFolder, StudyFolder
+from ablate.store.plan import Plan, PlannedCell
+from ablate.study.design import Run
+from ablate.study.result import Result, Status
+
+SUPERSEDED = "superseded"
+"""Folder of runs that the plan no longer asks for; a later plan may ask for them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """What a run folder holds.
+
+    Attributes:
+        folder: The folder.
+        fingerprint: Identity of the run; empty if it is unknown.
+        result: Its result; None if it has not ended.
+    """
+
+    folder: RunFolder
+    fingerprint: str
+    result: Result | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether training the run again would change nothing."""
+        return self.result is not None and self.result.status.settled
+
+
+@dataclass(frozen=True, slots=True)
+class StudyState:
+    """A plan and what of it is settled.
+
+    A result is found by its fingerprint, wherever its folder is; so adding a factor, a level or a
+    seed loses no result.
+
+    Attributes:
+        folder: The folder of the study.
+        plan: The plan.
+        stored: What the run folders of the study hold, by path.
+        results: Results of the planned runs, whatever their status.
+    """
+
+    folder: StudyFolder
+    plan: Plan
+    stored: Mapping[Path, StoredRun]
+    results: Mapping[Run, Result] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", self._results())
+
+    @staticmethod
+    def read(folder: StudyFolder, plan: Plan) -> StudyState:
+        """Read every run folder of a study, each once."""
+        names = ("journal.jsonl", "result.json")
+        roots = (folder.path, folder.path / SUPERSEDED)
+        paths = {
+            path.parent for name in names for root in roots for path in root.glob(f"*/*/{name}")
+        }
+        return StudyState(folder, plan, {path: _read(path) for path in sorted(paths)})
+
+    def with_plan(self, plan: Plan) -> StudyState:
+        """The state of another plan of the same study; nothing is read."""
+        return replace(self, plan=plan)
+
+    def refreshed(self) -> StudyState:
+        """The state after training: the folders of pending runs are read again."""
+        paths = [self._path(run) for _, run in self.pending]
+        again = {path: _read(path) for path in paths if path.is_dir()}
+        return replace(self, stored={**self.stored, **again})
+
+    @property
+    def settled(self) -> Mapping[Run, Result]:
+        """Results of planned runs that training again would not change."""
+        return {run: result for run, result in self.results.items() if result.status.settled}
+
+    @property
+    def pending(self) -> tuple[tuple[PlannedCell, Run], ...]:
+        """The planned runs that are not settled."""
+        settled = self.settled
+        return tuple((planned, run) for planned, run in self.plan.runs() if run not in settled)
+
+    def adopt(self) -> StudyState:
+        """Write the plan, and move earlier results to the folders where it expects them.
+
+        A run's folder is named by cell and seed, so the same cell with other images or another
+        recipe would overwrite it. Nothing that was trained is lost: it is kept in `superseded/`.
+        """
+        self.folder.write_plan(self.plan)
+        stored = dict(self.stored)
+        for planned, run in self.plan.runs():
+            path = self._path(run)
+            found = stored.get(path)
+            if found is None or not found.fingerprint:
+                shutil.rmtree(path, ignore_errors=True)
+                stored.pop(path, None)
+            elif found.fingerprint != self.plan.fingerprint(planned, run.seed):
+                _move(stored, found, self._superseded(run, found.fingerprint))
+        known = _by_fingerprint(stored)
+        for planned, run in self.plan.runs():
+            wanted = known.get(self.plan.fingerprint(planned, run.seed))
+            if wanted is not None and (path := self._path(run)) not in stored:
+                # The cell may have had another name when the run was trained.
+                _move(stored, wanted, path, cell=planned.cell.slug)
+        return replace(self, stored=stored)
+
+    def preempt(self) -> None:
+        """Record of interrupted runs that the next command resumes them."""
+        for planned, run in self.pending:
+            stored = _read(self._path(run))
+            wanted = self.plan.fingerprint(planned, run.seed)
+            if stored.result is None and stored.fingerprint == wanted:
+                epochs = max((event.epoch for event in stored.folder.epochs()), default=0)
+                error = f"The study was stopped after epoch {epochs}; the same command resumes it."
+                stored.folder.commit(
+                    Result(planned.cell.slug, run.seed, wanted, Status.PREEMPTED, error=error)
+                )
+
+    def _results(self) -> dict[Run, Result]:
+        results: dict[Run, Result] = {}
+        known = _by_fingerprint(self.stored)
+        for planned, run in self.plan.runs():
+            wanted = self.plan.fingerprint(planned, run.seed)
+            own, other = self.stored.get(self._path(run)), known.get(wanted)
+            for found in (own, other):
+                if found is not None and found.fingerprint == wanted and found.result is not None:
+                    results[run] = found.result
+                    break
+        return results
+
+    def _path(self, run: Run) -> Path:
+        return self.folder.run(run.cell.slug, run.seed).path
+
+    def _superseded(self, run: Run, fingerprint: str) -> Path:
+        return self.folder.path / SUPERSEDED / run.cell.slug / f"{run.seed}-{fingerprint[:16]}"
+
+
+def _read(path: Path) -> StoredRun:
+    folder = RunFolder(path)
+    result = folder.result()
+    return StoredRun(folder, folder.identity() if result is None else result.fingerprint, result)
+
+
+def _by_fingerprint(stored: Mapping[Path, StoredRun]) -> dict[str, StoredRun]:
+    """Stored runs by fingerprint; of several with the same one, a settled run."""
+    found = sorted(stored.values(), key=lambda each: each.settled)
+    return {each.fingerprint: each for each in found if each.fingerprint}
+
+
+def _move(
+    stored: dict[Path, StoredRun], moved: StoredRun, target: Path, *, cell: str | None = None
+) -> None:
+    """Move the folder of a run, and correct the name of the cell in its result."""
+    source = moved.folder.path
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.rename(target)
+    del stored[source]
+    folder, result = RunFolder(target), moved.result
+    if cell is not None and result is not None:
+        result = replace(result, cell=cell)
+        folder.commit(result)
+    stored[target] = StoredRun(folder, moved.fingerprint, result)

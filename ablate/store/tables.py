@@ -1,0 +1,120 @@
+"""A study on disk as the tables that an analysis and a report read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from ablate.store.events import EpochEnded, Event, Resumed
+from ablate.store.folder import StudyFolder, last_of_each_epoch
+from ablate.store.plan import Plan, PlannedCell
+from ablate.store.state import StudyState
+from ablate.study.design import Run
+from ablate.study.record import COSTS, StudyRecord
+from ablate.study.result import Result, Status
+
+
+def read_record(folder: StudyFolder) -> StudyRecord:
+    """The record of the study that a folder holds.
+
+    Raises:
+        RequestError: No such study was run here.
+    """
+    return study_record(StudyState.read(folder, folder.read_plan()))
+
+
+def run_table(state: StudyState) -> pd.DataFrame:
+    """A row a planned run, whatever its status; the columns are those of `StudyRecord.runs`."""
+    rows = [_run_row(state, planned, run) for planned, run in state.plan.runs()]
+    return pd.DataFrame(rows).astype({"seed": "Int64"})
+
+
+def study_record(state: StudyState) -> StudyRecord:
+    """Everything a report needs of a study."""
+    plan = state.plan
+    provenance = dict(plan.provenance)
+    epochs: list[dict[str, Any]] = []
+    interruptions: list[str] = []
+    for _, run in plan.runs():
+        events, _ = state.folder.run(run.cell.slug, run.seed).events()
+        interruptions += _interruptions(run, events)
+        result = state.results.get(run)
+        if result is not None and result.status is Status.COMPLETE:
+            provenance.update(result.provenance)
+            epochs += _epoch_rows(run, events)
+    guessed = plan.study.response.name.endswith("accuracy")
+    return StudyRecord(
+        study=plan.study,
+        runs=run_table(state),
+        histories=pd.DataFrame(epochs, columns=_epoch_columns(epochs)),
+        provenance={
+            **provenance,
+            **_describe_images(plan),
+            "command": plan.provenance.get("command", ""),
+        },
+        held_constant=plan.held_constant(),
+        chance=max(item["chance"] for item in plan.images.values()) if guessed else None,
+        interruptions=tuple(interruptions),
+        changes=plan.changes,
+        kept=sum(run.key in plan.kept for _, run in plan.runs()),
+    )
+
+
+def _run_row(state: StudyState, planned: PlannedCell, run: Run) -> dict[str, Any]:
+    result = state.results.get(run)
+    return {
+        "cell": planned.cell.slug,
+        **dict(planned.cell.levels),
+        "seed": run.seed,
+        "status": "missing" if result is None else str(result.status),
+        "error": "" if result is None else result.error,
+        **({} if result is None else result.responses),
+        **_costs(result),
+        "parameters": planned.parameters,
+        "macs": planned.macs,
+        "mlflow_run_id": state.folder.run(planned.cell.slug, run.seed).mlflow_run_id(),
+    }
+
+
+def _costs(result: Result | None) -> dict[str, Any]:
+    cost = None if result is None else result.cost
+    return {name: None if cost is None else getattr(cost, name) for name in COSTS}
+
+
+def _epoch_rows(run: Run, events: list[Event]) -> list[dict[str, Any]]:
+    ended = last_of_each_epoch([event for event in events if isinstance(event, EpochEnded)])
+    own = {"cell": run.cell.slug, "seed": run.seed}
+    return [
+        {**own, "epoch": event.epoch, **event.numbers, "seconds": event.seconds} for event in ended
+    ]
+
+
+def _epoch_columns(rows: list[dict[str, Any]]) -> list[str]:
+    """The columns of the table of epochs: what the journals hold, in their order."""
+    found = dict.fromkeys(name for row in rows for name in row)
+    return list(found) or ["cell", "seed", "epoch"]
+
+
+def _interruptions(run: Run, events: list[Event]) -> Iterator[str]:
+    for event in events:
+        if isinstance(event, Resumed):
+            skipped = "".join(f"; {fault}" for fault in event.skipped)
+            how = f"resumed after epoch {event.epoch}" if event.epoch else "started again"
+            yield f"{run.cell.name}, seed {run.seed} {how} ({event.cause}{skipped})"
+
+
+def _describe_images(plan: Plan) -> dict[str, str]:
+    """How many images there are, their shape, and what was left out."""
+    words = {}
+    for number, item in enumerate(plan.images.values(), start=1):
+        shape = " x ".join(str(size) for size in item["shape"])
+        key = "images" if len(plan.images) == 1 else f"images {number}"
+        words[key] = (
+            f"{item['train']} to train, {item['validation']} to validate, {item['test']} to test; "
+            f"{shape}; {len(item['classes'])} classes"
+        )
+        if item["excluded"]:
+            words[f"{key} left out"] = f"{len(item['excluded'])}: {'; '.join(item['excluded'])}"
+    return words
