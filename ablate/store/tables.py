@@ -14,6 +14,7 @@ from ablate.store.state import StudyState
 from ablate.study.design import Run
 from ablate.study.record import COSTS, StudyRecord
 from ablate.study.result import Result, Status
+from ablate.study.study import Response
 
 
 def read_record(folder: StudyFolder) -> StudyRecord:
@@ -59,6 +60,7 @@ def study_record(state: StudyState) -> StudyRecord:
         interruptions=tuple(interruptions),
         changes=plan.changes,
         kept=sum(run.key in plan.kept for _, run in plan.runs()),
+        measures=(Response("accuracy", "higher", "fraction"),),
     )
 
 
