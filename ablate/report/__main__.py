@@ -16,7 +16,8 @@ from ablate.analysis.findings import Analysis
 from ablate.config.request import check_interactions
 from ablate.errors import RequestError, nearest
 from ablate.report.csv_results import MARGIN, Request, read_results
-from ablate.report.page import answer_lines, write_report
+from ablate.report.page import write_report
+from ablate.report.sections.answer import answer_lines
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
 from ablate.study.record import StudyRecord

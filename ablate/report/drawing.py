@@ -1,21 +1,25 @@
-"""What all figures share: their look, and how a drawing becomes files.
+"""What all figures share: their style, and how a drawing becomes files.
 
-Colours are those of Okabe and Ito (2008), told apart by all common kinds of colour blindness;
-shape, fill and line style say the same again for a black-and-white print.
+The colours can be distinguished with all common kinds of colour blindness; shape, fill and line
+style carry the same information for a black-and-white print.
+
+Source: Okabe and Ito 2008, Color Universal Design.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 from matplotlib.figure import Figure
 
-from ablate.analysis.findings import Analysis
-from ablate.report import wording
-from ablate.report.table import best_cells, reference_cell
+from ablate.report.wording import sentence
 
 BLACK, BLUE, VERMILLION, GREEN, GREY = "#000000", "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
 ORANGE = "#E69F00"
@@ -48,58 +52,50 @@ class Picture:
     """A figure, drawn.
 
     Attributes:
-        name: Names its files.
-        title: What it shows, in a few words.
+        name: Name of its files; equals the name of its section.
         caption: How to read it.
-        alternative: What it shows, for those who cannot see it.
-        svg: The drawing as an SVG element, to stand in a page.
-        png: The drawing as a PNG file, to stand in a README.
+        alternative: What it shows, for readers who cannot see it.
+        svg: The drawing as an SVG element, for the page.
+        png: The drawing as a PNG file, for a README.
     """
 
     name: str
-    title: str
     caption: str
     alternative: str
     svg: str
     png: bytes
 
 
-def marked_cells(analysis: Analysis) -> set[str | None]:
-    """The full model, the best and the simplest that does the job."""
-    simplest = {analysis.simplest.cell} if analysis.simplest is not None else set()
-    return {reference_cell(analysis), *best_cells(analysis), *simplest}
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw in the style of the reports; matplotlib's settings are restored afterwards."""
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # A name in a script that the font lacks is still shown in SVG, and as a box in PNG.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
+        yield
 
 
-def chosen_cells(analysis: Analysis, most: int) -> list[str]:
-    """Cells to draw where all are too many: those that are marked, then by the design."""
-    cells = [str(cell) for cell in analysis.cells["cell"]]
-    first = marked_cells(analysis)
-    ranked = sorted(cells, key=lambda cell: cell not in first)[:most]
-    return [cell for cell in cells if cell in set(ranked)]
-
-
-def finish(figure: Figure, *, name: str, title: str, caption: str, alternative: str) -> Picture:
+def finish(figure: Figure, *, name: str, caption: str, alternative: str) -> Picture:
     """The figure as SVG and PNG, without a date, so that equal figures are equal files."""
     vector, pixels = io.StringIO(), io.BytesIO()
     figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(pixels, format="png", dpi=160, metadata={"Software": None})
     return Picture(
         name,
-        title,
-        wording.sentence(caption),
-        wording.sentence(alternative),
+        sentence(caption),
+        sentence(alternative),
         _as_element(vector.getvalue(), name),
         pixels.getvalue(),
     )
 
 
 def _as_element(drawing: str, name: str) -> str:
-    """The drawing without XML's prologue, its identifiers unique among several in one page."""
+    """The drawing without the XML prologue, with identifiers that are unique in a page."""
 
     def rename(tag: re.Match[str]) -> str:
         named = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag[0])
-        # Verdana is as wide as DejaVu Sans, which few readers have.
+        # Few readers have DejaVu Sans; Verdana is as wide.
         return named.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
 
-    # Between tags stand labels, which are the user's own words.
+    # The text between tags is the user's own: only tags are changed.
     return re.sub(r"<[^>]*>", rename, drawing[drawing.index("<svg") :])

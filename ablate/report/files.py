@@ -15,10 +15,10 @@ import pandas as pd
 
 from ablate import __version__
 from ablate.analysis.findings import Analysis, Effect, Simplest
+from ablate.report.cells import records
 from ablate.report.sentences import component_sentence, effect_method, simplest_sentence
-from ablate.report.table import records
 from ablate.report.warning_texts import warning_texts
-from ablate.study.record import COSTS
+from ablate.study.record import COSTS, StudyRecord
 from ablate.study.study import Study
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -69,8 +69,8 @@ def effects_csv(analysis: Analysis) -> str:
     return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
 
 
-def report_json(analysis: Analysis, runs: pd.DataFrame, *, background: Mapping[str, Any]) -> str:
-    """All of the report; `background` is what else is known, such as provenance."""
+def report_json(analysis: Analysis, record: StudyRecord) -> str:
+    """All of the report, with what the record knows besides the runs."""
     study, simplest = analysis.study, analysis.simplest
     content = {
         "ablate": __version__,
@@ -97,8 +97,13 @@ def report_json(analysis: Analysis, runs: pd.DataFrame, *, background: Mapping[s
         "cells": _exact(analysis.cells),
         "attribution": records(analysis.attribution),
         "path": records(analysis.path),
-        "runs": _exact(runs),
-        **background,
+        "runs": _exact(record.runs),
+        "provenance": record.provenance,
+        "held_constant": record.held_constant,
+        "chance": record.chance,
+        "interruptions": list(record.interruptions),
+        "kept": record.kept,
+        "changes": list(record.changes),
     }
     return json.dumps(_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

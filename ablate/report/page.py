@@ -5,62 +5,24 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import jinja2
-import pandas as pd
-from markupsafe import Markup
 
 from ablate import __version__
 from ablate.analysis.analyse import analyse_record
 from ablate.analysis.findings import Analysis
-from ablate.report import table, wording
-from ablate.report.drawing import Picture
-from ablate.report.figure import pictures
+from ablate.report.blocks import Illustration, Table
+from ablate.report.drawing import Picture, figure_style
 from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
-from ablate.report.sentences import effect_method, simplest_sentence
-from ablate.report.warning_texts import WarningText, warning_texts
-from ablate.report.wording import NO_BREAK, one_line, sentence
+from ablate.report.rendering import render
+from ablate.report.section import Content, ReportData, all_sections
 from ablate.study.record import StudyRecord
 from ablate.study.result import Status
-from ablate.study.study import Study
+from ablate.wording import one_line
 
-TEMPLATES = Path(__file__).resolve().parent / "templates"
-FIGURE_NAMES = ("grid", "effects", "learning_curves", "cost")
-MOST_UNFINISHED = 40
-
-LAST_LATIN = "\u024f"
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "%": r"\%",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "−": "$-$",
-    "–": "--",
-    "—": "---",
-    "×": r"$\times$",
-    "✓": r"$\checkmark$",
-    "●": r"$\bullet$",
-    "○": r"$\circ$",
-    "†": r"\dag{}",
-    "…": r"\dots{}",
-    "±": r"$\pm$",
-    "’": "'",
-    NO_BREAK: "~",
-    "[": "{[}",
-    "]": "{]}",
-}
+PAGES = ("report.md", "report.tex", "index.html")
 
 
 def write_report(
@@ -73,7 +35,7 @@ def write_report(
     """Analyse a study and write all files of its report; equal input gives equal bytes.
 
     Args:
-        folder: Where to write, such as `reports/<study>`; made if it is not there.
+        folder: Where to write, such as `reports/<study>`; created if it does not exist.
         record: The study, its runs, complete or not, and what else is known of them.
         commands: How to make the report again; those of a study run by this program if empty.
         interactions: Largest number of factors in an interaction.
@@ -81,170 +43,93 @@ def write_report(
     Returns:
         What the report says.
     """
-    study, runs, provenance = record.study, record.runs, record.provenance
     analysis = analyse_record(record, interaction_order=interactions)
-    drawn = pictures(analysis, runs=runs, histories=record.histories)
-    content = {
-        **_content(analysis, runs),
-        "pictures": {picture.name: picture for picture in drawn},
-        "provenance": {one_line(key): one_line(text) for key, text in provenance.items()},
-        "held_constant": {
-            one_line(key): one_line(text) for key, text in record.held_constant.items()
-        },
-        "commands": [one_line(command) for command in commands or _commands(study, provenance)],
-    }
-    background = {
-        "provenance": provenance,
-        "held_constant": record.held_constant,
-        "chance": record.chance,
-        "interruptions": list(record.interruptions),
-        "kept": record.kept,
-        "changes": list(record.changes),
-    }
+    data = ReportData(record, analysis, tuple(commands or _commands(record)))
+    sections = section_contents(data)
+    page = _page(data, sections)
     texts = {
-        "runs.csv": runs_csv(study, runs),
+        "runs.csv": runs_csv(record.study, record.runs),
         "cells.csv": cells_csv(analysis),
         "effects.csv": effects_csv(analysis),
-        "report.json": report_json(analysis, runs, background=background),
-        **{name: _render(name, content) for name in ("report.md", "report.tex", "index.html")},
+        "report.json": report_json(analysis, record),
+        **{name: render(name, page) for name in PAGES},
     }
-    _write_files(folder, texts, drawn)
+    _write_files(folder, texts, pictures(sections))
     return analysis
 
 
-def answer_lines(analysis: Analysis) -> list[str]:
-    """The first lines of the report as plain text, for a terminal."""
-    simplest = (
-        []
-        if analysis.simplest is None
-        else [sentence(simplest_sentence(analysis.simplest, analysis.study))]
-    )
-    return [*simplest, *(f"  {claim.sentence}" for claim in table.claims(analysis))]
+def section_contents(data: ReportData) -> dict[str, Content]:
+    """What each section shows, by its name; sections for which there are no data are left out."""
+    with figure_style():
+        contents = {name: section.content(data) for name, section in all_sections().items()}
+    return {name: content for name, content in contents.items() if content is not None}
 
 
-def _content(analysis: Analysis, runs: pd.DataFrame) -> dict[str, Any]:
-    """What the templates show of an analysis."""
-    study, scale = analysis.study, wording.scale_of(analysis.study)
-    warnings = [
-        WarningText(one_line(item.title), sentence(item.evidence), item.serious)
-        for item in warning_texts(analysis.warnings, study)
-    ]
-    groups = table.unfinished(analysis, runs)
-    complete = int((runs["status"] == Status.COMPLETE).sum())
+def pictures(sections: Mapping[str, Content]) -> tuple[Picture, ...]:
+    """The pictures in the sections."""
+    blocks = (block for content in sections.values() for block in content.blocks)
+    return tuple(block.picture for block in blocks if isinstance(block, Illustration))
+
+
+def _page(data: ReportData, sections: Mapping[str, Content]) -> dict[str, Any]:
+    """What the templates of the pages show."""
+    study = data.study
+    blocks = (block for content in sections.values() for block in content.blocks)
     return {
-        "study": study,
         "version": __version__,
         "title": one_line(study.name),
         "label": re.sub(r"[^A-Za-z0-9]+", "-", study.name),
         "question": one_line(study.question),
-        "scale": scale,
-        "margin": scale.size(study.margin),
-        "better": study.response.direction,
-        "complete": complete,
-        "total": len(runs),
-        "fewest": int(analysis.cells["n"].min()),
-        "most": int(analysis.cells["n"].max()),
-        "simplest": None
-        if analysis.simplest is None
-        else sentence(simplest_sentence(analysis.simplest, analysis.study)),
-        "claims": table.claims(analysis),
-        "limits": table.limits(analysis),
-        "serious": [item for item in warnings if item.serious],
-        "caveats": [item for item in warnings if not item.serious],
-        "grid": table.grid(analysis),
-        "unfinished": groups[:MOST_UNFINISHED],
-        "unfinished_more": max(0, len(groups) - MOST_UNFINISHED),
-        "effects": table.effect_rows(analysis, interactions=False),
-        "interactions": table.effect_rows(analysis, interactions=True),
-        "attribution": table.ranked_parts(analysis),
-        "path": table.path_steps(analysis),
-        "methods": sorted({effect_method(effect, study) for effect in analysis.effects}),
+        "facts": _facts(data),
+        "sections": _joined(sections),
+        "tables": [
+            block.for_paper() for block in blocks if isinstance(block, Table) and block.label
+        ],
     }
 
 
-def _commands(study: Study, provenance: Mapping[str, str]) -> list[str]:
-    name = shlex.quote(f"study={study.name}")
+def _joined(sections: Mapping[str, Content]) -> list[tuple[str, Content]]:
+    """The sections with their anchors; one without a title becomes part of the one before it."""
+    joined: list[tuple[str, Content]] = []
+    for name, content in sections.items():
+        if content.title:
+            joined.append((name.replace("_", "-"), content))
+        else:
+            anchor, before = joined.pop()
+            joined.append((anchor, replace(before, blocks=(*before.blocks, *content.blocks))))
+    return joined
+
+
+def _facts(data: ReportData) -> str:
+    """Design, progress and yardstick of a study on one line."""
+    study, runs, scale = data.study, data.runs, data.scale
+    complete = int((runs["status"] == Status.COMPLETE).sum())
+    return (
+        f"{len(data.analysis.cells)} cells, {study.design.replace('_', ' ')} · {complete} of "
+        f"{len(runs)} runs complete · judged by {scale.title}, {study.response.direction} is "
+        f"better · margin {scale.size(study.margin)}"
+    )
+
+
+def _commands(record: StudyRecord) -> list[str]:
+    name = shlex.quote(f"study={record.study.name}")
     return [
-        provenance.get("command", f"python -m ablate --multirun {name}"),
+        record.provenance.get("command", f"python -m ablate --multirun {name}"),
         f"python -m ablate.report {name}",
     ]
 
 
-def _render(template: str, content: Mapping[str, Any]) -> str:
-    return _environment(template).get_template(template).render(content)
-
-
-def _environment(template: str) -> jinja2.Environment:
-    """Where templates are found; whatever a template inserts is escaped for its language."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    shared: dict[str, Any] = {
-        "loader": loader,
-        "undefined": jinja2.StrictUndefined,
-        "trim_blocks": True,
-        "lstrip_blocks": True,
-        "keep_trailing_newline": True,
-    }
-    if template.endswith(".html"):
-        environment = jinja2.Environment(autoescape=True, **shared)
-        environment.filters["drawing"] = _drawing
-        return environment
-    if template.endswith(".tex"):
-        return jinja2.Environment(
-            finalize=latex,
-            variable_start_string="<<",
-            variable_end_string=">>",
-            block_start_string="<%",
-            block_end_string="%>",
-            comment_start_string="<#",
-            comment_end_string="#>",
-            **shared,
-        )
-    environment = jinja2.Environment(finalize=markdown, **shared)
-    environment.filters["code"] = _code
-    return environment
-
-
-def latex(value: object) -> str:
-    """Text for LaTeX in which no character of it is a command."""
-    if isinstance(value, Markup):
-        return str(value)
-    return "".join(_latex_letter(letter) for letter in one_line(value))
-
-
-def _latex_letter(letter: str) -> str:
-    # pdfTeX stops at a letter that its fonts lack, such as an emoji in the name of a level.
-    return _LATEX.get(letter) or (letter if letter <= LAST_LATIN else f"U+{ord(letter):04X}")
-
-
-def markdown(value: object) -> str:
-    """Text for Markdown in which no character of it is markup."""
-    if isinstance(value, Markup):
-        return str(value)
-    text = re.sub(r"([\\`*_{}\[\]#|~$!])", r"\\\1", one_line(value))
-    return (
-        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
-    )
-
-
-def _code(value: object) -> Markup:
-    """A command in Markdown, as a line of an indented block."""
-    return Markup("    " + one_line(value))
-
-
-def _drawing(picture: Picture) -> Markup:
-    """A figure that was drawn here, whose labels matplotlib has escaped."""
-    return Markup(picture.svg)
-
-
-def _write_files(folder: Path, texts: Mapping[str, str], drawn: Sequence[Picture]) -> None:
-    """Each file appears whole or not at all; the page, which shows them all, comes last."""
+def _write_files(folder: Path, texts: Mapping[str, str], drawn: Iterable[Picture]) -> None:
+    """Write each file whole or not at all; the page, which shows them all, comes last."""
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
+    stale = set(all_sections())
     for picture in drawn:
+        stale.discard(picture.name)
         prologue = '<?xml version="1.0" encoding="utf-8"?>\n'
         _write(figures / f"{picture.name}.svg", (prologue + picture.svg).encode())
         _write(figures / f"{picture.name}.png", picture.png)
-    for name in set(FIGURE_NAMES) - {picture.name for picture in drawn}:
+    for name in stale:
         for ending in ("svg", "png"):
             (figures / f"{name}.{ending}").unlink(missing_ok=True)
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""How numbers and names are written for people; files for programs hold them unrounded."""
+"""How the numbers, cells and sentences of a study are written for people."""
 
 from __future__ import annotations
 
@@ -8,20 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ablate.study.design import Cell
-from ablate.study.study import Study
-from ablate.wording import (  # noqa: F401
-    MINUS,
-    MISSING,
-    NO_BREAK,
-    decimal,
-    enumeration,
-    one_line,
-    p_value,
-    seconds,
-)
-from ablate.wording import short_number as short_count  # noqa: F401
-from ablate.wording import tick_label as tick_count  # noqa: F401
-from ablate.wording import whole_number as count  # noqa: F401
+from ablate.study.study import Response, Study
+from ablate.wording import MISSING, NO_BREAK, decimal, enumeration, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +18,7 @@ class Scale:
 
     Attributes:
         title: The response in words, such as ``test accuracy``.
-        factor: What a stored number is multiplied with: 100 for fractions.
+        factor: What a stored number is multiplied by: 100 for fractions.
         digits: Decimals shown.
         unit: Written after a value, such as ``%``.
         difference_unit: Written after a difference, such as ``points``.
@@ -43,42 +31,51 @@ class Scale:
     difference_unit: str
 
     def number(self, value: float) -> str:
-        """A value without its unit."""
+        """Return a value without its unit."""
         return decimal(value * self.factor, self.digits)
 
     def value(self, value: float) -> str:
-        """A value with its unit."""
+        """Return a value with its unit."""
         return _with_unit(self.number(value), self.unit)
 
     def signed(self, difference: float) -> str:
-        """A difference with its sign and without its unit."""
+        """Return a difference with its sign and without its unit."""
         return decimal(difference * self.factor, self.digits, sign=True)
 
     def size(self, difference: float) -> str:
-        """The size of a difference with its unit."""
+        """Return the size of a difference with its unit."""
         return _with_unit(self.number(difference), self.difference_unit)
 
     def interval(self, low: float, high: float) -> str:
-        """Both ends of an interval of values."""
+        """Return both ends of an interval of values."""
         return _interval(self.number(low), self.number(high))
 
     def signed_interval(self, low: float, high: float) -> str:
-        """Both ends of an interval of differences."""
+        """Return both ends of an interval of differences."""
         return _interval(self.signed(low), self.signed(high))
 
 
 def scale_of(study: Study, index: int = 0) -> Scale:
-    """The scale of one of a study's responses; decimals enough to see a tenth of the margin."""
+    """Return the scale of a response of a study; that of the first shows a tenth of the margin."""
     response = study.responses[index]
-    factor = 100.0 if response.unit == "fraction" else 1.0
+    if index:
+        return response_scale(response)
+    factor = response_scale(response).factor
+    digits = min(8, max(0, 2 - math.ceil(math.log10(study.margin * factor))))
+    return response_scale(response, digits=digits)
+
+
+def response_scale(response: Response, *, digits: int | None = None) -> Scale:
+    """Return the scale of a response, with the given decimals or those that suit its unit."""
+    fraction = response.unit == "fraction"
     unit, difference_unit = {
         "fraction": ("%", "points"),
         "seconds": ("s", "s"),
     }.get(response.unit, (response.unit, response.unit))
-    digits = 2 if response.unit in ("fraction", "seconds") else 4
-    if index == 0:
-        digits = min(8, max(0, 2 - math.ceil(math.log10(study.margin * factor))))
-    return Scale(one_line(response.name.replace("_", " ")), factor, digits, unit, difference_unit)
+    if digits is None:
+        digits = 2 if response.unit in ("fraction", "seconds") else 4
+    title = one_line(response.name.replace("_", " "))
+    return Scale(title, 100.0 if fraction else 1.0, digits, unit, difference_unit)
 
 
 def amount(study: Study, difference: float, *, sign: bool = False) -> str:

@@ -37,8 +37,7 @@ class StudyRecord:
         interruptions: What broke runs off that went on, a line each.
         changes: What has changed since runs that are kept were trained, a line each.
         kept: Number of those runs.
-        measures: What the task measures besides the loss, the most important first; empty where
-            unknown.
+        measures: What the task measures at each epoch besides the loss; empty where unknown.
     """
 
     study: Study

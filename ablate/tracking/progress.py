@@ -18,7 +18,7 @@ from rich.text import Text
 from ablate.analysis.findings import Analysis
 from ablate.analysis.looks import looks_of
 from ablate.config.store_uri import runs_hint
-from ablate.report.page import answer_lines
+from ablate.report.sections.answer import answer_lines
 from ablate.store.events import EpochEnded, Event, Interrupted, Resumed, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan

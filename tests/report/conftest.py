@@ -10,7 +10,15 @@ from ablate.report.page import write_report
 from ablate.study.record import StudyRecord
 from ablate.study.study import Factor, Level, Response, Study
 from tests.conftest import ACCURACY
-from tests.report.simulated import HELD_CONSTANT, HOSTILE, PROVENANCE, histories_of, part, runs_of
+from tests.report.simulated import (
+    HELD_CONSTANT,
+    HOSTILE,
+    MEASURES,
+    PROVENANCE,
+    histories_of,
+    part,
+    runs_of,
+)
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +29,7 @@ def xyz() -> Study:
 
 @pytest.fixture(scope="session")
 def chapter() -> Study:
-    """24 cells, one factor with three levels, names that are no parts."""
+    """24 cells, one factor with three levels, level names other than present and absent."""
     return Study(
         "chapter",
         (
@@ -51,7 +59,7 @@ def hostile() -> Study:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Study], tuple[Path, Analysis]]:
-    """Writes the report of a study once a session; returns its folder and what it says."""
+    """Write the report of a study once a session; return its folder and its analysis."""
     written: dict[str, tuple[Path, Analysis]] = {}
 
     def write(study: Study) -> tuple[Path, Analysis]:
@@ -61,7 +69,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Study], tuple[
             hostile = dict.fromkeys(HOSTILE, HOSTILE[0])
             provenance = hostile if study.name == "hostile" else PROVENANCE
             record = StudyRecord(
-                study, runs, histories_of(runs), provenance, HELD_CONSTANT, chance=0.1
+                study,
+                runs,
+                histories_of(runs),
+                provenance,
+                HELD_CONSTANT,
+                chance=0.1,
+                measures=MEASURES,
             )
             analysis = write_report(folder, record)
             written[study.name] = (folder, analysis)

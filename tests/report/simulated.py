@@ -1,12 +1,15 @@
-"""Runs as the store would hand them over, without training any."""
+"""Runs as the store returns them, without training any."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.analyse import analyse_record
+from ablate.report.section import ReportData
 from ablate.study.design import cells_of
-from ablate.study.study import Factor, Level, Study
+from ablate.study.record import StudyRecord
+from ablate.study.study import Factor, Level, Response, Study
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -21,6 +24,7 @@ HOSTILE = (
     "\u202eevil\x00\x1b[31m",
 )
 PROVENANCE = {"python": "3.11.7", "git_commit": "e975fd4", "device": "CPU"}
+MEASURES = (Response("accuracy", "higher", "fraction"),)
 HELD_CONSTANT = {"recipe.epochs": "4", "recipe.learning_rate": "0.001"}
 
 
@@ -29,7 +33,7 @@ def part(name: str) -> Factor:
 
 
 def runs_of(study: Study, *, seeds: int = 3, failing: bool = True) -> pd.DataFrame:
-    """A run table as the store hands it over; the fifth cell lost a run, if failing."""
+    """A run table as the store returns it; with `failing`, the fifth cell lost a run."""
     random = np.random.default_rng(0)
     rows = []
     for number, cell in enumerate(cells_of(study)):
@@ -73,3 +77,12 @@ def histories_of(runs: pd.DataFrame, epochs: int = 4) -> pd.DataFrame:
         for row in done.to_dict("records")
         for epoch in range(1, epochs + 1)
     )
+
+
+def data_of(
+    study: Study, runs: pd.DataFrame | None = None, *, histories: pd.DataFrame | None = None
+) -> ReportData:
+    """What the sections of a report get; simulated runs if none are given."""
+    runs = runs_of(study) if runs is None else runs
+    record = StudyRecord(study, runs, histories, measures=MEASURES)
+    return ReportData(record, analyse_record(record))

@@ -10,6 +10,7 @@ import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.report import files
+from ablate.study.record import StudyRecord
 from ablate.study.study import Factor, Level, Study
 from tests.conftest import ACCURACY
 from tests.report.simulated import HOSTILE, runs_of
@@ -88,7 +89,7 @@ def test_hostile_names_leave_a_table_of_equal_rows(hostile: Study) -> None:
 
 def test_json_holds_no_value_that_json_lacks(xyz: Study) -> None:
     runs = runs_of(xyz)
-    text = files.report_json(analyse(runs, xyz), runs, background={"chance": None})
+    text = files.report_json(analyse(runs, xyz), StudyRecord(xyz, runs))
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)

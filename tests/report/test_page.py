@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from ablate.analysis.findings import Analysis
-from ablate.report.page import answer_lines, latex, markdown, write_report
+from ablate.report.page import write_report
+from ablate.report.sections.answer import answer_lines
 from ablate.report.sentences import component_sentence, simplest_sentence
 from ablate.report.warning_texts import warning_texts
 from ablate.study.record import StudyRecord
 from ablate.study.study import Study
-from tests.report.simulated import HELD_CONSTANT, PROVENANCE, histories_of, runs_of
+from tests.report.simulated import HELD_CONSTANT, MEASURES, PROVENANCE, histories_of, runs_of
 
 Report = Callable[[Study], tuple[Path, Analysis]]
 FILES = [
@@ -24,7 +25,7 @@ STUDIES = ["xyz", "chapter", "hostile"]
 
 
 class Page(HTMLParser):
-    """Keeps the tags and the text of a page, and checks that tags are closed in order."""
+    """The tags and the text of a page; checks that tags are closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -116,10 +117,10 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
                 for component in analysis.components
             ),
             "The grid",
-            "What each part is worth",
+            "Effect of each part",
             "Learning curves",
-            "Caveats",
-            "Where it comes from",
+            "Warnings",
+            "Provenance",
         )
     ]
     assert places == sorted(places)
@@ -166,8 +167,11 @@ def test_latex_is_balanced_and_its_rows_are_equally_wide(report: Report, study: 
     assert "%" not in bare
     assert "#" not in bare
     assert all(letter <= "\u024f" for letter in text)
+    labels = re.findall(r"\\label\{tab:[^}]*-(\w+)\}", text)
+    attribution = [] if study.name == "chapter" else ["attribution"]
+    assert labels == ["grid", "effects", "interactions", *attribution, "path"]
     for begin, end in (("table", "table"), ("tabular", "tabular")):
-        assert text.count(f"\\begin{{{begin}}}") == text.count(f"\\end{{{end}}}") == 2
+        assert text.count(f"\\begin{{{begin}}}") == text.count(f"\\end{{{end}}}") == len(labels)
     for body in re.findall(r"\\begin\{tabular\}(.*?)\\end\{tabular\}", text, flags=re.DOTALL):
         columns = re.match(r"\{([lcr]+)\}", body)
         assert columns is not None
@@ -190,43 +194,11 @@ def test_markdown_tables_are_equally_wide(report: Report, study: Study) -> None:
     assert not re.search(r"(?<!\\)\]\(javascript", text)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a_b", r"a\_b"),
-        ("50 %", r"50 \%"),
-        ("R&D #1", r"R\&D \#1"),
-        (r"\input{x}", r"\textbackslash{}input\{x\}"),
-        ("a~b^c", r"a\textasciitilde{}b\textasciicircum{}c"),
-        ("−0.1", "$-$0.1"),
-        ("[x]", "{[}x{]}"),
-        ("😀", "U+1F600"),
-        ("é", "é"),
-    ],
-)
-def test_latex_takes_no_letter_for_a_command(text: str, expected: str) -> None:
-    assert latex(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a|b", r"a\|b"),
-        ("a_b*c", r"a\_b\*c"),
-        ("<b>", "&lt;b&gt;"),
-        ("![x](y)", r"\!\[x\](y)"),
-        ("`x`", r"\`x\`"),
-        ("@you", "&#64;you"),
-        ("two\nlines", "two lines"),
-    ],
-)
-def test_markdown_takes_no_letter_for_markup(text: str, expected: str) -> None:
-    assert markdown(text) == expected
-
-
 def written(folder: Path, study: Study) -> dict[str, bytes]:
     runs = runs_of(study)
-    record = StudyRecord(study, runs, histories_of(runs), PROVENANCE, HELD_CONSTANT, 0.1)
+    record = StudyRecord(
+        study, runs, histories_of(runs), PROVENANCE, HELD_CONSTANT, 0.1, measures=MEASURES
+    )
     write_report(folder, record)
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -239,9 +211,7 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path, xyz: Study) -> None:
     assert written(tmp_path / "one", xyz) == written(tmp_path / "two", xyz)
 
 
-def test_a_figure_that_is_no_longer_drawn_goes_and_strangers_stay(
-    tmp_path: Path, xyz: Study
-) -> None:
+def test_only_figures_that_are_no_longer_drawn_are_removed(tmp_path: Path, xyz: Study) -> None:
     written(tmp_path, xyz)
     (tmp_path / "notes.txt").write_text("mine")
     runs = runs_of(xyz)

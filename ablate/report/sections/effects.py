@@ -1,4 +1,4 @@
-"""Forest plot: what every part is worth, with the margin as a band."""
+"""The effects as a forest plot, with the margin as a band."""
 
 from __future__ import annotations
 
@@ -9,22 +9,43 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ablate.analysis.findings import Analysis, Effect
-from ablate.report import wording
+from ablate.report.blocks import Block, Illustration, Paragraph
 from ablate.report.drawing import BLACK, BLUE, GREEN, VERMILLION, WIDE, Picture, finish
-from ablate.report.table import component_names, effect_name
-from ablate.report.wording import Scale, one_line
+from ablate.report.names import component_names, effect_name
+from ablate.report.section import Content, ReportData
+from ablate.report.wording import Scale, scale_of
+from ablate.wording import one_line
 
+ORDER = 50
 LABEL_LIMIT = 44
 MOST_EFFECTS = 40
 MOST_INTERACTIONS = 12
 
 
+def content(data: ReportData) -> Content | None:
+    """What an effect is, and the plot."""
+    if not data.analysis.effects:
+        return None
+    lower = data.study.response.direction == "lower"
+    turned = ", with the sign reversed so that an improvement is positive" if lower else ""
+    blocks: list[Block] = [
+        Paragraph(
+            f"The effect of a part is the mean {data.scale.title} with it minus the mean without "
+            f"it{turned}. Positive: the part helps."
+        )
+    ]
+    picture = effects_picture(data.analysis)
+    if picture is not None:
+        blocks.append(Illustration(picture))
+    return Content("Effect of each part", tuple(blocks))
+
+
 def effects_picture(analysis: Analysis) -> Picture | None:
-    """Forest plot: what every part is worth, with the margin as a band."""
+    """The forest plot; None where no effect is known."""
     drawn = _forest_effects(analysis.effects)
     if not drawn:
         return None
-    scale = wording.scale_of(analysis.study)
+    scale = scale_of(analysis.study)
     names = component_names(analysis.study)
     figure = Figure(figsize=(WIDE, 0.9 + 0.32 * len(drawn)), layout="constrained")
     axes = figure.add_subplot()
@@ -32,10 +53,10 @@ def effects_picture(analysis: Analysis) -> Picture | None:
     margin = analysis.study.margin * scale.factor
     axes.axvspan(-margin, margin, color="#E6E6E6", lw=0, zorder=0)
     axes.axvline(0, color=BLACK, lw=0.8, zorder=1)
-    for place, effect in enumerate(drawn):
-        _forest_line(axes, effect, place, limit=limit * scale.factor, factor=scale.factor)
-        _forest_note(axes, scale.signed(effect.estimate), place, indent=50, align="right")
-        _forest_note(axes, effect.verdict or "", place, indent=58, align="left")
+    for row, effect in enumerate(drawn):
+        _forest_line(axes, effect, row, limit=limit * scale.factor, factor=scale.factor)
+        _forest_note(axes, scale.signed(effect.estimate), row, indent=50, align="right")
+        _forest_note(axes, effect.verdict or "", row, indent=58, align="left")
     axes.set_yticks(range(len(drawn)), [_forest_label(effect, names) for effect in drawn])
     axes.set_ylim(len(drawn) - 0.4, -0.6)
     axes.set_xlim(-limit * scale.factor, limit * scale.factor)
@@ -46,10 +67,9 @@ def effects_picture(analysis: Analysis) -> Picture | None:
     return finish(
         figure,
         name="effects",
-        title="Effects",
         caption=(
             "Filled circle: in the full model. Open square: on average over the other parts. "
-            "Diamond: interaction. Line: 95 % interval, an arrow where it goes on outside the "
+            "Diamond: interaction. Line: 95 % interval, with an arrow if it extends outside the "
             f"picture. Grey band: differences up to the margin of "
             f"{scale.size(analysis.study.margin)}."
         ),
@@ -58,12 +78,12 @@ def effects_picture(analysis: Analysis) -> Picture | None:
 
 
 def _forest_in_words(effects: Sequence[Effect], scale: Scale, names: Mapping[str, str]) -> str:
-    said = (
+    effects_in_words = (
         f"{_forest_label(effect, names)} {scale.signed(effect.estimate)} "
         f"{scale.signed_interval(effect.low, effect.high)}"
         for effect in effects
     )
-    return f"Effects with intervals: {'; '.join(said)}."
+    return f"Effects with intervals: {'; '.join(effects_in_words)}."
 
 
 def _forest_effects(effects: Sequence[Effect]) -> list[Effect]:
@@ -77,7 +97,7 @@ def _forest_effects(effects: Sequence[Effect]) -> list[Effect]:
 
 
 def _forest_limit(effects: Sequence[Effect], margin: float) -> float:
-    """Half the width of the plot: a wild interval must not squeeze the others into a line."""
+    """Half the width of the plot: one very wide interval must not squeeze all others."""
     reaches = [
         max(abs(end) for end in (effect.low, effect.high, effect.estimate) if math.isfinite(end))
         for effect in effects
@@ -87,7 +107,7 @@ def _forest_limit(effects: Sequence[Effect], margin: float) -> float:
     return min(1.08 * max(*reaches, 2 * margin), max(4 * margin, 1.3 * largest, 2 * middle))
 
 
-def _forest_line(axes: Axes, effect: Effect, place: int, *, limit: float, factor: float) -> None:
+def _forest_line(axes: Axes, effect: Effect, row: int, *, limit: float, factor: float) -> None:
     colour, shape, face = {
         "simple": (BLUE, "o", BLUE),
         "main": (VERMILLION, "s", "white"),
@@ -97,19 +117,19 @@ def _forest_line(axes: Axes, effect: Effect, place: int, *, limit: float, factor
     if all(math.isfinite(end) for end in ends):
         low, high = (min(limit, max(-limit, end)) for end in ends)
         style = "-" if effect.kind == "simple" else (0, (5, 1.5))
-        axes.plot([low, high], [place, place], color=colour, lw=1.6, ls=style, zorder=2)
+        axes.plot([low, high], [row, row], color=colour, lw=1.6, ls=style, zorder=2)
         for end, cut, arrow in ((low, ends[0] < -limit, "<"), (high, ends[1] > limit, ">")):
             marker, size = (arrow, 6) if cut else ("|", 7)
-            axes.plot([end], [place], marker, ms=size, color=colour, clip_on=False, zorder=2)
+            axes.plot([end], [row], marker, ms=size, color=colour, clip_on=False, zorder=2)
     estimate = factor * effect.estimate
-    axes.plot([estimate], [place], shape, ms=6.5, mec=colour, mfc=face, mew=1.5, zorder=3)
+    axes.plot([estimate], [row], shape, ms=6.5, mec=colour, mfc=face, mew=1.5, zorder=3)
 
 
-def _forest_note(axes: Axes, text: str, place: int, *, indent: float, align: str) -> None:
+def _forest_note(axes: Axes, text: str, row: int, *, indent: float, align: str) -> None:
     """Text in a column right of the plot, a number of points from its edge."""
     axes.annotate(
         text,
-        (1, place),
+        (1, row),
         xycoords=("axes fraction", "data"),
         xytext=(indent, 0),
         textcoords="offset points",
@@ -121,5 +141,5 @@ def _forest_note(axes: Axes, text: str, place: int, *, indent: float, align: str
 
 def _forest_label(effect: Effect, names: Mapping[str, str]) -> str:
     name = one_line(effect_name(effect.name, names), LABEL_LIMIT)
-    place = {"simple": ", full model", "main": ", on average", "interaction": ""}[effect.kind]
-    return name + place
+    where = {"simple": ", full model", "main": ", on average", "interaction": ""}[effect.kind]
+    return name + where

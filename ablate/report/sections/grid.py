@@ -1,4 +1,4 @@
-"""The X/Y/Z grid as one picture: parts as signs, the response as a dot with its interval."""
+"""The grid as a figure: parts as signs, the response as a dot with its interval."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ablate.analysis.findings import Analysis
-from ablate.report import wording
-from ablate.report.drawing import BLACK, BLUE, GREY, VERMILLION, Picture, chosen_cells, finish
-from ablate.report.table import BEST, FULL, Grid, GridRow, Whisker, grid
-from ablate.report.wording import Scale, one_line
+from ablate.report.blocks import Illustration
+from ablate.report.cells import BEST, FULL, chosen_cells
+from ablate.report.drawing import BLACK, BLUE, GREY, VERMILLION, Picture, finish
+from ablate.report.section import Content, ReportData
+from ablate.report.sections.grid_table import Grid, GridRow, Whisker, grid_of
+from ablate.report.wording import Scale, scale_of
+from ablate.wording import MINUS, one_line
 
+ORDER = 40
 MOST_ROWS = 40
 
 
+def content(data: ReportData) -> Content:
+    """The figure; the page shows the table instead, which says the same."""
+    picture = grid_picture(data.analysis)
+    return Content("The grid", () if picture is None else (Illustration(picture, in_page=False),))
+
+
 def grid_picture(analysis: Analysis) -> Picture | None:
-    """The X/Y/Z grid as one picture: parts as signs, the response as a dot with its interval."""
-    table, scale = grid(analysis), wording.scale_of(analysis.study)
+    """The grid as one picture; None where no cell has a mean."""
+    table, scale = grid_of(analysis), scale_of(analysis.study)
     chosen = set(chosen_cells(analysis, MOST_ROWS))
     rows = [row for row in table.rows if row.cell in chosen]
     if not any(row.whisker for row in rows):
@@ -34,8 +44,8 @@ def grid_picture(analysis: Analysis) -> Picture | None:
     axes.set_ylim(len(rows) + 0.55, -1.75)
     axes.axis("off")
     _grid_headings(axes, table, widths=widths, dots=(left, dots), scale=scale)
-    for place, row in enumerate(rows):
-        _grid_line(axes, row, place, widths=widths, dots=(left, dots))
+    for y, row in enumerate(rows):
+        _grid_line(axes, row, y, widths=widths, dots=(left, dots))
     _grid_ticks(axes, table, len(rows) - 0.5, dots=(left, dots), scale=scale)
     if table.zero is not None:
         x = left + dots * (0.05 + 0.9 * table.zero / 100)
@@ -44,10 +54,9 @@ def grid_picture(analysis: Analysis) -> Picture | None:
     return finish(
         figure,
         name="grid",
-        title="The grid",
         caption=(
-            f"A row a cell. Dot: mean {scale.title}; line: 95 % interval, an arrow where it goes "
-            f"on outside the picture; dashed: the full model.{some}"
+            f"A row a cell. Dot: mean {scale.title}; line: 95 % interval, with an arrow if it "
+            f"extends outside the picture; dashed: the full model.{some}"
         ),
         alternative=_grid_in_words(rows, scale),
     )
@@ -85,39 +94,39 @@ def _grid_ticks(
         if start <= value <= end:
             x = dots[0] + dots[1] * (0.05 + 0.9 * (value - start) / (end - start))
             axes.plot([x, x], [bottom, bottom + 0.12], color="#444444", lw=0.8)
-            said = f"{value:.6g}".replace("-", wording.MINUS)
-            axes.text(x, bottom + 0.55, said, ha="center", va="center", fontsize=9)
+            text = f"{value:.6g}".replace("-", MINUS)
+            axes.text(x, bottom + 0.55, text, ha="center", va="center", fontsize=9)
 
 
 def _grid_line(
     axes: Axes,
     row: GridRow,
-    place: int,
+    y: int,
     *,
     widths: Sequence[float],
     dots: tuple[float, float],
 ) -> None:
     left, span = dots
     weight = "bold" if {FULL, BEST} & set(row.tags) else "normal"
-    if place % 2:
-        axes.axhspan(place - 0.5, place + 0.5, color="#F4F4F4", lw=0, zorder=0)
-    axes.text(0.3, place, str(row.number), ha="right", va="center", color="#555555")
+    if y % 2:
+        axes.axhspan(y - 0.5, y + 0.5, color="#F4F4F4", lw=0, zorder=0)
+    axes.text(0.3, y, str(row.number), ha="right", va="center", color="#555555")
     x = 0.35
     for mark, width in zip(row.marks, widths, strict=True):
-        said = f"{mark.sign} {one_line(mark.level, 18)}" if mark.named else mark.sign
-        axes.text(x + width / 2, place, said, ha="center", va="center")
+        text = f"{mark.sign} {one_line(mark.level, 18)}" if mark.named else mark.sign
+        axes.text(x + width / 2, y, text, ha="center", va="center")
         x += width
     if row.whisker is not None:
-        _grid_dot(axes, row, row.whisker, place, dots=dots)
+        _grid_dot(axes, row, row.whisker, y, dots=dots)
     edge = left + span
-    axes.text(edge + 0.75, place, row.mean, ha="right", va="center", fontweight=weight)
-    axes.text(edge + 1.55, place, row.difference, ha="right", va="center")
-    axes.text(edge + 2.0, place, row.n + ("†" if row.short else ""), ha="right", va="center")
-    axes.text(edge + 2.15, place, ", ".join(row.tags), va="center", color="#333333")
+    axes.text(edge + 0.75, y, row.mean, ha="right", va="center", fontweight=weight)
+    axes.text(edge + 1.55, y, row.difference, ha="right", va="center")
+    axes.text(edge + 2.0, y, row.n + ("†" if row.short else ""), ha="right", va="center")
+    axes.text(edge + 2.15, y, ", ".join(row.tags), va="center", color="#333333")
 
 
 def _grid_dot(
-    axes: Axes, row: GridRow, whisker: Whisker, place: int, *, dots: tuple[float, float]
+    axes: Axes, row: GridRow, whisker: Whisker, y: int, *, dots: tuple[float, float]
 ) -> None:
     low, mean, high = (
         dots[0] + dots[1] * (0.05 + 0.9 * end / 100)
@@ -125,17 +134,17 @@ def _grid_dot(
     )
     best = BEST in row.tags
     colour, shape = (VERMILLION, "D") if best else (BLUE, "o")
-    axes.plot([low, high], [place, place], color=colour, lw=1.6, zorder=2)
+    axes.plot([low, high], [y, y], color=colour, lw=1.6, zorder=2)
     for end, cut, arrow in ((low, whisker.low_cut, "<"), (high, whisker.high_cut, ">")):
         if cut:
-            axes.plot([end], [place], arrow, color=colour, ms=5.5, zorder=2)
+            axes.plot([end], [y], arrow, color=colour, ms=5.5, zorder=2)
     if whisker.inside:
         face = colour if best or FULL in row.tags else "white"
-        axes.plot([mean], [place], shape, ms=6, mec=colour, mfc=face, mew=1.5, zorder=3)
+        axes.plot([mean], [y], shape, ms=6, mec=colour, mfc=face, mew=1.5, zorder=3)
 
 
 def _grid_in_words(rows: Sequence[GridRow], scale: Scale) -> str:
-    said = [
+    means = [
         f"{row.label} {row.mean} {scale.unit}".rstrip() for row in rows if row.whisker is not None
     ]
-    return f"Mean {scale.title} by cell: {'; '.join(said[:12])}{'; …' if len(said) > 12 else ''}."
+    return f"Mean {scale.title} by cell: {'; '.join(means[:12])}{'; …' if len(means) > 12 else ''}."

@@ -1,4 +1,4 @@
-"""The first response against what it costs: computation, and time where it was measured."""
+"""The first response against cost: computation, and time where it was measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from ablate.analysis.findings import Analysis
-from ablate.report import wording
+from ablate.report.blocks import Illustration
+from ablate.report.cells import (
+    BEST,
+    FULL,
+    best_cells,
+    marked_cells,
+    reference_cell,
+    value_range,
+)
 from ablate.report.drawing import (
     BLACK,
     BLUE,
@@ -24,52 +32,62 @@ from ablate.report.drawing import (
     WIDE,
     Picture,
     finish,
-    marked_cells,
 )
-from ablate.report.table import BEST, FULL, best_cells, reference_cell, value_range
-from ablate.report.wording import one_line
+from ablate.report.section import Content, ReportData
+from ablate.report.wording import scale_of
 from ablate.study.result import Status
+from ablate.wording import one_line, tick_label
 
+ORDER = 80
 COSTS = {"macs": "Multiply-accumulates an image", "train_seconds": "Seconds to train a run"}
 MOST_NUMBERS = 32
 
 
+def content(data: ReportData) -> Content | None:
+    """The figure; None where no cost is known."""
+    picture = cost_picture(data.analysis, data.runs)
+    if picture is None:
+        return None
+    title = data.scale.title
+    return Content(f"{title[:1].upper()}{title[1:]} against cost", (Illustration(picture),))
+
+
 def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
-    """The response against what it costs: computation, and time where it was measured."""
-    panels_of = {
+    """A panel a cost; None where none is known."""
+    points_by_title = {
         title: points
         for key, title in COSTS.items()
         if (points := _cost_points(analysis, runs, key))
     }
-    if not panels_of:
+    if not points_by_title:
         return None
-    scale = wording.scale_of(analysis.study)
-    width = WIDE / 2 * max(1.25, len(panels_of))
+    scale = scale_of(analysis.study)
+    width = WIDE / 2 * max(1.25, len(points_by_title))
     figure = Figure(figsize=(width, 4.0), layout="constrained")
-    panels = figure.subplots(1, len(panels_of), sharey=True, squeeze=False)[0]
-    for axes, (title, points) in zip(panels, panels_of.items(), strict=True):
+    panels = figure.subplots(1, len(points_by_title), sharey=True, squeeze=False)[0]
+    for axes, (title, points) in zip(panels, points_by_title.items(), strict=True):
         _cost_panel(axes, analysis, points)
         axes.set_xlabel(title)
     unit = f", {scale.unit}" if scale.unit else ""
     panels[0].set_ylabel(f"{one_line(scale.title, 40)}{unit}")
     handles, words = panels[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="outside upper left", ncols=5, frameon=False)
-    # Places of the numbers depend on where the points have come to lie.
+    # Where a number has space depends on the final layout of the points.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for axes, points in zip(panels, panels_of.values(), strict=True):
-        _number_points(axes, _numbered(analysis, points))
+    for axes, points in zip(panels, points_by_title.values(), strict=True):
+        _number_points(axes, _points_with_number(analysis, points))
     return finish(
         figure,
         name="cost",
-        title="What it costs",
         caption=(
-            f"Mean {scale.title} against cost; numbers are those of the grid's rows. Upright "
-            "lines: 95 % intervals, cut at the frame. Level lines: from the fastest to the "
-            "slowest seed. Stepped line: no cell is both cheaper and better than those on it."
+            f"Mean {scale.title} against cost; numbers are those of the grid's rows. Vertical "
+            "bars: 95 % intervals, cut at the frame. Horizontal bars: from the fastest to the "
+            "slowest seed. Dashed steps: the Pareto front; no cell is both cheaper and better than "
+            "a cell on it."
         ),
         alternative=f"Mean {scale.title} of the cells against "
-        f"{' and '.join(title.lower() for title in panels_of)}.",
+        f"{' and '.join(title.lower() for title in points_by_title)}.",
     )
 
 
@@ -98,18 +116,18 @@ class _Point:
 
 def _cost_limits(analysis: Analysis) -> tuple[float, float]:
     """Limits of the response, in the unit shown."""
-    factor = wording.scale_of(analysis.study).factor
+    factor = scale_of(analysis.study).factor
     start, end = (factor * value for value in value_range(analysis))
     pad = 0.08 * (end - start)
     return start - pad, end + pad
 
 
 def _cost_points(analysis: Analysis, runs: pd.DataFrame, key: str) -> list[_Point]:
-    """The cells whose response and cost are known; an arrow head stands for one far outside."""
+    """The cells whose response and cost are known; those far outside become an arrow head."""
     if key not in runs:
         return []
     limits = _cost_limits(analysis)
-    name, factor = analysis.study.response.name, wording.scale_of(analysis.study).factor
+    name, factor = analysis.study.response.name, scale_of(analysis.study).factor
     known = runs[(runs["status"] == Status.COMPLETE) & runs[key].notna()]
     spread = known.groupby("cell")[key].agg(["min", "max"])
     points = []
@@ -137,14 +155,14 @@ def _cost_panel(axes: Axes, analysis: Analysis, points: Sequence[_Point]) -> Non
     for point in points:
         axes.plot([point.x] * 2, [point.y_low, point.y_high], color=GREY, lw=1, zorder=1)
         axes.plot([point.x_low, point.x_high], [point.y] * 2, color=GREY, lw=1, zorder=1)
-    left = list(points)
-    for word, belongs, look in _kinds(analysis, worse="v" if higher else "^"):
-        mine = [point for point in left if belongs(point)]
-        left = [point for point in left if point not in mine]
-        if mine:
-            x, y = [point.x for point in mine], [point.y for point in mine]
-            axes.plot(x, y, ls="none", ms=7, mew=1.4, zorder=3, label=word, **look)
-    _front(axes, points, better=1 if higher else -1)
+    remaining = list(points)
+    for label, fits, style in _kinds(analysis, worse="v" if higher else "^"):
+        chosen = [point for point in remaining if fits(point)]
+        remaining = [point for point in remaining if point not in chosen]
+        if chosen:
+            x, y = [point.x for point in chosen], [point.y for point in chosen]
+            axes.plot(x, y, ls="none", ms=7, mew=1.4, zorder=3, label=label, **style)
+    _pareto_front(axes, points, better=1 if higher else -1)
     _cost_axis(axes, [point.x for point in points])
     axes.set_ylim(*_cost_limits(analysis))
     axes.grid(color="#E2E2E2", lw=0.6, zorder=0)
@@ -153,7 +171,7 @@ def _cost_panel(axes: Axes, analysis: Analysis, points: Sequence[_Point]) -> Non
 def _kinds(
     analysis: Analysis, *, worse: str
 ) -> tuple[tuple[str, Callable[[_Point], bool], dict[str, Any]], ...]:
-    """Word, rule and look of the kinds of points; a point is of the first kind that fits."""
+    """Label, rule and style of each kind of point; the first kind that fits is used."""
     best, reference = best_cells(analysis), reference_cell(analysis)
     return (
         (FULL, lambda point: point.cell == reference, {"marker": "s", "mfc": BLUE, "mec": BLUE}),
@@ -171,12 +189,12 @@ def _cost_axis(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.tick_count(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
     axes.margins(x=0.1)
 
 
-def _front(axes: Axes, points: Sequence[_Point], *, better: int) -> None:
-    """The line of those cells than which none is both cheaper and better."""
+def _pareto_front(axes: Axes, points: Sequence[_Point], *, better: int) -> None:
+    """Draw the Pareto front: the cells for which no other is both cheaper and better."""
     front: list[_Point] = []
     shown = [point for point in points if not point.away]
     for point in sorted(shown, key=lambda point: (point.x, -better * point.y)):
@@ -190,28 +208,28 @@ def _front(axes: Axes, points: Sequence[_Point], *, better: int) -> None:
         lw=1.2,
         ls=(0, (3, 2)),
         zorder=2,
-        label="best for its cost",
+        label="Pareto front",
     )
 
 
-def _numbered(analysis: Analysis, points: Sequence[_Point]) -> list[_Point]:
-    """The points that get their number: all, or the marked ones where all are too many."""
+def _points_with_number(analysis: Analysis, points: Sequence[_Point]) -> list[_Point]:
+    """The points that show their number: all, or the marked ones if all are too many."""
     marked = marked_cells(analysis)
     few = len(points) <= MOST_NUMBERS
     return [point for point in points if few or point.cell in marked]
 
 
 def _number_points(axes: Axes, points: Sequence[_Point]) -> None:
-    """Write each cell's number beside its point, where it covers no other number or point."""
-    places = axes.transData.transform([(point.x, point.y) for point in points])
-    taken = [tuple(place) for place in places]
+    """Write each cell's number next to its point so that it covers no other number or point."""
+    pixels = axes.transData.transform([(point.x, point.y) for point in points])
+    taken = [tuple(pixel) for pixel in pixels]
     size = axes.figure.dpi / 72
     offsets = [
         (dx * reach * size, dy * reach * size)
         for reach in (10, 17, 25)
         for dx, dy in ((1, 0.7), (-1, 0.7), (1, -0.7), (-1, -0.7), (0, 1.1), (0, -1.1))
     ]
-    for point, (x, y) in zip(points, places, strict=True):
+    for point, (x, y) in zip(points, pixels, strict=True):
         free = [
             (dx, dy)
             for dx, dy in offsets

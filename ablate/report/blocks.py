@@ -1,0 +1,158 @@
+"""What sections are made of: text, tables, figures and lists, without any markup language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from ablate.analysis.findings import Verdict
+from ablate.report.drawing import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Strong:
+    """Text with emphasis."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A mathematical symbol, such as ``p``."""
+
+    letter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to a file of the report."""
+
+    file: str
+
+
+Piece = str | Strong | Symbol | Link | Verdict
+Text = Piece | tuple[Piece, ...]
+"""Text of a block: escaped by whatever writes it, so that no part of it becomes markup."""
+
+INTERVAL = "95\u00a0%\u00a0interval"
+P, N = Symbol("p"), Symbol("n")
+P_HOLM: Text = (P, ", Holm")
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph; ``lead`` is large, ``note`` small."""
+
+    text: Text
+    style: Literal["", "lead", "note"] = ""
+    kind: ClassVar[str] = "paragraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list with bullets, each item with a title or without."""
+
+    items: tuple[Item, ...]
+    kind: ClassVar[str] = "listing"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item of a list; the title, if any, stands out."""
+
+    text: Text
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """Terms and what they mean, or keys and values; ``values`` is the small print."""
+
+    pairs: tuple[tuple[Text, Text], ...]
+    style: Literal["terms", "values"] = "terms"
+    kind: ClassVar[str] = "definitions"
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands to copy, a line each."""
+
+    lines: tuple[str, ...]
+    kind: ClassVar[str] = "commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Illustration:
+    """A picture with its caption.
+
+    Attributes:
+        picture: The picture.
+        in_page: Whether the page shows it; else it is only in `report.md` and in `figures/`.
+    """
+
+    picture: Picture
+    in_page: bool = True
+    kind: ClassVar[str] = "illustration"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: Its heading.
+        align: How its values stand.
+        style: How the page shows its values: ``soft`` and ``number`` are grey, ``words`` may take
+            several lines.
+        heads_row: Whether its values are the headings of the rows.
+        in_paper: Whether the table for a paper has it.
+    """
+
+    title: Text
+    align: Literal["left", "right", "center"] = "left"
+    style: Literal["", "soft", "number", "words"] = ""
+    heads_row: bool = False
+    in_paper: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Attributes:
+        columns: Its columns.
+        rows: A text for every column in each row.
+        label: Names the table in a paper; a table without a label is in no paper.
+        caption: Its caption in a paper.
+        template: HTML template in `sections/` that the page uses in place of the general layout.
+        content: What that template shows.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Text, ...], ...]
+    label: str = ""
+    caption: Text = ""
+    template: str = ""
+    content: Mapping[str, object] = field(default_factory=dict)
+    kind: ClassVar[str] = "table"
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"Expected {len(self.columns)} texts in a row; received {len(row)}."
+                )
+
+    def for_paper(self) -> Table:
+        """The table with those columns only that a paper shows."""
+        kept = [index for index, column in enumerate(self.columns) if column.in_paper]
+        return Table(
+            tuple(self.columns[index] for index in kept),
+            tuple(tuple(row[index] for index in kept) for row in self.rows),
+            self.label,
+            self.caption,
+        )
+
+
+Block = Paragraph | Listing | Definitions | Commands | Illustration | Table

@@ -1,0 +1,101 @@
+"""Which cells a report marks, how it numbers and describes them, and which values it draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ablate.analysis.findings import Analysis
+from ablate.report.wording import describe
+from ablate.wording import one_line
+
+FULL, BEST, SIMPLEST = "full model", "best mean", "simplest"
+LABEL_LIMIT = 120
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of a frame as dicts; pandas' missing values as NaN."""
+    plain = frame.astype(object).where(frame.notna(), math.nan)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def number(value: Any) -> float:
+    """A value of a table as a number; NaN where it is missing."""
+    return math.nan if value is None or pd.isna(value) else float(value)
+
+
+def text(value: object) -> str:
+    """A value of a table as text; empty where it is missing."""
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
+
+
+def reference_cell(analysis: Analysis) -> str | None:
+    """Slug of the full model's cell, None if it is not among the cells."""
+    reference = analysis.study.reference
+    for row in records(analysis.cells):
+        if all(row[name] == level for name, level in reference.items()):
+            return str(row["cell"])
+    return None
+
+
+def best_cells(analysis: Analysis) -> set[str]:
+    """Slugs of the cells with the best mean of the first response; several if they tie."""
+    response = analysis.study.response
+    means = analysis.cells.set_index("cell")[f"{response.name}_mean"].dropna()
+    if means.empty:
+        return set()
+    best = means.max() if response.direction == "higher" else means.min()
+    return {str(cell) for cell in means.index[means == best]}
+
+
+def marked_cells(analysis: Analysis) -> set[str | None]:
+    """The full model, the best cells, and the simplest model that does the job."""
+    simplest = {analysis.simplest.cell} if analysis.simplest is not None else set()
+    return {reference_cell(analysis), *best_cells(analysis), *simplest}
+
+
+def chosen_cells(analysis: Analysis, most: int) -> list[str]:
+    """Cells to draw if all are too many: marked cells first, then in the order of the design."""
+    cells = [str(cell) for cell in analysis.cells["cell"]]
+    first = marked_cells(analysis)
+    ranked = sorted(cells, key=lambda cell: cell not in first)[:most]
+    return [cell for cell in cells if cell in set(ranked)]
+
+
+def cell_numbers(analysis: Analysis) -> dict[str, int]:
+    """The number of each cell in the grid, by its slug."""
+    return {str(cell): index for index, cell in enumerate(analysis.cells["cell"], start=1)}
+
+
+def cell_label(analysis: Analysis, row: Mapping[str, object]) -> str:
+    """A cell by how it differs from the full model, from a row that has its levels."""
+    levels = {key: str(value) for key, value in row.items()}
+    return one_line(describe(analysis.study, levels), LABEL_LIMIT)
+
+
+def value_range(analysis: Analysis) -> tuple[float, float]:
+    """The range of the first response that is worth drawing.
+
+    One cell that did not learn, or that varies widely over its seeds, must not squeeze all others
+    into a dot: means further out than three times the middle half of all, and intervals further
+    out than half the range of the means, are replaced by an arrow. The full model is always
+    inside.
+    """
+    name, margin = analysis.study.response.name, analysis.study.margin
+    cells = analysis.cells.set_index("cell")[[f"{name}_{end}" for end in ("mean", "low", "high")]]
+    cells = cells.astype(float).set_axis(["mean", "low", "high"], axis=1).dropna(subset="mean")
+    if cells.empty:
+        return 0.0, 1.0
+    first, third = (float(cells["mean"].quantile(share)) for share in (0.25, 0.75))
+    reach = 3 * max(third - first, margin)
+    inside = cells["mean"].between(first - reach, third + reach)
+    cells = cells[inside | (cells.index == reference_cell(analysis))]
+    least, most = float(cells["mean"].min()), float(cells["mean"].max())
+    spread = max(most - least, 4 * margin)
+    low = float(cells["low"].fillna(cells["mean"]).min())
+    high = float(cells["high"].fillna(cells["mean"]).max())
+    start, end = max(least - spread / 2, low), min(most + spread / 2, high)
+    return (start, end) if start < end else (start - margin, end + margin)

@@ -1,0 +1,38 @@
+"""What a report calls components and effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ablate.analysis.parts import is_switch
+from ablate.study.study import Study
+from ablate.wording import one_line
+
+NAME_LIMIT = 48
+READINGS: Mapping[str, str] = {
+    "simple": "in the full model",
+    "main": "on average",
+    "interaction": "interaction",
+}
+
+
+def component_names(study: Study) -> dict[str, str]:
+    """What an effect is called in a report, by the name that the analysis gives it."""
+    names: dict[str, str] = {}
+    for factor in study.factors:
+        for level in factor.level_names[1:]:
+            key = factor.name if len(factor.levels) == 2 else f"{factor.name}={level}"
+            names[key] = one_line(
+                factor.name
+                if is_switch(factor)
+                else f"{factor.name}: {factor.reference.name} vs {level}",
+                NAME_LIMIT,
+            )
+    return names
+
+
+def effect_name(name: str, names: Mapping[str, str]) -> str:
+    """An effect's name in a report; interactions with a cross between their parts."""
+    if name in names:
+        return names[name]
+    return " × ".join(one_line(part, NAME_LIMIT) for part in name.split(":"))

@@ -1,0 +1,39 @@
+"""What the study cannot claim: effects that are too small to see, and undecided components."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ablate.report.blocks import Item, Listing
+from ablate.report.names import component_names, effect_name
+from ablate.report.section import Content, ReportData
+
+ORDER = 30
+
+
+def content(data: ReportData) -> Content | None:
+    """A sentence a limit."""
+    items = tuple(Item(sentence) for sentence in limit_sentences(data))
+    return Content("What cannot be claimed", (Listing(items),), level=3) if items else None
+
+
+def limit_sentences(data: ReportData) -> Iterator[str]:
+    """What the study cannot claim, a sentence each."""
+    analysis = data.analysis
+    smallest = analysis.smallest_detectable
+    if math.isfinite(smallest):
+        yield (
+            f"For a typical part, an effect in the full model smaller than "
+            f"{data.scale.size(smallest)} would have been missed more than one time in five, at "
+            f"this spread and number of seeds."
+        )
+    names = component_names(analysis.study)
+    for component in analysis.components:
+        if component.further_seeds:
+            yield (
+                f"{effect_name(component.name, names)}: undecided; about "
+                f"{component.further_seeds} further seeds would likely decide it."
+            )
+    if not any(component.average for component in analysis.components):
+        yield "The design cannot show the effect of a part on average, only in the full model."
