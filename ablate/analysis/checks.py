@@ -18,7 +18,8 @@ from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array
 from ablate.analysis.power import detectable_effect
 from ablate.analysis.warnings import Cells, StudyWarning
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 
 LEARNED = 0.05
 """Share of the way from chance to a perfect score below which a model has learned nothing."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
@@ -14,7 +14,7 @@ from ablate.analysis.rounds import next_round
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
 from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.overrides import parse_override
-from ablate.config.request import content_of
+from ablate.config.request import check_switches, content_of
 from ablate.config.variant import Variant, read_variant
 from ablate.data.images import Images
 from ablate.errors import RequestError
@@ -25,7 +25,9 @@ from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
 from ablate.study.design import Cell, cells_of
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
+from ablate.tasks.task import describe
 
 RESPONSES = (
     Response("test_accuracy", "higher", "fraction"),
@@ -50,6 +52,7 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
     choose files that nobody has looked into.
     """
     request, own = content_of(config), hydra_node(config)
+    check_switches(request)
 
     def compose(overrides: Sequence[str]) -> Variant:
         for override in overrides:
@@ -150,16 +153,9 @@ def with_more_seeds(state: StudyState) -> Plan | None:
 
 def _describe(images: Images) -> dict[str, Any]:
     """What a plan and a report say of the images."""
-    counts = np.bincount(images.test.y, minlength=len(images.classes))
-    return {
-        "shape": list(images.shape),
-        "classes": list(images.classes),
-        "train": len(images.train.y),
-        "validation": len(images.validation.y),
-        "test": len(images.test.y),
-        "excluded": list(images.excluded),
-        "chance": float(counts.max() / counts.sum()),
-    }
+    info = describe(images)
+    record: dict[str, Any] = json.loads(json.dumps(info.as_json()))
+    return {**record, "chance": info.guessing[f"test_{info.measures[0].name}"]}
 
 
 def _refuse_too_many_runs(study: Study, cells: int) -> None:

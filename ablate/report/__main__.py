@@ -21,8 +21,9 @@ from ablate.report.sections.answer import answer_lines
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
 from ablate.study.record import StudyRecord
+from ablate.study.response import Direction
 from ablate.study.result import Status
-from ablate.study.study import LARGEST, SINGLE, Direction
+from ablate.study.study import LARGEST, SINGLE
 from ablate.wording import one_line, terminal_line
 
 USAGE = """\

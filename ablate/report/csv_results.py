@@ -15,8 +15,9 @@ from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell
 from ablate.study.record import COSTS
+from ablate.study.response import Direction, Response
 from ablate.study.result import Status
-from ablate.study.study import LARGEST, Direction, Factor, Level, Response, Study
+from ablate.study.study import LARGEST, Factor, Level, Study
 
 TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
     "false": "absent",

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ablate.study.design import Cell
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 from ablate.wording import MISSING, NO_BREAK, decimal, enumeration, one_line
 
 

@@ -12,7 +12,8 @@ from ablate.analysis.analyse import analyse, analyse_record
 from ablate.analysis.checks import Background
 from ablate.analysis.findings import Analysis
 from ablate.study.record import StudyRecord
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 from tests.analysis.planted import broken, noisy, study_of, table_of
 
 ACCURACY = (Response("test_accuracy", "higher", "fraction"),)

@@ -9,7 +9,8 @@ from ablate.analysis.analyse import analyse
 from ablate.analysis.parts import part_count
 from ablate.analysis.simplest import loss_tests
 from ablate.study.design import Cell, cells_of
-from ablate.study.study import Factor, Level, Response
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level
 from tests.analysis.planted import noisy, study_of, table_of
 
 

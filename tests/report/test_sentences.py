@@ -10,7 +10,8 @@ from ablate.analysis.analyse import analyse
 from ablate.analysis.findings import Effect, Pairing, Simplest
 from ablate.report.sentences import component_sentence, effect_method, simplest_sentence
 from ablate.study.design import Cell
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 from tests.analysis.planted import broken, noisy, study_of, table_of
 
 STUDY = study_of("x", "y", "z")

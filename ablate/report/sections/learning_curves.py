@@ -19,7 +19,7 @@ from ablate.report.drawing import BLACK, BLUE, ORANGE, WIDE, Picture, finish
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import Scale, response_scale
 from ablate.study.record import StudyRecord
-from ablate.study.study import Response
+from ablate.study.response import Response
 from ablate.wording import one_line
 
 ORDER = 70
