@@ -1,4 +1,4 @@
-"""Images that come as four arrays: checked, and made into the parts of a study."""
+"""Images with one class each that come as four arrays."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.images import Images, Split
-from ablate.data.split import stratified
+from ablate.data.images import Split, Unsplit
 from ablate.errors import RequestError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 SHARES = {"train": 0.8, "validation": 0.2}
-"""How the training arrays are shared out; the test arrays stay what they are."""
+"""How the training arrays are split; the test arrays stay the test part."""
 
 
 def from_arrays(
@@ -23,7 +22,7 @@ def from_arrays(
     *,
     classes: Sequence[str] | None = None,
     split_seed: int,
-) -> Images:
+) -> Unsplit:
     """Images whose test part is `x_test`, and whose validation part comes out of `x_train`.
 
     Args:
@@ -34,7 +33,7 @@ def from_arrays(
         split_seed: Seed of the validation part.
 
     Raises:
-        RequestError: An array is not what it should be, or a class has too few images.
+        RequestError: An array is not what it should be.
     """
     x_train, x_test = (_images(name, arrays[name]) for name in ("x_train", "x_test"))
     y_train, y_test = (_labels(name, arrays[name]) for name in ("y_train", "y_test"))
@@ -55,10 +54,15 @@ def from_arrays(
             f"Expected y_test within the labels of y_train, 0 to {len(names) - 1}; received "
             f"{y_test.max()}."
         )
-    parts = stratified(y_train, SHARES, split_seed=split_seed)
-    split = {name: Split(x_train[chosen], y_train[chosen]) for name, chosen in parts.items()}
-    scale = 1 / 255 if x_train.dtype == np.uint8 else 1.0
-    return Images(test=Split(x_test, y_test), classes=names, scale=scale, **split)
+    return Unsplit(
+        x=x_train,
+        y=y_train,
+        classes=names,
+        scale=1 / 255 if x_train.dtype == np.uint8 else 1.0,
+        shares=SHARES,
+        split_seed=split_seed,
+        fixed={"test": Split(x_test, y_test)},
+    )
 
 
 def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
@@ -112,7 +116,7 @@ def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _class_names(y: NDArray[np.int64], classes: Sequence[str] | None) -> tuple[str, ...]:
-    """A name for each class, once the labels are known to count them without a gap."""
+    """A name for each class, if the labels count the classes without a gap."""
     present = np.unique(y)
     expected = len(present) if classes is None else len(classes)
     if len(present) == expected and present[-1] == expected - 1:

@@ -15,9 +15,8 @@ import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
-from ablate.data.images import Images, Split
+from ablate.data.images import Unsplit
 from ablate.data.photograph import FORMATS, UnsoundImageError, read
-from ablate.data.split import stratified
 from ablate.errors import RequestError, nearest
 from ablate.wording import escaped_name, first_few
 
@@ -37,7 +36,7 @@ NAMED = 5
 
 def load(
     *, path: str, image_size: Sequence[int], on_bad: str = "fail", split_seed: int = 0
-) -> Images:
+) -> Unsplit:
     """The photographs of a folder, resized to one size, in parts of 60, 20 and 20 % by class.
 
     Every file in a class folder is decoded before any training. It becomes an image, or it is bad:
@@ -77,10 +76,15 @@ def load(
     kept = [folder for folder in classes if counts[folder]]
     _check_counts({folder: counts[folder] for folder in kept}, path)
     y = np.array([kept.index(files[row].parent) for row in sound], np.int64)
-    parts = stratified(y, SHARES, split_seed=split_seed)
-    split = {name: Split(x[sound[chosen]], y[chosen]) for name, chosen in parts.items()}
-    names = tuple(escaped_name(folder.name) for folder in kept)
-    return Images(classes=names, scale=1 / 255, excluded=excluded, **split)
+    return Unsplit(
+        x=x if len(sound) == len(x) else x[sound],
+        y=y,
+        classes=tuple(escaped_name(folder.name) for folder in kept),
+        scale=1 / 255,
+        shares=SHARES,
+        split_seed=split_seed,
+        excluded=excluded,
+    )
 
 
 def _size(image_size: Sequence[int]) -> tuple[int, int]:

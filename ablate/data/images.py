@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.data.split import stratified
 from ablate.errors import RequestError
 
 
@@ -19,11 +22,12 @@ class Split:
 
     Attributes:
         x: Images as stored, uint8 or float32, shape `(images, height, width, channels)`.
-        y: Class indices, int64, shape `(images,)`.
+        y: What the task of the images asks for, one row an image; for classification, class
+            indices, int64, shape `(images,)`.
     """
 
     x: NDArray[np.generic]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
 
     def __post_init__(self) -> None:
         if self.x.ndim != 4 or self.x.dtype not in (np.uint8, np.float32):
@@ -33,10 +37,10 @@ class Split:
             )
         if self.x.size == 0:
             raise RequestError(f"Expected one image or more; received shape {self.x.shape}.")
-        if self.y.shape != self.x.shape[:1] or self.y.dtype != np.int64:
+        if self.y.shape[:1] != self.x.shape[:1]:
             raise RequestError(
-                f"Expected {len(self.x)} int64 labels; received {self.y.dtype} of shape "
-                f"{self.y.shape}."
+                f"Expected targets for {len(self.x)} images, one row an image; received targets "
+                f"of shape {self.y.shape}."
             )
 
 
@@ -48,10 +52,10 @@ class Images:
         train: What the model learns from.
         validation: What an epoch or a rate may be chosen on.
         test: What is reported, and nothing else.
-        classes: Name of each class, in the order of the labels.
+        classes: Name of each class, in the order of the class indices.
         scale: Factor from a stored value to what the network sees, which lies in [0, 1].
-        excluded: What the source holds besides and the study leaves out: a name and the reason
-            each. No part of the fingerprint, as no run depends on it.
+        excluded: Files of the source that are left out, each with the reason. Not part of the
+            fingerprint, because no run depends on them.
         task: Name of the task that the targets are for.
     """
 
@@ -70,13 +74,6 @@ class Images:
             raise RequestError(f"Expected a scale above 0; received {self.scale!r}.")
         for name, part in self.parts.items():
             self._check(name, part)
-        for index, label in enumerate(self.classes):
-            counts = {name: int((part.y == index).sum()) for name, part in self.parts.items()}
-            if 0 in counts.values():
-                found = ", ".join(f"{count} in {name}" for name, count in counts.items())
-                raise RequestError(
-                    f"Expected images of every class in each part; {label!r} has {found}."
-                )
 
     def _check(self, name: str, part: Split) -> None:
         if part.x.shape[1:] != self.shape or part.x.dtype != self.train.x.dtype:
@@ -88,11 +85,6 @@ class Images:
         if not (low >= 0 and high <= 1 + 1e-6):  # written so that NaN does not pass
             raise RequestError(
                 f"Expected {name} images within [0, 1] once scaled; received {low:g} to {high:g}."
-            )
-        if part.y.min() < 0 or part.y.max() >= len(self.classes):
-            raise RequestError(
-                f"Expected {name} labels from 0 to {len(self.classes) - 1}; received "
-                f"{part.y.min()} to {part.y.max()}."
             )
 
     @property
@@ -108,7 +100,7 @@ class Images:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Hash of all pixels and labels in their parts: the identity of the images."""
+        """Hash of all pixels and targets in their parts: the identity of the images."""
         hasher = hashlib.blake2b(digest_size=16)
         hasher.update(f"{len(self.classes)} classes, scale {self.scale!r}".encode())
         for part in self.parts.values():
@@ -116,3 +108,50 @@ class Images:
                 hasher.update(f"{array.dtype.str} {array.shape}".encode())
                 hasher.update(np.ascontiguousarray(array).data)
         return hasher.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Unsplit:
+    """Images that the program splits into parts, stratified as their task asks for.
+
+    Attributes:
+        x: Images as stored, as in a `Split`.
+        y: Their targets, one row an image.
+        classes: Name of each class, in the order of the class indices.
+        scale: Factor from a stored value to what the network sees, which lies in [0, 1].
+        shares: Share of the images that each part gets, by the name of the part.
+        split_seed: Seed of the split.
+        fixed: The parts that the source itself keeps apart, by name.
+        excluded: Files of the source that are left out, each with the reason.
+        task: Name of the task that the targets are for.
+    """
+
+    x: NDArray[np.generic]
+    y: NDArray[Any]
+    classes: tuple[str, ...]
+    scale: float
+    shares: Mapping[str, float]
+    split_seed: int
+    fixed: Mapping[str, Split] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+    task: str = "classification"
+
+    def split(self, strata: NDArray[np.int64]) -> Images:
+        """The images in their three parts.
+
+        Args:
+            strata: By which class index the split is stratified, shape `(images,)`.
+
+        Raises:
+            RequestError: The images, the parts or the seed are not valid.
+        """
+        chosen = stratified(strata, self.shares, split_seed=self.split_seed)
+        parts = {name: Split(self.x[rows], self.y[rows]) for name, rows in chosen.items()}
+        return Images(
+            **parts,
+            **self.fixed,
+            classes=self.classes,
+            scale=self.scale,
+            excluded=self.excluded,
+            task=self.task,
+        )

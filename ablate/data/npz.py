@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablate.data.arrays import KEYS, from_arrays
-from ablate.data.images import Images
+from ablate.data.images import Unsplit
 from ablate.errors import RequestError, nearest
 
 
-def load(*, path: str, split_seed: int = 0) -> Images:
+def load(*, path: str, split_seed: int = 0) -> Unsplit:
     """The images of an archive; a fifth of the training images, by class, is for validation.
 
     Args:

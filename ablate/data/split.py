@@ -1,4 +1,4 @@
-"""Which images fall in which part: stratified by class, and the same for every run of a study."""
+"""Which image goes into which part: stratified, and the same for every run of a study."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ablate.seeds import stream_seed
 
 
 def stratified(
-    y: NDArray[np.int64], shares: Mapping[str, float], *, split_seed: int
+    strata: NDArray[np.int64], shares: Mapping[str, float], *, split_seed: int
 ) -> dict[str, NDArray[np.int64]]:
     """Indices of the images in each part, ascending.
 
-    Each class is shuffled by a random stream of its own and cut at the shares, rounded, so that
-    every part holds its share of every class to within one image.
+    Each stratum is shuffled by a random stream of its own and cut at the shares, rounded, so that
+    every part holds its share of every stratum to within one image.
 
     Args:
-        y: Class indices, shape `(images,)`.
+        strata: The stratum of each image, such as its class index, shape `(images,)`.
         shares: Share of each part by its name; they add up to 1.
         split_seed: Seed of the split. It is not the run seed: all runs see the same parts.
 
@@ -31,12 +31,12 @@ def stratified(
         raise RequestError(
             f"Expected data.split_seed to be a whole number of 0 or more; received {split_seed!r}."
         )
-    # Without the last cut, which is the end whatever the sum of the shares rounds to.
+    # The last cut is left out: the last part ends at the end, even if the shares do not add up to 1.
     cuts = np.cumsum(list(shares.values()))[:-1]
     pieces: dict[str, list[NDArray[np.int64]]] = {name: [] for name in shares}
-    for label in np.unique(y):
+    for label in np.unique(strata):
         generator = np.random.default_rng(stream_seed(split_seed, f"split/class{label}"))
-        members = generator.permutation(np.flatnonzero(y == label))
+        members = generator.permutation(np.flatnonzero(strata == label))
         ends = np.rint(cuts * len(members)).astype(int)
         for name, piece in zip(shares, np.split(members, ends), strict=True):
             pieces[name].append(piece)

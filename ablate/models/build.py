@@ -5,22 +5,22 @@ from __future__ import annotations
 import keras
 
 from ablate.config.variant import Variant, resolve_call
+from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 
 
-def build_model(variant: Variant, shape: tuple[int, int, int], *, classes: int) -> keras.Model:
+def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
     """The model of a variant; imports Keras.
 
     Args:
         variant: The variant.
-        shape: Height, width and channels of an image.
-        classes: Number of classes.
+        info: The data set that the model is for.
 
     Raises:
         RequestError: The `model` node does not fit its builder.
     """
     function, options = resolve_call(variant.model, "model", allow=variant.allow)
-    model = function(shape, classes, **options)
+    model = function(info.shape, len(info.classes), **options)
     if not isinstance(model, keras.Model):
         raise RequestError(
             f"Expected {variant.model['_target_']} to return a keras.Model; received "

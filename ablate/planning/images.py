@@ -1,39 +1,37 @@
-"""From a cell's configuration to its images and its model."""
+"""From a cell's configuration to its images."""
 
 from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ablate.config.variant import Variant, resolve_call
-from ablate.data.images import Images
+from ablate.data.images import Images, Unsplit
 from ablate.errors import RequestError
+from ablate.tasks.task import prepare
 from ablate.wording import error_summary
-
-if TYPE_CHECKING:
-    pass
 
 
 def load_images(variant: Variant) -> Images:
-    """The images of a variant, read and checked.
+    """The images of a variant, read, split and checked.
 
     Raises:
-        RequestError: The `data` node does not fit its loader, or the images are not sound.
+        RequestError: The `data` node does not fit its loader, or the images are not valid.
     """
     function, options = resolve_call(variant.data, "data", allow=variant.allow)
+    target = variant.data["_target_"]
     try:
-        images = function(**options)
+        loaded = function(**options)
     except RequestError:
         raise
     except (Exception, SystemExit) as error:  # the code of a user may raise anything
-        raise RequestError(_failure(variant.data["_target_"], error)) from error
-    if not isinstance(images, Images):
+        raise RequestError(_failure(target, error)) from error
+    if not isinstance(loaded, Images | Unsplit):
         raise RequestError(
-            f"Expected {variant.data['_target_']} to return ablate.data.images.Images; received "
-            f"{type(images).__name__}."
+            f"Expected {target} to return ablate.data.images.Images; received "
+            f"{type(loaded).__name__}."
         )
-    return images
+    return prepare(loaded)
 
 
 def _failure(target: str, error: BaseException) -> str:

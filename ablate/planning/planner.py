@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
@@ -26,6 +26,7 @@ from ablate.store.state import StudyState
 from ablate.store.tables import run_table
 from ablate.study.design import Cell, cells_of
 from ablate.study.study import Response, Study
+from ablate.tasks.task import describe
 
 RESPONSES = (
     Response("test_accuracy", "higher", "fraction"),
@@ -150,16 +151,9 @@ def with_more_seeds(state: StudyState) -> Plan | None:
 
 def _describe(images: Images) -> dict[str, Any]:
     """What a plan and a report say of the images."""
-    counts = np.bincount(images.test.y, minlength=len(images.classes))
-    return {
-        "shape": list(images.shape),
-        "classes": list(images.classes),
-        "train": len(images.train.y),
-        "validation": len(images.validation.y),
-        "test": len(images.test.y),
-        "excluded": list(images.excluded),
-        "chance": float(counts.max() / counts.sum()),
-    }
+    info = describe(images)
+    record: dict[str, Any] = json.loads(json.dumps(info.as_json()))
+    return {**record, "chance": info.guessing[f"test_{info.measures[0].name}"]}
 
 
 def _refuse_too_many_runs(study: Study, cells: int) -> None:

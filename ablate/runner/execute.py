@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ablate.data.images import Images
 from ablate.planning.model_checks import measure_cells
-from ablate.store.image_cache import discard, freeze
+from ablate.store.image_cache import discard, save
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.tracking.progress import ProgressDisplay
@@ -108,7 +108,7 @@ def _cached_images(state: StudyState, images: Mapping[str, Images]) -> Iterator[
     """Images cached for the workers, as long as a run may need them."""
     if state.pending:
         for item in images.values():
-            freeze(state.folder.images, item)
+            save(state.folder.images, item)
     yield
     if not state.refreshed().pending:
         discard(state.folder.images)

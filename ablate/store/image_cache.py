@@ -1,4 +1,4 @@
-"""The images of a plan, frozen beside it, so that every worker reads the same arrays at once."""
+"""A cache of decoded images next to a plan, so that every worker reads the same arrays at once."""
 
 from __future__ import annotations
 
@@ -14,43 +14,51 @@ from ablate.store.disk import write_atomically
 PARTS = ("train", "validation", "test")
 
 
-def freeze(folder: Path, images: Images) -> None:
+def save(folder: Path, images: Images) -> None:
     """Write images to `<folder>/<fingerprint>/`, unless they are there already.
 
-    Photographs are decoded once and not in every worker, and what happens to the user's files while
-    a study trains does not reach it.
+    Photographs are decoded once instead of once a worker, and a change of the user's files while a
+    study trains does not affect the study.
     """
-    place = folder / images.fingerprint
-    if _is_frozen(folder, images):
+    path = folder / images.fingerprint
+    if _is_saved(folder, images):
         return
-    place.mkdir(parents=True, exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         split = getattr(images, part)
-        np.save(place / f"{part}_x.npy", split.x)
-        np.save(place / f"{part}_y.npy", split.y)
-    about = {"classes": list(images.classes), "scale": images.scale}
-    write_atomically(place / "about.json", json.dumps(about))
+        np.save(path / f"{part}_x.npy", split.x)
+        np.save(path / f"{part}_y.npy", split.y)
+    about = {"classes": list(images.classes), "scale": images.scale, "task": images.task}
+    write_atomically(path / "about.json", json.dumps(about))
 
 
-def thaw(folder: Path, fingerprint: str) -> Images:
-    """The images that were frozen; pixels are read as they are used, shared by all processes."""
-    place = folder / fingerprint
-    about = json.loads((place / "about.json").read_text(encoding="utf-8"))
+def load(folder: Path, fingerprint: str) -> Images:
+    """The images that were saved; pixels are read when they are used, shared by all processes."""
+    path = folder / fingerprint
+    about = json.loads((path / "about.json").read_text(encoding="utf-8"))
     train, validation, test = (
-        Split(np.load(place / f"{part}_x.npy", mmap_mode="r"), np.load(place / f"{part}_y.npy"))
+        Split(np.load(path / f"{part}_x.npy", mmap_mode="r"), np.load(path / f"{part}_y.npy"))
         for part in PARTS
     )
-    return Images(train, validation, test, tuple(about["classes"]), about["scale"])
+    return Images(
+        train=train,
+        validation=validation,
+        test=test,
+        classes=tuple(about["classes"]),
+        scale=about["scale"],
+        task=about["task"],
+    )
 
 
 def discard(folder: Path) -> None:
-    """Remove frozen images, once nothing is left to train on them."""
+    """Remove saved images, once no run is left to train on them."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_frozen(folder: Path, images: Images) -> bool:
-    """Whether images are there, whole: a machine that lost power may have kept a part of them."""
+def _is_saved(folder: Path, images: Images) -> bool:
+    """Whether images are saved completely; a power failure can leave some of them."""
     try:
-        return thaw(folder, images.fingerprint).fingerprint == images.fingerprint
-    except (OSError, ValueError):
+        saved = load(folder, images.fingerprint)
+        return saved.fingerprint == images.fingerprint and saved.task == images.task
+    except (OSError, ValueError, LookupError):
         return False

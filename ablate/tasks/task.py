@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablate import tasks
-from ablate.data.images import Images, Split
+from ablate.data.images import Images, Split, Unsplit
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError, nearest
 from ablate.study.study import Response
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import keras
 
 Shape = tuple[int | None, ...]
+"""The shape of a model's output; the first axis is the batch, of size None."""
+
+Dataset = Images | DatasetInfo
+"""A data set, with its pixels or without: a task asks both for the image shape and the classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,8 @@ class Objective:
 
     Attributes:
         loss: The loss that training minimizes.
-        metrics: A Keras metric for each measure of the task, called like it.
+        metrics: Keras metrics that report every measure of the task by its name: either one metric
+            a measure, or metrics whose result is a mapping from names to numbers.
     """
 
     loss: keras.losses.Loss
@@ -55,7 +60,7 @@ class Task(Protocol):
     def strata(self, targets: NDArray[Any]) -> NDArray[np.int64]:
         """By which class index a split is stratified, shape `(images,)`."""
 
-    def check_output(self, shape: Shape, info: DatasetInfo) -> None:
+    def check_output(self, shape: Shape, dataset: Dataset) -> None:
         """Check the output shape of a model.
 
         Raises:
@@ -65,7 +70,7 @@ class Task(Protocol):
     def encode(self, targets: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """Targets in the form that the loss takes for a model with this output shape."""
 
-    def objective(self, shape: Shape, info: DatasetInfo) -> Objective:
+    def objective(self, shape: Shape, dataset: Dataset) -> Objective:
         """Loss and metrics for a model with this output shape; imports Keras."""
 
     def guessing(self, targets: NDArray[Any], classes: tuple[str, ...]) -> Mapping[str, float]:
@@ -88,6 +93,19 @@ def task_of(name: str) -> Task:
         raise RequestError(f"Unknown task {name!r} of the data set.{nearest(name, known)}")
     task: Task = importlib.import_module(f"{tasks.__name__}.{name}").TASK
     return task
+
+
+def prepare(loaded: Images | Unsplit) -> Images:
+    """The images that a loader returned, in their parts and with targets that their task accepts.
+
+    Raises:
+        RequestError: The task does not exist or does not accept the targets, or the images cannot
+            be split.
+    """
+    task = task_of(loaded.task)
+    images = loaded if isinstance(loaded, Images) else loaded.split(task.strata(loaded.y))
+    task.check_targets(images)
+    return images
 
 
 def describe(images: Images) -> DatasetInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-EVALUATION_BATCH = 256
+from ablate.training.engine import EVALUATION_BATCH, Alive, numbers_of
+from ablate.training.feed import Feed
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -19,30 +20,22 @@ OPTIMIZERS = {
 }
 
 State = tuple[list[jax.Array], ...]
-Logs = dict[str, jax.Array]
+Logs = dict[str, Any]
 
 
 class JaxEngine:
     """Keras' own `train_step` and `test_step` as pure functions of a state.
 
-    The state are lists of arrays in the order of `_variables`; it is read from the model before a
-    call and written back after it.
+    The state is a tuple of lists of arrays in the order of `_variables`. It is read from the model
+    before a call and written back after it.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        parts: Mapping[str, tuple[np.ndarray, np.ndarray]],
-        *,
-        batch: int,
-        scale: float,
-        jit: bool,
-    ) -> None:
+    def __init__(self, model: keras.Model, feed: Feed, *, jit: bool) -> None:
         """`jit` is for TensorFlow: JAX always compiles."""
-        self._model, self._parts, self._batch, self._scale = model, parts, batch, scale
-        self._train_images = tuple(jnp.asarray(array) for array in parts["train"])
-        # XLA runs a convolution inside a loop ten times slower on a CPU, and starting a step from
-        # Python costs next to nothing there.
+        self._model, self._feed = model, feed
+        self._train_images = tuple(jnp.asarray(array) for array in feed.parts["train"])
+        # XLA runs a convolution inside a loop ten times slower on a CPU, where starting a step from
+        # Python costs next to nothing.
         self._by_step = jax.default_backend() == "cpu"
         self._train: Any = jax.jit(self._step if self._by_step else self._epoch)
         self._test = jax.jit(self._test_step)
@@ -55,38 +48,45 @@ class JaxEngine:
         if not steps:
             return
         x, y = self._train_images
-        # Keras makes the variables of a metric at its first update, which must not be a traced one.
-        self._model.compute_metrics(None, y[:1], jnp.zeros((1, 1)))
-        order = jnp.zeros((len(x) // self._batch, self._batch), jnp.int32)
+        self._build_metrics(x[:1], y[:1])
+        order = jnp.zeros((self._feed.steps, self._feed.batch), jnp.int32)
         order = order[0] if self._by_step else order
         self._train = self._train.lower(self._state(), x, y, order).compile()
         for batch in {len(x): (x, y) for x, y in self._batches("validation")}.values():
             self._test(self._state(), *batch)
 
-    def train(self, order: np.ndarray, alive: Callable[[], None]) -> tuple[float, float]:
-        """A step for each row of image indices; mean loss and accuracy on the way."""
+    def _build_metrics(self, x: jax.Array, y: jax.Array) -> None:
+        """Keras makes the variables of a metric at its first update, which must not be traced."""
+        trainable, non_trainable, *_ = self._state()
+        call = self._model.stateless_call
+        outputs, _ = jax.eval_shape(call, trainable, non_trainable, self._seen(x))
+        empty = jax.tree.map(lambda output: jnp.zeros(output.shape, output.dtype), outputs)
+        self._model.compute_metrics(None, y, empty)
+
+    def train(self, order: np.ndarray, alive: Alive) -> Mapping[str, float]:
+        """Take a step for each row of image indices."""
         self._model.reset_metrics()
         state = self._state()
         for chosen in order if self._by_step else [order]:
             state, logs = self._train(state, *self._train_images, chosen)
             alive()
         self._keep(state)
-        return float(logs["loss"]), float(logs["accuracy"])
+        return numbers_of(logs)
 
-    def evaluate(self, part: str) -> tuple[float, float]:
-        """Mean loss and accuracy in inference mode, every image once."""
+    def evaluate(self, part: str) -> Mapping[str, float]:
+        """Run the model in inference mode on every image of a part once."""
         self._model.reset_metrics()
         state = self._state()
         for x, y in self._batches(part):
             state, logs = self._test(state, x, y)
-        return float(logs["loss"]), float(logs["accuracy"])
+        return numbers_of(logs)
 
     def read(self, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-        """What variables hold, in copies of their own."""
+        """Return copies of what variables hold."""
         return [np.array(variable.value) for variable in variables]
 
     def _batches(self, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        x, y = self._parts[part]
+        x, y = self._feed.parts[part]
         for start in range(0, len(x), EVALUATION_BATCH):
             yield x[start : start + EVALUATION_BATCH], y[start : start + EVALUATION_BATCH]
 
@@ -96,7 +96,7 @@ class JaxEngine:
         state, logs = jax.lax.scan(
             lambda state, chosen: self._step(state, x, y, chosen), state, order
         )
-        return state, {name: values[-1] for name, values in logs.items()}
+        return state, jax.tree.map(lambda values: values[-1], logs)
 
     def _step(
         self, state: State, x: jax.Array, y: jax.Array, chosen: jax.Array
@@ -112,7 +112,7 @@ class JaxEngine:
 
     def _seen(self, x: jax.Array) -> jax.Array:
         """What the network sees of stored images: floats in [0, 1]."""
-        return x.astype(jnp.float32) * self._scale
+        return x.astype(jnp.float32) * self._feed.scale
 
     def _variables(self) -> tuple[list[keras.Variable], ...]:
         model = self._model

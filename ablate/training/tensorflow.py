@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.errors import RequestError
+from ablate.training.engine import EVALUATION_BATCH, Alive, numbers_of
+from ablate.training.feed import Feed
 
-EVALUATION_BATCH = 256
-SIGN_STEPS = 32
-"""Training steps between two signs of life; leaving the loop for one costs about a millisecond."""
+HEARTBEAT_STEPS = 32
+"""Training steps between two heartbeats; leaving the loop for one costs about a millisecond."""
 UNSEEDED = {
     "Multinomial",
     "ParameterizedTruncatedNormal",
@@ -26,28 +27,22 @@ UNSEEDED = {
     "RandomUniformInt",
     "TruncatedNormal",
 }
-"""Operations of `tf.random` that draw from a state which no one can set back."""
+"""Operations of `tf.random` whose state cannot be reset."""
 
 
 class TensorFlowEngine:
     """Keras' own `train_step` and `test_step` in a loop that Python does not enter."""
 
-    def __init__(
-        self,
-        model: keras.Model,
-        parts: Mapping[str, tuple[Any, Any]],
-        *,
-        batch: int,
-        scale: float,
-        jit: bool,
-    ) -> None:
+    def __init__(self, model: keras.Model, feed: Feed, *, jit: bool) -> None:
         if not tf.config.list_physical_devices("GPU"):
-            # Rewriting the graph takes a second a model and gains a CPU nothing in the steps.
+            # Rewriting the graph takes a second a model and does not make steps faster on a CPU.
             tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-        self._model, self._scale = model, scale
-        self._parts = {name: (tf.constant(x), tf.constant(y)) for name, (x, y) in parts.items()}
+        self._model, self._scale = model, feed.scale
+        self._parts = {
+            name: (tf.constant(x), tf.constant(y)) for name, (x, y) in feed.parts.items()
+        }
         x, y = self._parts["train"]
-        self._order_shape = (len(x) // batch, batch)
+        self._order_shape = (feed.steps, feed.batch)
         self._train = tf.function(
             self._epoch,
             input_signature=[
@@ -60,9 +55,9 @@ class TensorFlowEngine:
             jit_compile=jit,
             autograph=False,
         )
-        # XLA cannot slice to a size that it learns at run time, so evaluation goes without it.
+        # XLA cannot slice to a size that it learns at run time, so evaluation is not compiled.
         self._evaluate = tf.function(
-            self._passage,
+            self._evaluation,
             input_signature=[
                 tf.TensorSpec([None, *x.shape[1:]], x.dtype),
                 tf.TensorSpec([None, *y.shape[1:]], y.dtype),
@@ -71,10 +66,10 @@ class TensorFlowEngine:
         )
 
     def prepare(self, *, steps: int) -> None:
-        """Trace and load both functions, if TensorFlow has not got them ready.
+        """Trace and load both functions, where TensorFlow has not done so yet.
 
         Args:
-            steps: Training steps to take on the way, also to evaluate so many images.
+            steps: Training steps to take for it; as many validation images are evaluated.
 
         Raises:
             RequestError: The model keeps state where the trainer cannot reset it.
@@ -85,58 +80,58 @@ class TensorFlowEngine:
         if steps:
             self._refuse_hidden_state()
 
-    def train(self, order: np.ndarray, alive: Callable[[], None]) -> tuple[float, float]:
-        """A step for each row of image indices; mean loss and accuracy on the way."""
+    def train(self, order: np.ndarray, alive: Alive) -> Mapping[str, float]:
+        """Take a step for each row of image indices."""
         self._model.reset_metrics()
-        for first in range(0, len(order), SIGN_STEPS):
-            last = min(first + SIGN_STEPS, len(order))
+        for first in range(0, len(order), HEARTBEAT_STEPS):
+            last = min(first + HEARTBEAT_STEPS, len(order))
             numbers = self._train(*self._parts["train"], order, first, last)
             alive()
-        return _numbers(numbers)
+        return numbers_of(numbers)
 
-    def evaluate(self, part: str) -> tuple[float, float]:
-        """Mean loss and accuracy in inference mode, every image once."""
+    def evaluate(self, part: str) -> Mapping[str, float]:
+        """Run the model in inference mode on every image of a part once."""
         self._model.reset_metrics()
-        return _numbers(self._evaluate(*self._parts[part]))
+        return numbers_of(self._evaluate(*self._parts[part]))
 
     def read(self, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-        """What variables hold, in copies of their own."""
-        # Keras' and TensorFlow's own ways to an array take four times as long, which after every
-        # short epoch would tell.
+        """Return copies of what variables hold."""
+        # The conversions of Keras and TensorFlow take four times as long, which is a part of the
+        # time of a short epoch.
         held = [variable.value for variable in variables]
         read = tf.raw_ops.ReadVariableOp
         return [read(resource=item.handle, dtype=item.dtype).numpy() for item in held]
 
     def _epoch(
         self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, first: tf.Tensor, last: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> dict[str, Any]:
         def step(index: tf.Tensor) -> list[tf.Tensor]:
             chosen = tf.gather(order, index)
             self._model.train_step((self._seen(tf.gather(x, chosen)), tf.gather(y, chosen)))
             return [index + 1]
 
         tf.while_loop(lambda index: index < last, step, [first], parallel_iterations=1)
-        return self._metrics()
+        return self._results()
 
-    def _passage(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _evaluation(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, Any]:
         def step(start: tf.Tensor) -> list[tf.Tensor]:
             end = start + EVALUATION_BATCH
             self._model.test_step((self._seen(x[start:end]), y[start:end]))
             return [end]
 
         tf.while_loop(lambda start: start < tf.shape(x)[0], step, [0], parallel_iterations=1)
-        return self._metrics()
+        return self._results()
 
     def _seen(self, x: tf.Tensor) -> tf.Tensor:
         """What the network sees of stored images: floats in [0, 1]."""
         return tf.cast(x, tf.float32) * self._scale
 
-    def _metrics(self) -> tuple[tf.Tensor, tf.Tensor]:
-        results = self._model.get_metrics_result()
-        return results["loss"], results["accuracy"]
+    def _results(self) -> dict[str, Any]:
+        results: dict[str, Any] = self._model.get_metrics_result()
+        return results
 
     def _refuse_hidden_state(self) -> None:
-        """What no layer or optimizer owns cannot be reset, and would tie one run to the last."""
+        """State that no layer or optimizer owns cannot be reset: a run would depend on the last."""
         model = self._model
         owned = (*model.variables, *model.optimizer.variables, *model.metrics_variables)
         known = {id(variable.value) for variable in (*owned, model.optimizer.change)}
@@ -152,17 +147,12 @@ class TensorFlowEngine:
             )
 
 
-def _numbers(pair: tuple[tf.Tensor, tf.Tensor]) -> tuple[float, float]:
-    loss, accuracy = pair
-    return float(loss), float(accuracy)
-
-
 class _Flat(keras.optimizers.Optimizer):
     """An optimizer that updates all weights as one long vector.
 
-    Adam, RMSprop and SGD treat each number for itself, so the updates are the same ones. They are a
-    few operations on one vector instead of thirty on each weight, which on small images is half of
-    the time that preparing takes, and a part of each step.
+    Adam, RMSprop and SGD treat each number independently, so the updates are the same. A few
+    operations on one vector replace thirty on each weight, which on small images saves half of the
+    time that preparing takes and a part of each step.
     """
 
     def build(self, variables: Sequence[keras.Variable]) -> None:

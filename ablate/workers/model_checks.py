@@ -1,4 +1,4 @@
-"""What a worker process finds out before training: whether models fit, their size, their pace."""
+"""What a worker process checks before training: whether models fit, their size, their speed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import keras
-import numpy as np
 
-from ablate.data.images import Images, Split
+from ablate.data.images import Images
+from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 from ablate.models.build import build_model
 from ablate.models.macs import count_macs
 from ablate.store.plan import PlannedCell
-from ablate.training.trainer import DivergedError, Trainer, output_units
+from ablate.tasks.task import task_of
+from ablate.training.trainer import DivergedError, Trainer, output_shape
 from ablate.wording import error_message, error_summary
 from ablate.workers.slots import Slot, occupy
 
@@ -31,10 +32,9 @@ def measure(cells: list[PlannedCell], slot: Slot, *, images: Described, answer: 
     occupy(slot, keras.backend.backend())
     for planned in cells:
         try:
-            model = model_of(planned, images[planned.images])
-            height, width, channels = images[planned.images]["shape"]
-            classes = len(images[planned.images]["classes"])
-            output_units(model, (height, width, channels), classes=classes)
+            info = info_of(images[planned.images])
+            model = model_of(planned, info)
+            task_of(info.task).check_output(output_shape(model, info.shape), info)
             answer.send_bytes(
                 json.dumps(
                     {
@@ -54,10 +54,10 @@ def probe(planned: PlannedCell, slot: Slot, *, images: Described, answer: Connec
     """Take some steps on noise, and send back how long they took."""
     occupy(slot, keras.backend.backend())
     started = time.perf_counter()
-    described = images[planned.images]
+    info = info_of(images[planned.images])
     recipe = dataclasses.replace(planned.variant.recipe, epochs=2)
-    noise = _noise(described, recipe.batch_size)
-    epochs = Trainer(model_of(planned, described), noise, recipe).run(0)
+    noise = _noise(info, recipe.batch_size)
+    epochs = Trainer(model_of(planned, info), noise, recipe).run(0)
     next(epochs)
     built = time.perf_counter()
     second = next(epochs)
@@ -71,38 +71,34 @@ def probe(planned: PlannedCell, slot: Slot, *, images: Described, answer: Connec
     answer.send_bytes(json.dumps(pace).encode())
 
 
-def _noise(described: Mapping[str, Any], batch_size: int) -> Images:
-    """Images of the same shape and classes, enough for a few steps."""
-    classes = len(described["classes"])
-
-    def part(size: int) -> Split:
-        shape = (max(size, classes), *described["shape"])
-        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        return Split(pixels, np.arange(len(pixels)) % classes)
-
-    steps = max(PROBE_STEPS, -(-classes // batch_size))
+def _noise(info: DatasetInfo, batch_size: int) -> Images:
+    """Random images like those of a data set, enough for a few steps."""
+    task = task_of(info.task)
     return Images(
-        train=part(steps * batch_size),
-        validation=part(PROBE_IMAGES),
-        test=part(classes),
-        classes=tuple(described["classes"]),
+        train=task.noise(info, PROBE_STEPS * batch_size),
+        validation=task.noise(info, PROBE_IMAGES),
+        test=task.noise(info, 1),
+        classes=info.classes,
         scale=1 / 255,
+        task=info.task,
     )
 
 
-def model_of(planned: PlannedCell, described: Mapping[str, Any]) -> keras.Model:
-    """The model of a cell for images as a plan describes them.
+def model_of(planned: PlannedCell, info: DatasetInfo) -> keras.Model:
+    """The model of a cell for a data set.
 
     Raises:
         RequestError: The `model` node does not fit its builder.
     """
-    # Keras numbers layers without a name in the order of their making; a model's layers must be
-    # called the same whatever this process built before it.
+    # Keras numbers the layers without a name in the order in which they are made; a model's layers
+    # must have the same names whatever this process built before.
     keras.utils.clear_session()
-    height, width, channels = described["shape"]
-    return build_model(
-        planned.variant, (height, width, channels), classes=len(described["classes"])
-    )
+    return build_model(planned.variant, info)
+
+
+def info_of(described: Mapping[str, Any]) -> DatasetInfo:
+    """What a plan knows of a data set."""
+    return DatasetInfo.from_json({k: v for k, v in described.items() if k != "chance"})
 
 
 def in_words(error: BaseException) -> str:

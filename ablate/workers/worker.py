@@ -18,20 +18,19 @@ from pathlib import Path
 import keras
 
 from ablate.errors import RequestError
-from ablate.seeds import stream_seed
-from ablate.store import checkpoint
+from ablate.store import checkpoint, image_cache
 from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import is_disk_error
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import sources
-from ablate.store.image_cache import thaw
 from ablate.store.lock import worker_lock
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
-from ablate.training.trainer import DivergedError, Epoch, State, Trainer
+from ablate.training.initial_state import FRESH, Epoch, InitialState
+from ablate.training.trainer import DivergedError, Trainer
 from ablate.workers.exits import DISK_ERROR_EXIT, LOG_HEADER
-from ablate.workers.model_checks import in_words, model_of
+from ablate.workers.model_checks import in_words, info_of, model_of
 from ablate.workers.slots import Slot, occupy
 from ablate.workers.unit import Unit
 
@@ -149,8 +148,8 @@ class _Crew:
         about = {"provenance": self._provenance}
         try:
             trainer = self._ready()
-            start = self._start(trainer, run, fingerprint) if going_on else None
-            epochs = [*(start.epochs if start else ()), *self._epochs(trainer, seed, run, start)]
+            start = self._start(trainer, run, fingerprint) if going_on else FRESH
+            epochs = [*start.epochs, *self._epochs(trainer, seed, run, start)]
             responses = trainer.final()
             return Result(*identity, Status.COMPLETE, responses, self._cost(epochs), **about)
         except DivergedError as error:
@@ -168,36 +167,35 @@ class _Crew:
 
     def _ready(self) -> Trainer:
         if self._trainer is None:
-            images = thaw(self._folder.images, self._planned.images)
+            images = image_cache.load(self._folder.images, self._planned.images)
             self._heartbeat()
-            model = model_of(self._planned, self._plan.images[self._planned.images])
+            model = model_of(self._planned, info_of(self._plan.images[self._planned.images]))
             self._heartbeat()
             _refuse_changed_code(self._planned, self._plan)
             self._trainer = Trainer(model, images, self._planned.variant.recipe)
         return self._trainer
 
-    def _start(self, trainer: Trainer, run: RunFolder, fingerprint: str) -> State | None:
-        """Where a broken-off run stands, None at its beginning; the journal tells which."""
+    def _start(self, trainer: Trainer, run: RunFolder, fingerprint: str) -> InitialState:
+        """Where a broken-off run stands, fresh at its beginning; the journal tells which."""
         found, faults = checkpoint.load_newest(run.checkpoints, fingerprint=fingerprint)
-        if found is not None and not trainer.fits(found.arrays):
-            faults, found = (*faults, "a checkpoint that does not fit the model"), None
-        epochs = () if found is None else tuple(Epoch(**numbers) for numbers in found.history)
-        run.append(Resumed(len(epochs), run.interruption_cause(), tuple(faults)))
-        if found is None:
-            return None
+        start = FRESH
+        if found is not None:
+            start = InitialState(tuple(Epoch(**epoch) for epoch in found.history), found.arrays)
+            if not trainer.fits(start):
+                faults, start = (*faults, "a checkpoint that does not fit the model"), FRESH
+        run.append(Resumed(len(start.epochs), run.interruption_cause(), tuple(faults)))
         # Who died between a checkpoint and its line in the journal left that line out.
         recorded = {event.epoch for event in run.epochs()}
-        for numbers in found.history:
-            if numbers["epoch"] not in recorded:
-                run.append(_epoch_ended(numbers))
-        return State(epochs, found.arrays)
+        for epoch in start.epochs:
+            if epoch.epoch not in recorded:
+                run.append(EpochEnded(epoch.epoch, epoch.numbers, epoch.seconds))
+        return start
 
     def _epochs(
-        self, trainer: Trainer, seed: int, run: RunFolder, start: State | None
+        self, trainer: Trainer, seed: int, run: RunFolder, start: InitialState
     ) -> Iterator[Epoch]:
-        drawn = stream_seed(seed, "placebo") if self._planned.variant.recipe.placebo else seed
         fingerprint = self._plan.fingerprint(self._planned, seed)
-        for epoch in trainer.run(drawn, start=start, alive=self._heartbeat):
+        for epoch in trainer.run(seed, start=start, alive=self._heartbeat):
             state = trainer.state()
             history = tuple(asdict(each) for each in state.epochs)
             # The checkpoint first: the journal then never knows more than can be gone on from.
@@ -207,7 +205,7 @@ class _Crew:
                 fingerprint=fingerprint,
                 durable=self._is_due(),
             )
-            run.append(_epoch_ended(history[-1]))
+            run.append(EpochEnded(epoch.epoch, epoch.numbers, epoch.seconds))
             self._heartbeat()
             yield epoch
 
@@ -228,11 +226,6 @@ class _Crew:
             seconds_per_epoch=statistics.median(seconds[1:] or seconds),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
-
-
-def _epoch_ended(history: Mapping[str, float]) -> EpochEnded:
-    numbers = {key: value for key, value in history.items() if key not in ("epoch", "seconds")}
-    return EpochEnded(int(history["epoch"]), numbers, history["seconds"])
 
 
 def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:

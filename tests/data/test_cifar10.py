@@ -5,6 +5,7 @@ import pytest
 
 from ablate.data import cifar10
 from ablate.errors import RequestError
+from ablate.tasks.task import prepare
 
 
 def arrays(classes=10):
@@ -18,7 +19,7 @@ def arrays(classes=10):
 
 def test_an_archive_of_it_gets_the_names_of_its_classes(tmp_path):
     np.savez(tmp_path / "cifar10.npz", **arrays())
-    images = cifar10.load(path=str(tmp_path / "cifar10.npz"))
+    images = prepare(cifar10.load(path=str(tmp_path / "cifar10.npz")))
 
     assert images.classes[0] == "airplane"
     assert images.classes[9] == "truck"
@@ -52,7 +53,7 @@ def test_without_a_path_it_comes_from_keras(download):
     own = arrays()
     download(lambda: ((own["x_train"], own["y_train"]), (own["x_test"], own["y_test"])))
 
-    assert cifar10.load().shape == (32, 32, 3)
+    assert prepare(cifar10.load()).shape == (32, 32, 3)
 
 
 def test_a_failed_download_is_one_line_that_names_the_way_round(download):

@@ -5,11 +5,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ablate.data import digits
+from ablate.tasks.task import prepare
 
 
 @pytest.fixture(scope="module")
 def images():
-    return digits.load()
+    return prepare(digits.load())
 
 
 def test_the_digits_are_1797_images_of_8_by_8_in_ten_classes(images):
@@ -39,5 +40,5 @@ def test_the_parts_hold_every_digit_of_the_source_once(images):
 
 
 def test_the_parts_stay_the_same_for_the_same_split_seed(images):
-    assert digits.load().fingerprint == images.fingerprint
-    assert digits.load(split_seed=1).fingerprint != images.fingerprint
+    assert prepare(digits.load()).fingerprint == images.fingerprint
+    assert prepare(digits.load(split_seed=1)).fingerprint != images.fingerprint

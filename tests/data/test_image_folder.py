@@ -12,6 +12,7 @@ from pytest import param
 
 from ablate.data import image_folder
 from ablate.errors import RequestError
+from ablate.tasks.task import prepare
 from tests.conftest import SHARED
 
 
@@ -34,7 +35,7 @@ def folder(tmp_path):
 
 
 def load(folder, **options):
-    return image_folder.load(**{"path": str(folder), "image_size": [8, 6], **options})
+    return prepare(image_folder.load(**{"path": str(folder), "image_size": [8, 6], **options}))
 
 
 def refusal(folder, **options):

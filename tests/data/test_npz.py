@@ -9,6 +9,7 @@ import pytest
 
 from ablate.data import npz
 from ablate.errors import RequestError
+from ablate.tasks.task import prepare
 
 
 def arrays(**changes):
@@ -44,9 +45,13 @@ def save(tmp_path):
     return write
 
 
+def load(path, **options):
+    return prepare(npz.load(path=path, **options))
+
+
 def refusal(path):
     with pytest.raises(RequestError) as caught:
-        npz.load(path=path)
+        load(path)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -54,7 +59,7 @@ def refusal(path):
 
 def test_the_test_arrays_stay_the_test_part_and_a_fifth_of_the_others_validates(save):
     own = arrays()
-    images = npz.load(path=save(own))
+    images = load(save(own))
 
     assert np.array_equal(images.test.x, own["x_test"])
     assert np.array_equal(images.test.y, own["y_test"])
@@ -66,7 +71,7 @@ def test_the_test_arrays_stay_the_test_part_and_a_fifth_of_the_others_validates(
 
 def test_train_and_validation_together_are_the_training_arrays(save):
     own = arrays()
-    images = npz.load(path=save(own))
+    images = load(save(own))
     found = np.concatenate([images.train.x, images.validation.x])
 
     assert sorted(map(bytes, found)) == sorted(map(bytes, own["x_train"]))
@@ -77,7 +82,7 @@ def test_floats_are_stored_as_float32_and_not_scaled(save, dtype):
     own = in_floats()
     for name in ("x_train", "x_test"):
         own[name] = own[name].astype(dtype)
-    images = npz.load(path=save(own))
+    images = load(save(own))
 
     assert images.train.x.dtype == np.float32
     assert images.scale == 1.0
@@ -87,7 +92,7 @@ def test_images_without_channels_get_one(save):
     own = arrays()
     grey = {name: own[name][..., 0] for name in ("x_train", "x_test")}
 
-    assert npz.load(path=save({**own, **grey})).shape == (4, 3, 1)
+    assert load(save({**own, **grey})).shape == (4, 3, 1)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64], ids=lambda it: it.__name__)
@@ -95,29 +100,26 @@ def test_labels_may_stand_in_a_column_of_any_whole_numbers(save, dtype):
     own = arrays()
     columns = {name: own[name].astype(dtype)[:, np.newaxis] for name in ("y_train", "y_test")}
 
-    assert (
-        npz.load(path=save({**own, **columns})).fingerprint
-        == npz.load(path=save(own, "plain.npz")).fingerprint
-    )
+    assert load(save({**own, **columns})).fingerprint == load(save(own, "plain.npz")).fingerprint
 
 
 def test_the_fingerprint_tells_images_apart_and_not_paths(save):
     own = arrays()
     path = save(own)
-    known = npz.load(path=path).fingerprint
+    known = load(path).fingerprint
     pixel = own["x_train"].copy()
     pixel[0, 0, 0, 0] ^= 1
 
-    assert npz.load(path=save(own, "elsewhere.npz")).fingerprint == known
-    assert npz.load(path=save({**own, "x_train": pixel}, "pixel.npz")).fingerprint != known
-    assert npz.load(path=path, split_seed=1).fingerprint != known
+    assert load(save(own, "elsewhere.npz")).fingerprint == known
+    assert load(save({**own, "x_train": pixel}, "pixel.npz")).fingerprint != known
+    assert load(path, split_seed=1).fingerprint != known
 
 
 def test_a_relative_path_starts_at_the_working_directory(save, monkeypatch):
     path = Path(save(arrays()))
     monkeypatch.chdir(path.parent)
 
-    assert npz.load(path=path.name).fingerprint == npz.load(path=str(path)).fingerprint
+    assert load(path.name).fingerprint == load(str(path)).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_a_relative_path_starts_at_the_working_directory(save, monkeypatch):
 )
 def test_an_archive_is_refused_for(save, content, message):
     with pytest.raises(RequestError, match=message):
-        npz.load(path=save(content))
+        load(save(content))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_an_archive_is_refused_for(save, content, message):
 )
 def test_a_path_that_cannot_be_looked_at_is_answered_like_a_missing_one(path):
     with pytest.raises(RequestError, match="Expected the file"):
-        npz.load(path=path)
+        load(path)
 
 
 def test_a_missing_file_is_answered_with_the_nearest_one(save):
@@ -306,7 +308,7 @@ def test_a_pickle_is_refused_and_never_unpickled(tmp_path):
 
 
 def test_a_sample_of_cifar10_loads(cifar_sample):
-    images = npz.load(path=str(cifar_sample))
+    images = load(str(cifar_sample))
 
     assert images.shape == (32, 32, 3)
     assert len(images.classes) == 10

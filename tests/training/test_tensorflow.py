@@ -9,7 +9,8 @@ from keras import layers
 
 from ablate.config.recipe import Recipe
 from ablate.errors import RequestError
-from ablate.training.trainer import Epoch, Trainer
+from ablate.training.initial_state import Epoch
+from ablate.training.trainer import Trainer
 from tests.training.small_models import SHAPE, convnet, images, plain
 
 tf = pytest.importorskip("tensorflow")
@@ -41,8 +42,8 @@ def test_compiling_with_xla_trains_alike() -> None:
         for jit in (False, True)
     )
     for one, other in zip(left, right, strict=True):
-        assert one.loss == pytest.approx(other.loss, rel=1e-2)
-        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-2)
+        assert one.numbers["loss"] == pytest.approx(other.numbers["loss"], rel=1e-2)
+        assert one.numbers["val_loss"] == pytest.approx(other.numbers["val_loss"], rel=1e-2)
 
 
 def keras_noise(x: Any) -> Any:
@@ -76,7 +77,7 @@ def test_randomness_that_cannot_be_reset_is_refused(noise: Any, found: str) -> N
 def test_long_epochs_give_signs_of_life_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe(epochs=1, batch_size=2, learning_rate=0.01)
     whole = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, [])]
-    monkeypatch.setattr("ablate.training.tensorflow.SIGN_STEPS", 10)
+    monkeypatch.setattr("ablate.training.tensorflow.HEARTBEAT_STEPS", 10)
     signs: list[int] = []
     parts = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, signs)]
     assert parts == whole  # 35 steps as 32 + 3, or as 10 + 10 + 10 + 5

@@ -17,8 +17,9 @@ from ablate.config.recipe import Recipe
 from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.store.checkpoint import Checkpoint, load_newest, save
-from ablate.training.initial_state import reset
-from ablate.training.trainer import DivergedError, Epoch, State, Trainer
+from ablate.training.initial_state import Epoch, InitialState
+from ablate.training.reset import reset
+from ablate.training.trainer import DivergedError, Trainer
 from tests.training.small_models import SHAPE, convnet, held, images, plain
 
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
@@ -26,7 +27,7 @@ RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
 
 def outcome(trainer: Trainer, model: keras.Model, seed: int) -> dict[str, Any]:
     """All that a run leaves, bit for bit, but not how long it took."""
-    epochs = [dataclasses.astuple(epoch)[:-1] for epoch in trainer.run(seed)]
+    epochs = [[epoch.epoch, *epoch.numbers.values()] for epoch in trainer.run(seed)]
     weights = b"".join(held(variable).tobytes() for variable in model.variables)
     return {
         "epochs": [[float(number).hex() for number in epoch] for epoch in epochs],
@@ -93,8 +94,8 @@ def test_a_run_that_goes_on_elsewhere_is_bit_for_bit_the_run_that_never_stopped(
     next(second.run(9))
     found, _ = load_newest(tmp_path, fingerprint="print")
     assert found is not None
-    assert second.fits(found.arrays)
-    start = State(tuple(Epoch(**numbers) for numbers in found.history), found.arrays)
+    start = InitialState(tuple(Epoch(**numbers) for numbers in found.history), found.arrays)
+    assert second.fits(start)
     rest = [dataclasses.replace(epoch, seconds=0) for epoch in second.run(4, start=start)]
     assert rest == expected[broken_off:]
     assert second.final() == whole.final()
@@ -103,9 +104,10 @@ def test_a_run_that_goes_on_elsewhere_is_bit_for_bit_the_run_that_never_stopped(
 
 
 def test_the_state_of_another_model_does_not_fit() -> None:
-    arrays = Trainer(plain(3), images(), RECIPE).state().arrays
-    assert not Trainer(convnet(), images(), RECIPE).fits(arrays)
-    assert not Trainer(plain(3), images(), RECIPE).fits(arrays[:-1])
+    state = Trainer(plain(3), images(), RECIPE).state()
+    shorter = dataclasses.replace(state, arrays=state.arrays[:-1])
+    assert not Trainer(convnet(), images(), RECIPE).fits(state)
+    assert not Trainer(plain(3), images(), RECIPE).fits(shorter)
 
 
 def test_another_seed_is_another_run(trained: Any) -> None:
@@ -131,7 +133,7 @@ def test_an_epoch_sees_no_image_twice_and_as_many_as_fill_batches(
 ) -> None:
     recipe = dataclasses.replace(RECIPE, batch_size=batch)
     trainer = Trainer(plain(), images(train=train), recipe)
-    orders = [trainer.order(0, epoch) for epoch in (1, 2)]
+    orders = [trainer.feed.order(0, epoch) for epoch in (1, 2)]
     for order in orders:
         assert order.shape == shape
         assert len(np.unique(order)) == order.size
@@ -147,7 +149,9 @@ def test_few_images_can_be_trained_on(train: int) -> None:
     epochs = list(trainer.run(0))
     assert [epoch.epoch for epoch in epochs] == [1, 2]
     for epoch in epochs:
-        assert (epoch.accuracy * train) == pytest.approx(round(epoch.accuracy * train), abs=1e-4)
+        assert (epoch.numbers["accuracy"] * train) == pytest.approx(
+            round(epoch.numbers["accuracy"] * train), abs=1e-4
+        )
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -177,7 +181,7 @@ def recorded(*, wide: bool) -> np.ndarray:
 def test_two_variants_see_equal_batches_in_equal_order() -> None:
     shared = images()
     trainer = Trainer(plain(), shared, RECIPE)
-    rows = [row for epoch in (1, 2) for row in trainer.order(3, epoch)]
+    rows = [row for epoch in (1, 2) for row in trainer.feed.order(3, epoch)]
     x = shared.train.x.astype(np.float64) * shared.scale
     expected = [(x[row].sum(axis=(1, 2, 3)) * (np.arange(len(row)) + 1)).sum() for row in rows]
     narrow, wide = recorded(wide=False), recorded(wide=True)
@@ -208,11 +212,11 @@ def test_an_epoch_is_as_many_steps_of_keras_own(optimizer: str, classes: int) ->
     )
     x, y = shared.train.x * np.float32(shared.scale), shared.train.y
     for epoch in epochs:
-        rows = trainer.order(2, epoch.epoch)
+        rows = trainer.feed.order(2, epoch.epoch)
         steps = [twin.train_on_batch(x[row], y[row].reshape(-1, 1)) for row in rows]
         loss, accuracy = np.array(steps, np.float64).mean(axis=0)
-        assert epoch.loss == pytest.approx(loss, rel=1e-4)
-        assert epoch.accuracy == pytest.approx(accuracy, abs=1e-6)
+        assert epoch.numbers["loss"] == pytest.approx(loss, rel=1e-4)
+        assert epoch.numbers["accuracy"] == pytest.approx(accuracy, abs=1e-6)
     for left, right in zip(model.variables, twin.variables, strict=True):
         np.testing.assert_allclose(held(left), held(right), rtol=1e-3, atol=1e-5)
 
@@ -226,8 +230,14 @@ def test_evaluation_is_exact_over_every_image(classes: int, dtype: str) -> None:
     trainer = Trainer(model, shared, RECIPE)
     last = list(trainer.run(0))[-1]
     final = trainer.final()
-    assert (final["val_loss"], final["val_accuracy"]) == (last.val_loss, last.val_accuracy)
-    assert (final["train_loss"], final["train_accuracy"]) == (last.loss, last.accuracy)
+    assert (final["val_loss"], final["val_accuracy"]) == (
+        last.numbers["val_loss"],
+        last.numbers["val_accuracy"],
+    )
+    assert (final["train_loss"], final["train_accuracy"]) == (
+        last.numbers["loss"],
+        last.numbers["accuracy"],
+    )
     stored = {"test": "test", "val": "validation", "train": "train"}
     for prefix, name in stored.items():
         part, suffix = shared.parts[name], "_inference" if prefix == "train" else ""

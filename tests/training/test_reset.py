@@ -10,7 +10,7 @@ from keras import layers
 
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
-from ablate.training.initial_state import layers_by_path, reset
+from ablate.training.reset import layers_by_path, reset
 from tests.training.small_models import Block, convnet, held, plain
 
 

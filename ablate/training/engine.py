@@ -1,0 +1,49 @@
+"""The engine: what a backend does for the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+
+EVALUATION_BATCH = 256
+"""Images that are evaluated at once."""
+
+Alive = Callable[[], None]
+"""Called every few steps as a heartbeat of the training."""
+
+
+class Engine(Protocol):
+    """What a backend does for the trainer.
+
+    Numbers are ``loss`` and the measures of the task by name, each a mean over the images.
+    """
+
+    def prepare(self, *, steps: int) -> None:
+        """Compile what is not compiled, and take some steps; with none, the model is unchanged."""
+
+    def train(self, order: NDArray[np.int32], alive: Alive) -> Mapping[str, float]:
+        """Take a step for each row of image indices, `order` being of shape `(steps, batch)`."""
+
+    def evaluate(self, part: str) -> Mapping[str, float]:
+        """Run the model in inference mode on the `train`, `validation` or `test` images."""
+
+    def read(self, variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
+        """Return copies of what variables hold."""
+
+
+def numbers_of(results: Mapping[str, Any]) -> dict[str, float]:
+    """What Keras' metrics report, by name.
+
+    Args:
+        results: The result of each metric; one that reports several numbers has a mapping of them.
+    """
+    numbers: dict[str, float] = {}
+    for name, result in results.items():
+        each = result if isinstance(result, Mapping) else {name: result}
+        numbers |= {own: float(number) for own, number in each.items()}
+    return numbers
