@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ablate.study.study import Response
+from ablate.study.response import Response
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

@@ -1,4 +1,4 @@
-"""The command that catches MLflow up, and where it may keep the runs."""
+"""The command that completes MLflow's copy of a study, and the stores it accepts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.conftest import ROOT
     ("arguments", "message"),
     [
         param(["study=xzy"], "No study 'xzy' in runs. Did you mean 'xyz'?", id="study"),
-        param(["study=" + "x" * 300], "File name too long", id="name_of_300_letters"),
-        param(["study=../xyz"], "Expected the name of a study", id="path"),
+        param(["study=" + "x" * 300], "names folders", id="name_too_long"),
+        param(["study=../xyz"], "names folders", id="path"),
         param(["studi=xyz"], "Did you mean 'study'?", id="key"),
-        param(["study"], "Expected study=...", id="no_value"),
+        param(["study"], "Expected key=value", id="no_value"),
         param(["study=xyz", "study=abc"], "Expected study once", id="twice"),
         param(["store.uri=sqlite:///mlflow.db"], "Expected study=NAME", id="no_study"),
         param(["study=xyz", "store.uri=mlruns"], "no runs in plain folders", id="folder"),
@@ -42,15 +42,15 @@ def test_a_bad_request_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert ended.value.code == 2
-    assert message in said.err
-    assert len(said.err.splitlines()) == 1
-    assert said.out == ""
+    assert message in output.err
+    assert len(output.err.splitlines()) == 1
+    assert output.out == ""
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["plan.json", "runs", "xyz"]
 
 
-def test_without_arguments_it_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_arguments_the_usage_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, code in (["--help"], 0), ([], 2):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
@@ -58,7 +58,7 @@ def test_without_arguments_it_says_what_it_takes(capsys: pytest.CaptureFixture[s
         assert "python -m ablate.sync study=NAME" in capsys.readouterr().out
 
 
-def test_it_is_there_at_once() -> None:
+def test_sync_starts_without_mlflow_and_keras() -> None:
     program = "import sys, ablate.sync; print([m for m in ('mlflow', 'keras') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
@@ -66,7 +66,7 @@ def test_it_is_there_at_once() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_the_default_store_is_that_of_the_configuration() -> None:
+def test_the_default_store_is_the_one_in_the_configuration() -> None:
     assert yaml.safe_load((ROOT / "conf/store/sqlite.yaml").read_text())["uri"] == STORE_URI
 
 
@@ -83,7 +83,7 @@ def test_the_default_store_is_that_of_the_configuration() -> None:
         "mssql+pyodbc://host/runs?driver=x",
     ],
 )
-def test_runs_may_be_kept_where_mlflow_keeps_them(uri: str) -> None:
+def test_stores_that_mlflow_supports_are_accepted(uri: str) -> None:
     assert check_store_uri(uri) == uri
 
 
@@ -105,7 +105,7 @@ def test_runs_may_be_kept_where_mlflow_keeps_them(uri: str) -> None:
         param("ftp://name:word@host", "***@host", id="password"),
     ],
 )
-def test_a_store_that_mlflow_does_not_have_is_refused(uri: object, message: str) -> None:
+def test_a_store_that_mlflow_does_not_support_is_refused(uri: object, message: str) -> None:
     with pytest.raises(RequestError) as refused:
         check_store_uri(uri)
     assert message in str(refused.value)
@@ -125,11 +125,11 @@ def test_a_store_that_mlflow_does_not_have_is_refused(uri: object, message: str)
         ),
     ],
 )
-def test_the_way_to_the_runs_is_said_without_passwords(uri: str, hint: str) -> None:
+def test_the_hint_at_the_runs_shows_no_password(uri: str, hint: str) -> None:
     assert runs_hint(uri) == hint
 
 
-def test_passwords_are_left_out_of_messages() -> None:
+def test_passwords_are_removed_from_messages() -> None:
     text = "cannot reach http://me:p@ss/x@ or postgresql://you:secret@host/runs, mail a@b"
     assert "secret" not in without_password(text)
     assert "mail a@b" in without_password(text)

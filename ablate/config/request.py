@@ -11,12 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.device import DeviceRequest, FaultPolicy
+from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.keys import KEYS, check_keys
 from ablate.config.store_uri import check_store_uri
 from ablate.config.variant import Variant, node_of, read_variant
 from ablate.errors import RequestError, nearest
-from ablate.fields import check_choice, check_flag, check_whole
-from ablate.study.file import study_from_mapping
+from ablate.fields import check_choice, check_flag, check_folder_name, check_whole
+from ablate.study.file import study_from_mapping, switched_keys
 from ablate.study.study import SINGLE, Study
 
 ON_CHANGE = ("refuse", "rerun", "keep")
@@ -124,13 +125,43 @@ def check_interactions(order: object, key: str) -> int:
     return check_whole(order, key, least=2)
 
 
+def check_switches(content: Mapping[str, Any]) -> None:
+    """Check that every key which a factor of the study switches is true or false.
+
+    Args:
+        content: What `content_of` returned for a study. A single run ignores the factors.
+
+    Raises:
+        RequestError: A factor names a key that is unknown or holds another value.
+    """
+    known = _keys_of_variant(content)
+    for factor, key in switched_keys(node_of(content, "study")).items():
+        if key not in known:
+            raise RequestError(
+                f"Unknown key {key!r} of study.factors.{factor}.{nearest(key, known)}"
+            )
+        if not isinstance(known[key], bool):
+            raise RequestError(
+                f"Expected study.factors.{factor} to name a key that is true or false; {key} is "
+                f"{known[key]!r}. Give its levels as {{level: {key}=VALUE, ...}}."
+            )
+
+
+def _keys_of_variant(content: Mapping[str, Any]) -> dict[str, object]:
+    """Keys of the groups that a level may change, however deep, with their values."""
+    found: dict[str, object] = {}
+    nodes: list[tuple[str, object]] = [(group, content.get(group)) for group in VARIANT_GROUPS]
+    for path, node in nodes:
+        if isinstance(node, dict):
+            nodes += [(f"{path}.{key}", value) for key, value in node.items()]
+        else:
+            found[path] = node
+    return found
+
+
 def _check_folder_name(study: Study) -> Study:
     """The study, whose name must be usable for folders."""
-    if not re.fullmatch(r"\w[\w.-]{0,99}", study.name, re.ASCII):
-        raise RequestError(
-            f"Expected study.name of letters, digits, '.', '_' and '-', since it names folders; "
-            f"received {study.name!r}."
-        )
+    check_folder_name(study.name, "study.name")
     if study.name == SINGLE:
         raise RequestError(
             f"Expected a study.name other than {SINGLE!r}, the folder of the runs without "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ablate.study.study import Response
+from ablate.study.response import Response
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ablate.analysis.rounds import next_round
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
 from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.overrides import parse_override
-from ablate.config.request import content_of
+from ablate.config.request import check_switches, content_of
 from ablate.config.variant import Variant, read_variant
 from ablate.data.images import Images
 from ablate.errors import RequestError
@@ -25,7 +25,8 @@ from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
 from ablate.study.design import Cell, cells_of
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 from ablate.tasks.task import describe
 
 RESPONSES = (
@@ -51,6 +52,7 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
     choose files that nobody has looked into.
     """
     request, own = content_of(config), hydra_node(config)
+    check_switches(request)
 
     def compose(overrides: Sequence[str]) -> Variant:
         for override in overrides:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 from ablate.wording import (  # noqa: F401
     MINUS,
     MISSING,

@@ -92,7 +92,7 @@ def execute(
     shower = WatchThread(lambda: shown, seconds=PROGRESS_SECONDS)
     # The plan in the folder may hold more runs than this command asks for: MLflow gets them all.
     recording = Recording(state.with_plan(state.folder.read_plan()), session.store_uri)
-    recorder = recording.following()
+    recorder = recording.thread()
     with _cached_images(state, session.images), recorder:
         if pending:
             with progress, shower:

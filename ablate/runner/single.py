@@ -25,7 +25,7 @@ from ablate.store.state import StudyState
 from ablate.study.design import Cell, Run
 from ablate.study.result import Status
 from ablate.study.study import SINGLE
-from ablate.tracking.progress import show_how_to_go_on, show_run
+from ablate.tracking.progress import show_how_to_resume, show_run
 from ablate.workers.pool import train_units
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import Unit
@@ -116,11 +116,11 @@ class _Command:
         result = state.results.get(run)
         if result is not None:
             place = folder.run(planned.cell.slug, run.seed).path
-            show_run(session.console, result, place=place, store_uri=request.store_uri)
+            show_run(session.console, result, path=place, store_uri=request.store_uri)
         if recording.fault:
             session.console.print(Text(recording.fault), soft_wrap=True)
         if self.stopped:
-            show_how_to_go_on(session.console)
+            show_how_to_resume(session.console)
         complete = result is not None and result.status is Status.COMPLETE
         return self.stopped or (0 if complete else 1)
 

@@ -32,7 +32,7 @@ from ablate.store.state import StudyState
 from ablate.store.tables import study_record
 from ablate.study.result import Status
 from ablate.study.study import Study
-from ablate.tracking.progress import show_end, show_forecast, show_how_to_go_on, show_plan
+from ablate.tracking.progress import show_end, show_forecast, show_how_to_resume, show_plan
 from ablate.tracking.recording import Recording
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import pending_units
@@ -108,7 +108,7 @@ class _Command:
         else:
             complete = _report(state, self.session, recording=recording, request=self.request)
         if rounds.stopped:
-            show_how_to_go_on(self.session.console)
+            show_how_to_resume(self.session.console)
             return rounds.stopped
         return 0 if complete and not rounds.fault else 1
 

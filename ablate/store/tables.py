@@ -13,8 +13,8 @@ from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run
 from ablate.study.record import COSTS, StudyRecord
+from ablate.study.response import Response
 from ablate.study.result import Result, Status
-from ablate.study.study import Response
 
 
 def read_record(folder: StudyFolder) -> StudyRecord:

@@ -135,7 +135,7 @@ def fractional_factorial(study: Study) -> list[Cell]:
     each other, 5 neither. The reference cell is in the fraction; the order is the full factorial's.
 
     Raises:
-        RequestError: There is no resolution, one factor only, or a factor with more than two levels.
+        RequestError: There is no resolution, only one factor, or one with more than two levels.
     """
     _refuse_many_levels(study)
     _refuse_one_factor(study)
@@ -156,7 +156,7 @@ def plackett_burman(study: Study) -> list[Cell]:
     reference cell is in the design; the order is the full factorial's.
 
     Raises:
-        RequestError: There is one factor only or more than 23, or a factor with more than two levels.
+        RequestError: There is only one factor, more than 23, or one with more than two levels.
     """
     _refuse_many_levels(study)
     _refuse_one_factor(study)
@@ -217,7 +217,7 @@ def cells_of(study: Study) -> list[Cell]:
     """The cells of a study, in the order of its design.
 
     Raises:
-        RequestError: The design is unknown, does not fit the factors, or has no use for a key given.
+        RequestError: The design is unknown, does not fit the factors, or does not use a key given.
     """
     design = DESIGNS.get(str(study.design))
     if design is None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ablate.study.study import Response, Study
+    from ablate.study.response import Response
+    from ablate.study.study import Study
 
 RESERVED = frozenset({
     "cell", "seed", "status", "error", "mlflow_run_id", "n", "n_planned",

@@ -1,18 +1,18 @@
-"""What is asked: a study, its factors and their levels, and the responses it is judged by."""
+"""A study with its factors and their levels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from ablate.errors import RequestError, nearest
+from ablate.fields import check_number, check_text, check_whole
 from ablate.study.record import RESERVED
-
-Direction = Literal["higher", "lower"]
+from ablate.study.response import Response
 
 SINGLE = "single"
-"""Under this name the runs of single variants are kept, so that no study may have it."""
+"""Name of the folder that holds the runs of single variants; no study can have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Level:
 
     Attributes:
         name: A word such as ``present``; what grids and reports show.
-        overrides: The Hydra overrides that bring the setting about.
+        overrides: The Hydra overrides that make the setting.
     """
 
     name: str
@@ -31,8 +31,8 @@ class Level:
         if not isinstance(self.name, str) or not self.name.strip():
             raise RequestError(
                 f"Expected a word as the name of a level, such as present or absent; received "
-                f"{self.name!r}. YAML reads an unquoted on, off, yes, no, number or date as "
-                f"something else than a word."
+                f"{self.name!r}. YAML does not read an unquoted on, off, yes, no, number or date "
+                f"as a word."
             )
         if self.name.lower() in {"on", "off", "yes", "no", "true", "false", "y", "n"}:
             raise RequestError(
@@ -88,36 +88,8 @@ class Factor:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A named number by which a run is judged.
-
-    Attributes:
-        name: Its key in a result, such as ``test_accuracy``.
-        direction: Whether ``higher`` or ``lower`` is better; None as long as the task has not said.
-        unit: ``fraction`` (shown as percent), ``seconds``, ``bytes`` or empty.
-    """
-
-    name: str
-    direction: Direction | None = None
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
-            raise RequestError(f"Expected the name of a response; received {self.name!r}.")
-        if self.direction not in ("higher", "lower", None):
-            raise RequestError(
-                f"Expected direction higher or lower for {self.name!r}; received "
-                f"{self.direction!r}."
-            )
-        if not isinstance(self.unit, str):
-            raise RequestError(
-                f"Expected the unit of {self.name!r} as text; received {self.unit!r}."
-            )
-
-
 LARGEST = 1e100
-"""What a measured number stays below, so that no square, sum or ratio of such is infinite."""
+"""Bound of measured numbers, so that squares, sums and ratios of them stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,55 +126,49 @@ class Study:
     controls: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self._refuse_bad_words()
-        if not _is_whole(self.replicates) or self.replicates < 1:
-            raise RequestError(
-                f"Expected study.replicates to be a whole number of 1 or more; received "
-                f"{self.replicates!r}."
-            )
-        if self.most_replicates is not None and (
-            not _is_whole(self.most_replicates) or not 2 <= self.replicates < self.most_replicates
-        ):
-            raise RequestError(
-                f"Expected study.replicates as {{min: 2 or more, max: more than that}}; received "
-                f"min {self.replicates!r}, max {self.most_replicates!r}."
-            )
-        if not _is_number(self.margin) or not 0 < self.margin < LARGEST:
-            raise RequestError(
-                f"Expected study.margin to be a number above 0, in the unit of the first response; "
-                f"received {self.margin!r}."
-            )
-        if self.resolution is not None and (
-            not _is_whole(self.resolution) or self.resolution not in (3, 4, 5)
-        ):
-            raise RequestError(
-                f"Expected study.resolution to be 3, 4 or 5; received {self.resolution!r}."
+        for key in ("name", "design", "question"):
+            check_text(getattr(self, key), f"study.{key}")
+        self._check_factors()
+        _refuse_duplicates(self, "response", [response.name for response in self.responses])
+        check_whole(self.replicates, "study.replicates", least=1)
+        if self.most_replicates is not None:
+            self._check_most_replicates(self.most_replicates)
+        check_number(
+            self.margin,
+            "study.margin",
+            accepts=lambda margin: 0 < margin < LARGEST,
+            expected="a number above 0, in the unit of the first response",
+        )
+        if self.resolution is not None:
+            check_number(
+                self.resolution,
+                "study.resolution",
+                accepts=lambda resolution: isinstance(resolution, int) and 3 <= resolution <= 5,
+                expected="3, 4 or 5",
             )
 
-    def _refuse_bad_words(self) -> None:
-        for key in ("name", "design", "question"):
-            if not isinstance(getattr(self, key), str):
-                raise RequestError(
-                    f"Expected study.{key} to be text; received {getattr(self, key)!r}."
-                )
+    def _check_factors(self) -> None:
         names = [factor.name for factor in self.factors]
         if not names:
             raise RequestError(f"Study {self.name!r} needs one or more factors; received none.")
+        _refuse_duplicates(self, "factor", names)
         judged = [response.name for response in self.responses]
         taken = RESERVED.union(
             judged, (f"{name}_{end}" for name in judged for end in ("mean", "low", "high"))
         )
         for name in names:
-            if names.count(name) > 1:
-                raise RequestError(f"Study {self.name!r} has the factor {name!r} twice.")
             if name in taken:
                 raise RequestError(
                     f"Expected a factor whose name no other column of runs.csv has; received "
                     f"{name!r}."
                 )
-        for name in judged:
-            if judged.count(name) > 1:
-                raise RequestError(f"Study {self.name!r} has the response {name!r} twice.")
+
+    def _check_most_replicates(self, most: object) -> None:
+        if not isinstance(most, int) or isinstance(most, bool) or not 2 <= self.replicates < most:
+            raise RequestError(
+                f"Expected study.replicates as {{min: 2 or more, max: more than that}}; received "
+                f"min {self.replicates!r}, max {most!r}."
+            )
 
     @property
     def response(self) -> Response:
@@ -232,7 +198,8 @@ class Study:
                     f"Unknown response {response.name!r}.{nearest(response.name, by_name)}"
                 )
         resolved = [
-            _completed(response, by_name[response.name]) for response in self.responses or known[:1]
+            response.completed_by(by_name[response.name])
+            for response in self.responses or known[:1]
         ]
         return replace(self, responses=tuple(resolved))
 
@@ -261,15 +228,7 @@ class Study:
         return own
 
 
-def _completed(response: Response, known: Response) -> Response:
-    if response.direction is not None:
-        return response
-    return replace(known, unit=response.unit or known.unit)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _refuse_duplicates(study: Study, kind: str, names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError(f"Study {study.name!r} has the {kind} {name!r} twice.")

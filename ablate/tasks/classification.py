@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ablate.data.images import Images, Split
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
-from ablate.study.study import Response
+from ablate.study.response import Response
 from ablate.tasks.task import Dataset, Objective, Shape
 
 

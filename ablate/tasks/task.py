@@ -15,7 +15,7 @@ from ablate import tasks
 from ablate.data.images import Images, Split, Unsplit
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError, nearest
-from ablate.study.study import Response
+from ablate.study.response import Response
 
 if TYPE_CHECKING:
     import keras

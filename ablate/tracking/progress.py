@@ -1,4 +1,4 @@
-"""What the terminal shows: the plan, how training gets on, and the answer at the end."""
+"""What the terminal shows: the plan, the progress of training, and the answer at the end."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.study.aliases import aliases
 from ablate.study.design import Run
+from ablate.study.response import Response
 from ablate.study.result import Result, Status
 from ablate.study.study import Study
 from ablate.wording import own_command, quantity
@@ -33,18 +34,18 @@ MOST_ALIASES = 12
 
 
 def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None:
-    """What the design can and cannot tell, and how long it will take."""
-    confused = aliases(plan.study)
-    for alias in confused[:MOST_ALIASES]:
+    """Print which effects the design confounds, and the lines of the forecast."""
+    confounded = aliases(plan.study)
+    for alias in confounded[:MOST_ALIASES]:
         console.print(Text(f"In this design, {alias}."), soft_wrap=True)
-    if len(confused) > MOST_ALIASES:
-        console.print(f"... and {len(confused) - MOST_ALIASES} more of that kind.")
+    if len(confounded) > MOST_ALIASES:
+        console.print(f"... and {len(confounded) - MOST_ALIASES} more such pairs.")
     for line in lines:
         console.print(Text(line), soft_wrap=True)
 
 
 def show_plan(console: Console, state: StudyState) -> None:
-    """A row a cell: its levels, how many of its runs are done, and the size of its model."""
+    """Print a row for each cell: its levels, how many of its runs are done, its model's size."""
     plan, study = state.plan, state.plan.study
     table = Table(title=f"Study {escape(study.name)}", title_justify="left", show_lines=False)
     for factor in study.factors:
@@ -79,14 +80,13 @@ def _replicates(study: Study) -> str:
 
 
 class ProgressDisplay:
-    """Follows runs and shows them: a live display on a terminal, plain lines elsewhere."""
+    """Shows the progress of runs: a live display on a terminal, plain lines elsewhere."""
 
     def __init__(
         self, console: Console, *, plan: Plan, folder: StudyFolder, runs: Sequence[Run]
     ) -> None:
-        self._console, self._folder = console, folder
-        self._response = plan.study.response
-        self._epochs = {planned.cell: planned.variant.recipe.epochs for planned in plan.cells}
+        self._console, self._plan, self._folder = console, plan, folder
+        self._cells = {planned.cell: planned for planned in plan.cells}
         self._total, self._ended = len(runs), 0
         self._started = time.monotonic()
         self._active: dict[Run, str] = {}
@@ -98,7 +98,7 @@ class ProgressDisplay:
             TextColumn("{task.fields[left]}"),
         )
         self._task = self._bar.add_task("runs", total=self._total, left="")
-        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._picture)
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
 
     def __enter__(self) -> ProgressDisplay:
         if self._console.is_terminal:
@@ -110,29 +110,26 @@ class ProgressDisplay:
             self._live.stop()
 
     def event(self, run: Run, event: Event) -> None:
-        """A run has started or ended an epoch."""
+        """Show what a run does now, and print interruptions."""
         match event:
             case Started():
                 self._active[run] = "building the model"
-            case Interrupted():
+            case Interrupted(status, cause):
                 self._active[run] = "building the model"
-                if event.status is not Status.PREEMPTED:
-                    self._tell(run, f"interrupted ({event.status}: {event.cause}); retrying.")
-            case Resumed():
-                self._active[run] = f"resuming after epoch {event.epoch}"
-                if event.skipped:
-                    self._tell(run, "; ".join(event.skipped) + "; skipped.")
+                if status is not Status.PREEMPTED:
+                    self._print(run, f"interrupted ({status}: {cause}); retrying.")
+            case Resumed(epoch, _, skipped):
+                self._active[run] = f"resuming after epoch {epoch}"
+                if skipped:
+                    self._print(run, "; ".join(skipped) + "; skipped.")
             case EpochEnded():
-                self._active[run] = (
-                    f"epoch {event.epoch}/{self._epochs[run.cell]}, validation accuracy "
-                    f"{100 * event.numbers['val_accuracy']:.1f} %, {event.seconds:.2f} s"
-                )
+                self._active[run] = self._epoch(run, event)
 
     def ended(self, run: Run, result: Result) -> None:
-        """A run has ended."""
+        """Count a run that has ended, and print how it ended."""
         self._active.pop(run, None)
         self._ended += 1
-        self._bar.update(self._task, completed=self._ended, left=self._left())
+        self._bar.update(self._task, completed=self._ended, left=self._time_left())
         width = len(str(self._total))
         count = f"[{self._ended:>{width}}/{self._total}]"
         line = f"{count} {run.cell.name}, seed {run.seed}: "
@@ -147,25 +144,34 @@ class ProgressDisplay:
             self._console.print(Text(line + self._outcome(result)), soft_wrap=True)
 
     def tick(self) -> None:
-        """Nothing: the live display draws itself."""
+        """Do nothing: the live display refreshes itself."""
 
-    def _tell(self, run: Run, what: str) -> None:
-        text = Text(f"{run.cell.name}, seed {run.seed}: {what}", style="yellow")
-        self._console.print(text, soft_wrap=True)
+    def _print(self, run: Run, text: str) -> None:
+        line = Text(f"{run.cell.name}, seed {run.seed}: {text}", style="yellow")
+        self._console.print(line, soft_wrap=True)
+
+    def _epoch(self, run: Run, event: EpochEnded) -> str:
+        planned = self._cells[run.cell]
+        parts = [f"epoch {event.epoch}/{planned.variant.recipe.epochs}"]
+        measure = Response("accuracy", "higher", "fraction")
+        if (value := event.numbers.get(f"val_{measure.name}")) is not None:
+            number = f"{100 * value:.1f} %" if measure.unit == "fraction" else f"{value:.4g}"
+            parts.append(f"validation {measure.name.replace('_', ' ')} {number}")
+        return ", ".join([*parts, f"{event.seconds:.2f} s"])
 
     def _outcome(self, result: Result) -> str:
         seconds = result.cost.train_seconds if result.cost else 0.0
-        response = self._response
+        response = self._plan.study.response
         if response.name not in result.responses:
             return f"{seconds:.1f} s"
-        return f"{_number(response.name, result.responses[response.name])}, {seconds:.1f} s"
+        return f"{_number(response, result.responses[response.name])}, {seconds:.1f} s"
 
-    def _left(self) -> str:
+    def _time_left(self) -> str:
         remaining = self._total - self._ended
         seconds = (time.monotonic() - self._started) / self._ended * remaining
         return f"about {seconds:.0f} s left" if remaining else ""
 
-    def _picture(self) -> Group:
+    def _render(self) -> Group:
         lines = [
             Text(f"  {run.cell.name}, seed {run.seed}: {state}", overflow="ellipsis", no_wrap=True)
             for run, state in list(self._active.items())
@@ -173,17 +179,27 @@ class ProgressDisplay:
         return Group(*lines, self._bar)
 
 
-def show_how_to_go_on(console: Console) -> None:
-    """The command that goes on where this one was stopped."""
-    text = f"Stopped; nothing that was finished is lost. To go on:\n  {own_command()}"
+def show_how_to_resume(console: Console) -> None:
+    """Print the command that resumes what was stopped."""
+    text = f"Stopped. Finished runs are saved. To resume:\n  {own_command()}"
     console.print(Text(text), soft_wrap=True)
 
 
-def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -> None:
-    """What one run left."""
+def show_run(console: Console, result: Result, *, path: Path, store_uri: str) -> None:
+    """Print the responses and costs of one run, and where it is.
+
+    Args:
+        console: Where to print.
+        result: How the run ended.
+        path: The folder of the run.
+        store_uri: MLflow's tracking URI.
+    """
     if result.status is Status.COMPLETE:
+        known = {
+            name: Response(name, "higher", "fraction") for name in ("test_accuracy", "val_accuracy")
+        }
         for name, value in result.responses.items():
-            console.print(_number(name, value))
+            console.print(_number(known.get(name, Response(name)), value))
     else:
         console.print(Text(f"{str(result.status).upper()}: {result.error}"), soft_wrap=True)
     if result.cost is not None:
@@ -192,7 +208,7 @@ def show_run(console: Console, result: Result, *, place: Path, store_uri: str) -
             f"{cost.parameters:,} parameters, {cost.macs:,} MACs, trained in "
             f"{cost.train_seconds:.1f} s"
         )
-    console.print(Text(f"Run:  {place}"), soft_wrap=True)
+    console.print(Text(f"Run:  {path}"), soft_wrap=True)
     console.print(Text(f"Runs: {runs_hint(store_uri)}"), soft_wrap=True)
 
 
@@ -204,7 +220,7 @@ def show_end(
     report: Path,
     store_uri: str,
 ) -> None:
-    """The answer, what is missing, where the report lies and how to look at the runs."""
+    """Print the answer, what is missing, where the report is and how to view the runs."""
     console.print()
     counts = runs["status"].value_counts()
     complete = int(counts.get(str(Status.COMPLETE), 0))
@@ -216,6 +232,6 @@ def show_end(
     console.print(Text(f"Runs:   {runs_hint(store_uri)}"), soft_wrap=True)
 
 
-def _number(name: str, value: float) -> str:
-    percent = name in ("test_accuracy", "val_accuracy")
-    return f"{name.replace('_', ' ')} {f'{100 * value:.2f} %' if percent else f'{value:.4g}'}"
+def _number(response: Response, value: float) -> str:
+    number = f"{100 * value:.2f} %" if response.unit == "fraction" else f"{value:.4g}"
+    return f"{response.name.replace('_', ' ')} {number}"

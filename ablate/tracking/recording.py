@@ -1,4 +1,4 @@
-"""What becomes of a study's copy in MLflow: while it trains, at its end, and later."""
+"""The recording of a study in MLflow: during training, at its end, and by a later command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ablate.tracking.watchdog import Watchdog, attempt
 from ablate.wording import LONGEST_MESSAGE, error_summary, without_password
 
 if TYPE_CHECKING:
-    from ablate.tracking.mlflow import Recorder
+    from ablate.tracking.mlflow.recorder import Recorder
 
 RECORD_SECONDS = 1.0
 
@@ -27,8 +27,8 @@ class Recording:
     Attributes:
         state: The study and what of it is settled.
         uri: MLflow's tracking URI.
-        fault: What MLflow lacks and why, and the command that catches up; empty if it lacks
-            nothing.
+        fault: Why MLflow does not hold everything, and the command that completes it; empty if it
+            holds everything.
     """
 
     state: StudyState
@@ -36,36 +36,37 @@ class Recording:
     fault: str = ""
 
     def __post_init__(self) -> None:
-        self._pulse = Watchdog()
+        self._watchdog = Watchdog()
         self._recorder: Recorder | None = None
 
-    def following(self) -> RetryingWatchThread:
-        """Records while its block runs; `settle` says what became of it."""
-        return RetryingWatchThread(self._watch, seconds=RECORD_SECONDS, watchdog=self._pulse)
+    def thread(self) -> RetryingWatchThread:
+        """A context manager that records in a thread; pass its fault to `settle` afterwards."""
+        return RetryingWatchThread(self._watch, seconds=RECORD_SECONDS, watchdog=self._watchdog)
 
     def settle(self, error: Exception | None) -> None:
-        """Keep in words why not all is in MLflow, if that is so."""
+        """Set `fault` if there was an error."""
         if error is not None:
             self.fault = (
-                f"Not all is in MLflow ({in_words(error)}); `{self._command()}` catches up."
+                f"Not everything is in MLflow ({root_cause(error)}); `{self._command()}` "
+                f"adds what is missing."
             )
 
     def finish(self, report: Path | None, *, seconds: float | None = None) -> None:
         """Attach the report and close the study's run, if MLflow answers.
 
         Args:
-            report: Folder of the report; None for none.
-            seconds: The most that this may take; None for as long as MLflow answers.
+            report: The folder of the report; None if there is none.
+            seconds: The longest time that this may take; None for no limit while MLflow answers.
         """
         recorder = self._recorder
         if recorder is not None and not self.fault:
-            self.settle(attempt(lambda: recorder.close(report), self._pulse, seconds=seconds))
+            self.settle(attempt(lambda: recorder.close(report), self._watchdog, seconds=seconds))
 
     def replay(self, report: Path | None) -> int:
-        """Record what the folder holds, from its beginning, and close the study's run.
+        """Record what the folder holds, from the start, and close the study's run.
 
         Returns:
-            How many runs of the plan are in MLflow; a `fault` says if it lacks something.
+            How many runs of the plan are in MLflow; if not all of it is there, `fault` is set.
         """
 
         def record() -> None:
@@ -73,15 +74,16 @@ class Recording:
             assert self._recorder is not None
             self._recorder.close(report)
 
-        self.settle(attempt(record, self._pulse))
+        self.settle(attempt(record, self._watchdog))
         return 0 if self._recorder is None else self._recorder.recorded
 
     def _watch(self) -> Watch:
-        from ablate.tracking.mlflow import Recorder  # takes a second to import, in its own thread
+        # Importing MLflow takes a second, so it is done in the thread that records.
+        from ablate.tracking.mlflow.recorder import Recorder
 
-        state = self.state
-        self._recorder = Recorder(self.uri, state.plan, folder=state.folder, watchdog=self._pulse)
-        return Watch(state, follower=self._recorder, runs=list(state.plan.runs()))
+        plan, folder = self.state.plan, self.state.folder
+        self._recorder = Recorder(self.uri, plan, folder=folder, watchdog=self._watchdog)
+        return Watch(self.state, follower=self._recorder, runs=list(plan.runs()))
 
     def _command(self) -> str:
         words = ["python", "-m", "ablate.sync", f"study={self.state.folder.path.name}"]
@@ -90,13 +92,13 @@ class Recording:
         return shlex.join(words)
 
 
-def in_words(error: BaseException) -> str:
-    """The first cause of what went wrong, in one line without credentials."""
-    seen = [error]
-    while (cause := _cause(seen[-1])) is not None and cause not in seen:
-        seen.append(cause)
-    words = without_password(error_summary(seen[-1], limit=LONGEST_MESSAGE))
-    return re.sub(r"<[^<>]*object at 0x\w+>:? ?", "", words)[:200]
+def root_cause(error: BaseException) -> str:
+    """The first cause of an error, on one short line without credentials."""
+    chain = [error]
+    while (cause := _cause(chain[-1])) is not None and cause not in chain:
+        chain.append(cause)
+    summary = without_password(error_summary(chain[-1], limit=LONGEST_MESSAGE))
+    return re.sub(r"<[^<>]*object at 0x\w+>:? ?", "", summary)[:200]
 
 
 def _cause(error: BaseException) -> BaseException | None:

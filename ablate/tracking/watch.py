@@ -1,13 +1,14 @@
-"""Following runs while they train, by reading their folders; no launcher needs to know of it."""
+"""Follows runs while they train by reading their folders, so it works with every launcher."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ablate.store.events import Event
+from ablate.store.folder import RunFolder
 from ablate.store.plan import PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run
@@ -16,41 +17,53 @@ from ablate.tracking.watchdog import AbandonedError, NoAnswerError, Watchdog
 
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
-BROKEN_OFF_SECONDS = 3.0
+INTERRUPTED_SECONDS = 3.0
+"""How long an interrupted command waits for what is still to be recorded."""
 
 
 class Follower(Protocol):
-    """What wants to know how runs are getting on."""
+    """Receives what happens to runs."""
 
     def event(self, run: Run, event: Event) -> None:
         """A line was added to the journal of a run."""
 
     def ended(self, run: Run, result: Result) -> None:
-        """The result of a run was committed; one that is not settled may yet go on."""
+        """The result of a run was committed; a run that is not settled may be resumed."""
 
     def tick(self) -> None:
-        """A look at all runs is over."""
+        """All runs have been read once more."""
 
 
 @dataclass
-class _Place:
+class _Position:
     """How far the folder of a run has been read.
 
     Attributes:
         run: The run.
-        fingerprint: Its identity; a result of another is none of it.
-        offset: Where the journal is read on.
-        told: The result that the follower was last told.
+        folder: Its folder.
+        fingerprint: Its identity; a result with another fingerprint belongs to another run.
+        settled: Its result, if it was settled before this command, which does not change it.
+        offset: Where the unread part of the journal starts, in bytes.
+        reported: The result that was last reported to the follower.
     """
 
     run: Run
+    folder: RunFolder
     fingerprint: str
+    settled: Result | None
     offset: int = 0
-    told: Result | None = None
+    reported: Result | None = None
+
+    def result(self) -> Result | None:
+        """The committed result of this run."""
+        if self.settled is not None:
+            return self.settled
+        result = self.folder.result()
+        return result if result is not None and result.fingerprint == self.fingerprint else None
 
 
 class Watch:
-    """Reads what is new in the folders of some runs, and tells a follower."""
+    """Reads what is new in the folders of some runs and reports it to a follower."""
 
     def __init__(
         self,
@@ -60,55 +73,54 @@ class Watch:
         runs: Iterable[tuple[PlannedCell, Run]],
         from_now: bool = False,
     ) -> None:
-        """Begin to follow.
+        """Start to follow runs.
 
         Args:
             state: The study; its settled results are not read again.
-            follower: Who is told.
-            runs: What is followed.
-            from_now: Whether what is there already is not worth telling.
+            follower: Receives the events and results.
+            runs: The runs to follow.
+            from_now: Whether to skip what is in the folders already.
         """
-        self._folder, self._follower = state.folder, follower
-        self._known: Mapping[Run, Result] = state.settled
-        self._places = [
-            _Place(run, state.plan.fingerprint(planned, run.seed)) for planned, run in runs
+        self._follower = follower
+        settled = state.settled
+        self._positions = [
+            _Position(
+                run,
+                state.folder.run(run.cell.slug, run.seed),
+                state.plan.fingerprint(planned, run.seed),
+                settled.get(run),
+            )
+            for planned, run in runs
         ]
-        for place in self._places if from_now else ():
-            place.told = self._result(place)
-            _, place.offset = self._folder.run(place.run.cell.slug, place.run.seed).events()
+        for position in self._positions if from_now else ():
+            position.reported = position.result()
+            _, position.offset = position.folder.events()
 
     def look(self) -> None:
-        """Read what is new since the last look."""
-        self._places = [place for place in self._places if not self._settled(place)]
+        """Read and report what is new since the last look."""
+        self._positions = [item for item in self._positions if not self._is_settled(item)]
         self._follower.tick()
 
-    def _settled(self, place: _Place) -> bool:
-        """Read what is new of a run; whether nothing will follow."""
-        # The result is read first: whatever the journal holds then is all there will be.
-        result = self._result(place)
-        folder = self._folder.run(place.run.cell.slug, place.run.seed)
-        events, place.offset = folder.events(place.offset)
+    def _is_settled(self, position: _Position) -> bool:
+        """Read and report what is new of a run; return whether nothing can follow."""
+        # Read the result first: once there is a result, the journal is complete.
+        result = position.result()
+        events, position.offset = position.folder.events(position.offset)
         for event in events:
-            self._follower.event(place.run, event)
-        if events and result is not None and result == place.told:
-            # It has gone on since that was told, for which the result is removed first: look again,
-            # as it may have ended just as it did before.
-            place.told = None
-            return self._settled(place)
-        if result is not None and result != place.told:
-            self._follower.ended(place.run, result)
-        place.told = result
+            self._follower.event(position.run, event)
+        if events and result is not None and result == position.reported:
+            # The run was resumed, which removes the result first, and then may have ended again
+            # with an equal result. Read once more, and report the result again if it is there.
+            position.reported = None
+            return self._is_settled(position)
+        if result is not None and result != position.reported:
+            self._follower.ended(position.run, result)
+        position.reported = result
         return result is not None and result.status.settled
-
-    def _result(self, place: _Place) -> Result | None:
-        if place.run in self._known:
-            return self._known[place.run]
-        result = self._folder.run(place.run.cell.slug, place.run.seed).result()
-        return result if result is not None and result.fingerprint == place.fingerprint else None
 
 
 class WatchThread:
-    """Looks again and again in a thread of its own, from `with` to the end of its block."""
+    """Looks repeatedly, in a thread of its own, from the start of a `with` block to its end."""
 
     def __init__(self, start: Callable[[], Watch], *, seconds: float) -> None:
         self._start, self._seconds = start, seconds
@@ -135,23 +147,23 @@ class WatchThread:
 
 
 class RetryingWatchThread(WatchThread):
-    """Watching for a follower that may fail: after a pause all is told to a new one.
+    """A watch whose follower may fail: after a pause, a new follower receives everything again.
 
     Attributes:
-        fault: Why not all has been told; None if it has.
-        most_seconds: How long the end of the block may wait for what is left to tell; None for as
-            long as it gets on.
+        fault: Why the follower has not received everything; None if it has.
+        most_seconds: How long the end of the block may wait for the follower; None for no limit
+            while it makes progress.
     """
 
     def __init__(self, start: Callable[[], Watch], *, seconds: float, watchdog: Watchdog) -> None:
         super().__init__(start, seconds=seconds)
-        self._pulse, self._pause = watchdog, PAUSE_SECONDS
+        self._watchdog, self._pause = watchdog, PAUSE_SECONDS
         self.most_seconds: float | None = None
 
-    def __exit__(self, kind: object, *unused: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over.set()
-        most = self.most_seconds if kind is None else BROKEN_OFF_SECONDS
-        if not self._pulse.wait(self._thread, seconds=most) and self.fault is None:
+        seconds = self.most_seconds if error[0] is None else INTERRUPTED_SECONDS
+        if not self._watchdog.wait(self._thread, seconds=seconds) and self.fault is None:
             self.fault = NoAnswerError()
 
     def _repeat(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether MLflow still answers: what lets a command wait for it, and yet never hang with it."""
+"""Limits how long a command waits for MLflow, so that a hanging server never stops a study."""
 
 from __future__ import annotations
 
@@ -7,52 +7,60 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-SILENCE_SECONDS = 10.0
-"""How long a call to MLflow may go without an answer before nobody waits for it any more."""
+CALL_TIMEOUT_SECONDS = 10.0
+"""How long one call to MLflow may take before the command stops waiting for the recording."""
 
 
 class AbandonedError(Exception):
-    """Nobody waits for this recording any more, so it must not write on."""
+    """The command no longer waits for this recording, so the recording must not write any more."""
+
+
+class NoAnswerError(Exception):
+    """MLflow took too long, and the command stopped waiting."""
+
+    def __str__(self) -> str:
+        return "no answer for too long"
 
 
 class Watchdog:
-    """Feels whether a recording in another thread gets on."""
+    """Knows whether a recording in another thread still makes progress."""
 
     def __init__(self) -> None:
-        self._asked: float | None = None
+        self._call_started: float | None = None
         self._abandoned = False
 
     @contextlib.contextmanager
     def call(self) -> Iterator[None]:
-        """What is done in this block waits for an answer of MLflow.
+        """Mark the block as one call that waits for MLflow.
 
         Raises:
             AbandonedError: `wait` has given up.
         """
         if self._abandoned:
             raise AbandonedError
-        self._asked = time.monotonic()
+        self._call_started = time.monotonic()
         try:
             yield
         finally:
-            self._asked = None
+            self._call_started = None
 
     def wait(self, thread: threading.Thread, *, seconds: float | None = None) -> bool:
-        """Wait for a recording to end, as long as MLflow answers.
+        """Wait until a recording ends, as long as each of its calls is answered in time.
 
         Args:
-            thread: Where it records; left behind, unable to write more, if it does not end.
-            seconds: The most to wait, however well it gets on; None for no limit.
+            thread: The thread that records. If it does not end, it keeps running but its next call
+                raises.
+            seconds: The longest time to wait; None for no limit while MLflow answers.
 
         Returns:
             Whether it has ended.
         """
         start = time.monotonic()
         while thread.is_alive():
-            asked = self._asked
+            call_started = self._call_started
             now = time.monotonic()
-            silent = asked is not None and now - asked > SILENCE_SECONDS
-            if silent or (seconds is not None and now - start > seconds):
+            timed_out = call_started is not None and now - call_started > CALL_TIMEOUT_SECONDS
+            if timed_out or (seconds is not None and now - start > seconds):
                 self._abandoned = True
                 return False
             thread.join(0.05)
@@ -62,33 +70,26 @@ class Watchdog:
 def attempt(
     task: Callable[[], None], watchdog: Watchdog, *, seconds: float | None = None
 ) -> Exception | None:
-    """Do something that asks MLflow, and give it up when there is no answer.
+    """Run a task that calls MLflow, and stop waiting for it when MLflow does not answer.
 
     Args:
-        task: What is done, in a thread of its own.
-        watchdog: That of the recorder that it uses.
-        seconds: The most that it may take, however well it gets on; None for no limit.
+        task: The task; runs in a thread of its own.
+        watchdog: The watchdog of the recorder that the task uses.
+        seconds: The longest time to wait; None for no limit while MLflow answers.
 
     Returns:
-        What went wrong; None if it was done.
+        What went wrong; None if the task was completed.
     """
-    faults: list[Exception] = []
+    errors: list[Exception] = []
 
-    def guarded() -> None:
+    def run_task() -> None:
         try:
             task()
         except Exception as error:
-            faults.append(error)
+            errors.append(error)
 
-    thread = threading.Thread(target=guarded, daemon=True)
+    thread = threading.Thread(target=run_task, daemon=True)
     thread.start()
     if not watchdog.wait(thread, seconds=seconds):
         return NoAnswerError()
-    return faults[0] if faults else None
-
-
-class NoAnswerError(Exception):
-    """MLflow was given up on."""
-
-    def __str__(self) -> str:
-        return "no answer for too long"
+    return errors[0] if errors else None

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ablate.analysis.contrasts import Contrast, contrasts_of
 from ablate.study.design import cells_of
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 
 Array = npt.NDArray[np.float64]
 RESPONSE = Response("test_accuracy", "higher")

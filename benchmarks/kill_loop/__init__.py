@@ -1,1 +1,1 @@
-"""A study whose command and workers are killed at random times until it completes."""
+"""Kills the command and the workers of a study at random times until the study completes."""

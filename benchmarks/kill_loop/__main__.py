@@ -1,4 +1,4 @@
-"""The loop: `python -m benchmarks.kill_loop` writes `rounds.csv` beside this file."""
+"""The loop: `python -m benchmarks.kill_loop` writes `rounds.csv` next to this file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -20,30 +21,30 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = ("--multirun", "model.filters=[8,16]", "recipe.epochs=20", "study.replicates=2")
-"""Sixteen runs of the default study on a small scale."""
-MEASURED = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_run_id")
-"""Columns of runs.csv that are measured anew, or named anew, whenever a run is trained."""
-SHORTEST, LONGEST = 1.0, 25.0
-"""Seconds after which the command is killed, drawn evenly between them."""
+"""Sixteen runs of the default study with small models."""
+VARYING_COLUMNS = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_run_id")
+"""Columns of runs.csv that differ each time a run is trained."""
+SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 25.0
+"""The command is killed after a time drawn uniformly between these."""
 MOST_STARTS = 60
 
 
 def main() -> None:
-    """Run the rounds; the exit code says whether all of them ended as they should."""
+    """Run the rounds; exit with 0 if the table and MLflow are correct after each of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "rounds.csv")
     options = parser.parse_args()
     rows = []
-    with tempfile.TemporaryDirectory() as place:
-        undisturbed = Path(place) / "undisturbed"
-        undisturbed.mkdir()
-        with _command(undisturbed) as process:
+    with tempfile.TemporaryDirectory() as parent:
+        uninterrupted = Path(parent) / "uninterrupted"
+        uninterrupted.mkdir()
+        with _start(uninterrupted) as process:
             process.wait()
         for number in range(options.rounds):
-            folder = Path(place) / str(number)
+            folder = Path(parent) / str(number)
             folder.mkdir()
-            rows.append({"round": number, **_round(folder, random.Random(number), undisturbed)})
+            rows.append({"round": number, **_round(folder, random.Random(number), uninterrupted)})
             print(rows[-1], flush=True)
             with options.output.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
@@ -52,23 +53,23 @@ def main() -> None:
     raise SystemExit(0 if all(row["equal"] and row["recorded"] for row in rows) else 1)
 
 
-def _round(folder: Path, generator: random.Random, undisturbed: Path) -> dict[str, object]:
-    """Kill until the study completes, then compare."""
+def _round(folder: Path, generator: random.Random, uninterrupted: Path) -> dict[str, object]:
+    """Kill the study until it completes, then compare its results."""
     commands = workers = code = 0
     starts = 0
     for _ in range(MOST_STARTS):
         starts += 1
-        with _command(folder) as process:
-            end = time.monotonic() + generator.uniform(SHORTEST, LONGEST)
+        with _start(folder) as process:
+            end = time.monotonic() + generator.uniform(SHORTEST_SECONDS, LONGEST_SECONDS)
             while process.poll() is None and time.monotonic() < end:
-                workers += _strike(process, generator)
+                workers += _maybe_kill_worker(process, generator)
                 time.sleep(0.1)
             if process.poll() is None:
                 process.kill()
                 commands += 1
                 continue
             code = process.returncode
-            # 1: some run was killed more often than one command tries again; the next one does.
+            # 1: a run was killed more often than one command retries; the next command resumes it.
             if code != 1:
                 break
     table = _table(folder)
@@ -79,15 +80,15 @@ def _round(folder: Path, generator: random.Random, undisturbed: Path) -> dict[st
         "exit_code": code,
         "runs": len(table),
         "complete": int((table["status"] == "complete").sum()),
-        "resumed": _events(folder, "resumed"),
-        "epochs": _events(folder, "epoch"),
-        "equal": code == 0 and table.equals(_table(undisturbed)),
+        "resumed": _count_events(folder, "resumed"),
+        "epochs": _count_events(folder, "epoch"),
+        "equal": code == 0 and table.equals(_table(uninterrupted)),
         "recorded": _recorded(folder),
     }
 
 
-def _strike(process: subprocess.Popen[bytes], generator: random.Random) -> int:
-    """Once in some seconds, kill a worker, if there is one."""
+def _maybe_kill_worker(process: subprocess.Popen[bytes], generator: random.Random) -> int:
+    """Kill a worker, on average every five seconds; return the number of killed workers."""
     if generator.random() > 0.02:
         return 0
     with contextlib.suppress(psutil.Error):
@@ -100,7 +101,7 @@ def _strike(process: subprocess.Popen[bytes], generator: random.Random) -> int:
 
 
 @contextlib.contextmanager
-def _command(folder: Path):
+def _start(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "output").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "ablate", *STUDY],
@@ -120,16 +121,16 @@ def _table(folder: Path) -> pd.DataFrame:
     file = folder / "reports" / "xyz" / "runs.csv"
     if not file.is_file():
         return pd.DataFrame({"status": []})
-    return pd.read_csv(file, dtype=str).drop(columns=list(MEASURED))
+    return pd.read_csv(file, dtype=str).drop(columns=list(VARYING_COLUMNS))
 
 
-def _events(folder: Path, kind: str) -> int:
+def _count_events(folder: Path, kind: str) -> int:
     journals = (folder / "runs" / "xyz").glob("*/*/journal.jsonl")
     return sum(file.read_text().count(f'"event": "{kind}"') for file in journals)
 
 
 def _recorded(folder: Path) -> bool:
-    """Whether MLflow holds every run once, none of them open, no point twice."""
+    """Whether MLflow holds each run once and FINISHED, and each epoch as one point."""
     if not (folder / "mlflow.db").is_file():
         return False
     with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:

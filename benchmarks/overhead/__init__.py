@@ -1,1 +1,1 @@
-"""What reliability costs a study that nothing happens to."""
+"""Measures what reliability costs a study in which nothing fails."""

@@ -1,4 +1,4 @@
-"""The comparison: `python -m benchmarks.overhead` writes `pairs.csv` beside this file."""
+"""The comparison: `python -m benchmarks.overhead` writes `pairs.csv` next to this file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORKERS = 2
 
 
 def main() -> None:
-    """Run the default study with and without, in turn, and print the ratio pair by pair."""
+    """Run the default study with and without reliability, and print the ratio of each pair."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "pairs.csv")
@@ -27,20 +27,20 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for number in range(options.pairs + 1):
-        with tempfile.TemporaryDirectory() as place:
-            # Turned round every time, so that no one is always the first.
-            order = ["accounted", "bare"] if number % 2 else ["bare", "accounted"]
-            walls = {kind: _study(Path(place) / kind, kind, options.overrides) for kind in order}
-            spent = _spent(Path(place) / "accounted")
+        with tempfile.TemporaryDirectory() as parent:
+            # Alternate the order, so that neither is always first.
+            order = ["timed", "bare"] if number % 2 else ["bare", "timed"]
+            walls = {kind: _study(Path(parent) / kind, kind, options.overrides) for kind in order}
+            spent = _spent(Path(parent) / "timed")
         if number == 0:
-            continue  # to warm up
+            continue  # warm-up
         row = {
             "pair": number,
-            "seconds": round(walls["accounted"], 2),
+            "seconds": round(walls["timed"], 2),
             "seconds_without": round(walls["bare"], 2),
-            "ratio": round(walls["accounted"] / walls["bare"], 4),
+            "ratio": round(walls["timed"] / walls["bare"], 4),
             **{
-                f"{kind}_share": round(seconds / WORKERS / walls["accounted"], 5)
+                f"{kind}_share": round(seconds / WORKERS / walls["timed"], 5)
                 for kind, seconds in spent.items()
             },
         }
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _study(folder: Path, kind: str, overrides: list[str]) -> float:
-    """Wall time in seconds, from the command to its end."""
+    """Wall time of the command, in seconds."""
     folder.mkdir()
     command = [sys.executable, "-m", "benchmarks.overhead.study", kind, "--multirun", *overrides]
     started = time.perf_counter()
@@ -67,9 +67,9 @@ def _study(folder: Path, kind: str, overrides: list[str]) -> float:
 
 
 def _spent(folder: Path) -> dict[str, float]:
-    """Seconds that all workers together spent on each kind of thing."""
-    told = [json.loads(file.read_text()) for file in folder.rglob("spent.json")]
-    return {kind: sum(each[kind] for each in told) for kind in told[0]}
+    """Seconds that all workers together spent on each kind of work."""
+    runs = [json.loads(file.read_text()) for file in folder.rglob("spent.json")]
+    return {kind: sum(run[kind] for run in runs) for kind in runs[0]}
 
 
 if __name__ == "__main__":

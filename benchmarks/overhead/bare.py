@@ -1,4 +1,4 @@
-"""Loaded into the fork server: workers without what only faults need."""
+"""Loaded into the fork server: workers do without the work that only faults need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ablate.workers import worker
 
 
 def _append(run: RunFolder, event: Event) -> None:
-    # The journal itself stays, since curves and MLflow are made of it; it need not survive a fault.
+    # Curves and MLflow need the journal, so it is written, but not forced onto the disk.
     with run.journal.open("a", encoding="utf-8") as file:
         file.write(to_line(event))
 

@@ -1,4 +1,4 @@
-"""One study in this process, as `python -m ablate` runs it, with a module loaded into its workers.
+"""Runs one study like `python -m ablate`, with a module of this package loaded into its workers.
 
 python -m benchmarks.overhead.study MODULE ARGUMENT ...
 """
@@ -15,15 +15,15 @@ from ablate.workers import processes
 
 
 def run(module: str) -> None:
-    """Run the study that the command line asks for, and end with its exit code."""
+    """Run the study of the command line; exit with its exit code."""
     preload = processes.CONTEXT.set_forkserver_preload
 
-    def and_module(names: Sequence[str]) -> None:
+    def set_preload(names: Sequence[str]) -> None:
         preload([*names, f"benchmarks.overhead.{module}"])
 
-    processes.CONTEXT.set_forkserver_preload = and_module
+    processes.CONTEXT.set_forkserver_preload = set_preload
     if module == "bare":
-        sweep.study_lock = lambda place: contextlib.nullcontext()
+        sweep.study_lock = lambda path: contextlib.nullcontext()
         sweep.check_disk_space = lambda path, needed=0: None
     main()
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ablate.study.design import Cell, cells_of
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 
 SCORE = (Response("score", "higher"),)
 

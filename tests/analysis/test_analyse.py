@@ -15,7 +15,7 @@ from ablate.analysis.effects import families_of
 from ablate.analysis.estimates import estimate
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.study.design import cells_of
-from ablate.study.study import Response
+from ablate.study.response import Response
 from tests.analysis.planted import broken, named, noisy, study_of
 
 

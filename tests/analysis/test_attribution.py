@@ -7,7 +7,8 @@ import pytest
 from shapiq import ExactComputer
 
 from ablate.analysis.analyse import analyse
-from ablate.study.study import Factor, Level, Response
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level
 from tests.analysis.planted import broken, noisy, study_of
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ablate.analysis.analyse import analyse
-from ablate.study.study import Response
+from ablate.study.response import Response
 from tests.analysis.planted import broken, noisy, study_of, table_of
 
 ACCURACY = (Response("test_accuracy", "higher", "fraction"),)

@@ -4,7 +4,8 @@ import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.study.design import Cell
-from ablate.study.study import Factor, Level, Response
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level
 from tests.analysis.planted import broken, named, noisy, study_of, table_of
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from ablate.analysis.analyse import analyse
 from ablate.study.design import cells_of
-from ablate.study.study import Factor, Level, Response
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level
 from tests.analysis.planted import broken, study_of, table_of
 
 WORTH = {"x": 5.0, "y": 1.0, "z": 3.0}

@@ -8,7 +8,8 @@ from statsmodels.stats.weightstats import ttost_paired
 from ablate.analysis.analyse import analyse
 from ablate.analysis.simplest import parts, shown_losses
 from ablate.study.design import Cell, cells_of
-from ablate.study.study import Factor, Level, Response
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level
 from tests.analysis.planted import noisy, study_of, table_of
 
 

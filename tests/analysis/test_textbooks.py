@@ -12,7 +12,8 @@ from scipy import stats
 
 from ablate.analysis.analyse import analyse
 from ablate.analysis.findings import Analysis
-from ablate.study.study import Factor, Level, Response
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level
 from tests.analysis.planted import named, study_of
 
 # Box, Hunter and Hunter, Statistics for Experimenters (2nd edition 2005), table 5.1: yield of a

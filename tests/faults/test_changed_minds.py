@@ -13,16 +13,21 @@ import pytest
 from pytest import param
 
 from tests.conftest import Command
-from tests.faults.disturbed import ARGUMENTS, epochs_of, lay_out, table
+from tests.faults.interruption import (
+    MODEL_ARGUMENTS,
+    comparable_runs,
+    count_epochs,
+    write_study_files,
+)
 
-SHORT = ("--multirun", "study=disturbed", *ARGUMENTS, "data=npz", "data.path=mine.npz")
+SHORT = ("--multirun", "study=interrupted", *MODEL_ARGUMENTS, "data=npz", "data.path=mine.npz")
 
 
 @pytest.fixture(scope="module")
 def trained(ablate: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished study of one epoch. Copy it."""
     folder = tmp_path_factory.mktemp("trained")
-    lay_out(folder)
+    write_study_files(folder)
     save_images(folder, 0)
     done = ablate(folder, *SHORT, "recipe.epochs=1")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -37,7 +42,7 @@ def save_images(folder: Path, seed: int) -> None:
 
 
 def _code(folder: Path) -> list[str]:
-    file = folder / "theirs.py"
+    file = folder / "user_model.py"
     file.write_text(
         file.read_text().replace('Dropout(0.3, name="dropout")', 'Dropout(0.4, name="dropout")')
     )
@@ -55,7 +60,7 @@ def _recipe(folder: Path) -> list[str]:
 
 CHANGES = [
     param(_recipe, "recipe.epochs: 1 -> 2", id="configuration"),
-    param(_code, "code: theirs.py was changed", id="code"),
+    param(_code, "code: user_model.py was changed", id="code"),
     param(_images, "images: 48 + 12 + 30 of 8 x 8 x 1", id="images"),
 ]
 
@@ -73,11 +78,11 @@ def test_a_change_is_shown_and_refused_and_rerun_trains_it_anew(
     assert said in refused.stderr
     assert "on_change=rerun" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
-    assert table(folder) == table(trained)
+    assert comparable_runs(folder) == comparable_runs(trained)
     rerun = ablate(folder, *arguments, "on_change=rerun")
     assert rerun.returncode == 0, rerun.stdout + rerun.stderr
     assert "0 of 4 done" in rerun.stdout
-    assert table(folder) != table(trained)
+    assert comparable_runs(folder) != comparable_runs(trained)
 
 
 def test_results_are_kept_where_that_is_asked_for_and_the_report_says_so(
@@ -88,8 +93,8 @@ def test_results_are_kept_where_that_is_asked_for_and_the_report_says_so(
     kept = ablate(folder, *SHORT, "recipe.epochs=2", "study.replicates=3", "on_change=keep")
     assert kept.returncode == 0, kept.stdout + kept.stderr
     assert "4 of 6 done" in kept.stdout
-    assert epochs_of(folder) == 4 * 1 + 2 * 2
-    report = (folder / "reports" / "disturbed" / "report.md").read_text()
+    assert count_epochs(folder) == 4 * 1 + 2 * 2
+    report = (folder / "reports" / "interrupted" / "report.md").read_text()
     assert "Results of other settings" in report
     assert "recipe.epochs: 1 -&gt; 2" in report
 
@@ -102,7 +107,7 @@ def test_seeds_and_factors_that_are_added_retrain_nothing_whatever_files_say_of_
     # Clocks may have jumped: no decision rests on the time of a file.
     for path in folder.rglob("*"):
         os.utime(path, (4e9, 4e9))
-    file = folder / "experiments" / "study" / "disturbed.yaml"
+    file = folder / "experiments" / "study" / "interrupted.yaml"
     file.write_text(
         file.read_text()
         + "  size:\n    levels:\n"
@@ -112,10 +117,10 @@ def test_seeds_and_factors_that_are_added_retrain_nothing_whatever_files_say_of_
     wider = ablate(folder, *SHORT, "recipe.epochs=1", "study.replicates=3")
     assert wider.returncode == 0, wider.stdout + wider.stderr
     assert "4 of 12 done" in wider.stdout
-    assert epochs_of(folder) == 12
-    runs = pd.read_csv(folder / "reports" / "disturbed" / "runs.csv")
+    assert count_epochs(folder) == 12
+    runs = pd.read_csv(folder / "reports" / "interrupted" / "runs.csv")
     assert (runs["status"] == "complete").all()
-    before = pd.read_csv(trained / "reports" / "disturbed" / "runs.csv")
+    before = pd.read_csv(trained / "reports" / "interrupted" / "runs.csv")
     usual = runs[(runs["size"] == "usual") & (runs["seed"] < 2)]
     assert usual["test_loss"].tolist() == before["test_loss"].tolist()
 
@@ -123,17 +128,23 @@ def test_seeds_and_factors_that_are_added_retrain_nothing_whatever_files_say_of_
 def test_code_that_is_edited_meanwhile_trains_nothing_under_the_name_of_what_was_planned(
     ablate: Command, tmp_path: Path
 ) -> None:
-    lay_out(tmp_path, "edit", "late")
-    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.workers=1"]
+    write_study_files(tmp_path, "edit", "late")
+    arguments = [
+        "--multirun",
+        "study=faulty",
+        *MODEL_ARGUMENTS,
+        "recipe.epochs=1",
+        "device.workers=1",
+    ]
     done = ablate(tmp_path, *arguments)
     assert done.returncode == 1, done.stdout + done.stderr
     runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv", keep_default_na=False)
     assert runs["status"].tolist() == ["complete"] * 4 + ["failed"] * 2
-    assert "changed since then: theirs.py. The next command says" in done.stdout
+    assert "changed since then: user_model.py. The next command says" in done.stdout
     refused = ablate(tmp_path, *arguments)
     assert refused.returncode == 2
-    assert "code: theirs.py was changed" in refused.stderr
-    lay_out(tmp_path, "edit", "late")
+    assert "code: user_model.py was changed" in refused.stderr
+    write_study_files(tmp_path, "edit", "late")
     done = ablate(tmp_path, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 of 6 done" in done.stdout

@@ -1,4 +1,4 @@
-"""Checkpoints in a real study: broken ones fall back and say so; whole ones change no bit."""
+"""Checkpoints in a real study: a damaged one costs epochs and is reported; no number changes."""
 
 from __future__ import annotations
 
@@ -10,86 +10,86 @@ import pytest
 from pytest import param
 
 from tests.conftest import Command
-from tests.faults.disturbed import (
-    DISTURBED,
-    descendants,
-    epochs_of,
-    events_of,
-    gone,
-    lay_out,
-    started,
-    table,
-    until,
+from tests.faults.interruption import (
+    FOUR_RUNS,
+    all_ended,
+    child_processes,
+    comparable_runs,
+    count_epochs,
+    read_events,
+    start_command,
+    wait_for,
+    write_study_files,
 )
 
 
 @pytest.fixture(scope="module")
-def broken_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the command was killed at work. Copy it."""
-    folder = tmp_path_factory.mktemp("broken_off")
-    lay_out(folder)
-    with started(folder, *DISTURBED) as process:
-        until(lambda: epochs_of(folder) >= 20, "twenty epochs")
-        children = descendants(process)
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the command was killed during training. Copy it."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    write_study_files(folder)
+    with start_command(folder, *FOUR_RUNS) as process:
+        wait_for(lambda: count_epochs(folder) >= 20, "twenty epochs")
+        children = child_processes(process)
         process.kill()
-        until(lambda: gone(children), "the end of all children")
+        wait_for(lambda: all_ended(children), "the end of all children")
     return folder
 
 
 def newest_checkpoints(folder: Path) -> list[Path]:
     """The newest checkpoint of every run that has two."""
-    places = [
-        sorted(each for each in place.iterdir() if each.name.isdigit())
-        for place in folder.rglob("checkpoints")
+    checkpoints = [
+        sorted(file for file in path.iterdir() if file.name.isdigit())
+        for path in folder.rglob("checkpoints")
     ]
-    return [each[-1] for each in places if len(each) == 2]
+    return [files[-1] for files in checkpoints if len(files) == 2]
 
 
-def _truncate(file: Path) -> None:
+def truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:100])
 
 
-def _all(file: Path) -> None:
-    for each in file.parent.iterdir():
-        each.write_bytes(b"no checkpoint at all")
+def damage_all(file: Path) -> None:
+    for checkpoint in file.parent.iterdir():
+        checkpoint.write_bytes(b"not a checkpoint")
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "words"),
     [
-        param(_truncate, "truncated or altered, its checksum does not fit", id="the_newest"),
-        param(_all, "started again", id="all"),
+        param(truncate, "truncated or altered, its checksum does not fit", id="the_newest"),
+        param(damage_all, "started again", id="all"),
     ],
 )
-def test_a_broken_checkpoint_falls_back_and_the_report_says_so(
+def test_a_damaged_checkpoint_is_skipped_and_reported(
     ablate: Command,
-    undisturbed: Path,
-    broken_off: Path,
+    uninterrupted: Path,
+    interrupted: Path,
     tmp_path: Path,
     damage: Callable[[Path], None],
-    said: str,
+    words: str,
 ) -> None:
     folder = tmp_path / "copy"
-    shutil.copytree(broken_off, folder)
+    shutil.copytree(interrupted, folder)
     newest = newest_checkpoints(folder)
     assert newest
     for file in newest:
         damage(file)
-    done = ablate(folder, *DISTURBED)
+    done = ablate(folder, *FOUR_RUNS)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "passed over" in done.stdout
-    assert table(folder) == table(undisturbed)
-    faults = [fault for event in events_of(folder) for fault in event.get("skipped", [])]
+    assert "skipped" in done.stdout
+    assert comparable_runs(folder) == comparable_runs(uninterrupted)
+    faults = [fault for event in read_events(folder) for fault in event.get("skipped", [])]
     assert len(faults) >= len(newest)
-    report = (folder / "reports" / "disturbed" / "report.md").read_text()
-    assert said in report
+    report = (folder / "reports" / "interrupted" / "report.md").read_text()
+    assert words in report
 
 
-def test_checkpoints_are_kept_where_they_are_asked_for(ablate: Command, tmp_path: Path) -> None:
-    lay_out(tmp_path)
-    arguments = [*DISTURBED[:-1], "recipe.epochs=3", "store.keep_checkpoints=true"]
+def test_checkpoints_are_kept_on_request(ablate: Command, tmp_path: Path) -> None:
+    write_study_files(tmp_path)
+    arguments = [*FOUR_RUNS[:-1], "recipe.epochs=3", "store.keep_checkpoints=true"]
     done = ablate(tmp_path, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    for place in (tmp_path / "runs" / "disturbed").glob("part=*/*/checkpoints"):
-        assert sorted(each.name for each in place.iterdir()) == ["000002", "000003"]
+    for path in (tmp_path / "runs" / "interrupted").glob("part=*/*/checkpoints"):
+        assert sorted(file.name for file in path.iterdir()) == ["000002", "000003"]
     assert len(list(tmp_path.rglob("checkpoints"))) == 4

@@ -14,15 +14,15 @@ import pytest
 from ablate.errors import RequestError
 from ablate.store.disk import check_disk_space
 from tests.conftest import Command
-from tests.faults.disturbed import (
-    DISTURBED,
-    descendants,
-    epochs_of,
-    gone,
-    lay_out,
-    started,
-    table,
-    until,
+from tests.faults.interruption import (
+    FOUR_RUNS,
+    all_ended,
+    child_processes,
+    comparable_runs,
+    count_epochs,
+    start_command,
+    wait_for,
+    write_study_files,
 )
 
 
@@ -56,58 +56,58 @@ def test_a_disk_that_is_too_small_is_refused_before_training(
     ablate: Command, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", "6m") as disk:
-        lay_out(disk)
-        answer = ablate(disk, *DISTURBED)
+        write_study_files(disk)
+        answer = ablate(disk, *FOUR_RUNS)
         assert answer.returncode == 2, answer.stdout + answer.stderr
-        assert "MB free on the disk that holds runs/disturbed; found" in answer.stderr
+        assert "MB free on the disk that holds runs/interrupted; found" in answer.stderr
         assert len(answer.stderr.splitlines()) == 1
-        assert epochs_of(disk) == 0
+        assert count_epochs(disk) == 0
 
 
 def test_a_read_only_folder_is_refused_before_training(ablate: Command, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "60m") as disk:
-        lay_out(disk)
+        write_study_files(disk)
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        answer = ablate(disk, *DISTURBED, PYTHONDONTWRITEBYTECODE="1")
+        answer = ablate(disk, *FOUR_RUNS, PYTHONDONTWRITEBYTECODE="1")
         assert answer.returncode == 2, answer.stdout + answer.stderr
-        assert "Expected to write in runs/disturbed; Read-only file system" in answer.stderr
+        assert "Expected to write in runs/interrupted; Read-only file system" in answer.stderr
         assert len(answer.stderr.splitlines()) == 1
 
 
 def test_reports_that_could_not_be_written_are_refused_before_training(
     ablate: Command, tmp_path: Path
 ) -> None:
-    lay_out(tmp_path)
+    write_study_files(tmp_path)
     (tmp_path / "reports").write_text("in the way of the folder")
-    answer = ablate(tmp_path, *DISTURBED)
+    answer = ablate(tmp_path, *FOUR_RUNS)
     assert answer.returncode == 2, answer.stdout + answer.stderr
-    assert "Expected to write in reports/disturbed" in answer.stderr
+    assert "Expected to write in reports/interrupted" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
-    assert epochs_of(tmp_path) == 0
+    assert count_epochs(tmp_path) == 0
 
 
 def test_a_disk_that_fills_up_stops_the_study_which_goes_on_afterwards(
-    ablate: Command, undisturbed: Path, tmp_path: Path
+    ablate: Command, uninterrupted: Path, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", "60m") as disk:
-        lay_out(disk)
-        with started(disk, *DISTURBED) as process:
-            until(lambda: epochs_of(disk) >= 20, "twenty epochs")
-            children = descendants(process)
+        write_study_files(disk)
+        with start_command(disk, *FOUR_RUNS) as process:
+            wait_for(lambda: count_epochs(disk) >= 20, "twenty epochs")
+            children = child_processes(process)
             filler = fill(disk)
             output, _ = process.communicate()
         assert process.returncode == 1, output
-        assert "Cannot write to the disk that holds runs/disturbed: it is full" in output
+        assert "Cannot write to the disk that holds runs/interrupted: it is full" in output
         assert "then resume:" in output
         assert "Traceback" not in output
-        until(lambda: gone(children), "the end of all children")
-        before = epochs_of(disk)
+        wait_for(lambda: all_ended(children), "the end of all children")
+        before = count_epochs(disk)
         assert before >= 20
         filler.unlink()
-        done = ablate(disk, *DISTURBED)
+        done = ablate(disk, *FOUR_RUNS)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert table(disk) == table(undisturbed)
-        assert epochs_of(disk) >= 4 * 40
+        assert comparable_runs(disk) == comparable_runs(uninterrupted)
+        assert count_epochs(disk) >= 4 * 40
 
 
 LIMITED = """
@@ -119,13 +119,13 @@ runpy.run_module("ablate", run_name="__main__")
 
 
 def test_a_limit_on_the_size_of_files_is_told_as_such(
-    ablate: Command, undisturbed: Path, tmp_path: Path
+    ablate: Command, uninterrupted: Path, tmp_path: Path
 ) -> None:
     # The images are frozen in files of up to 69 kB, before the first run begins.
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
-    lay_out(tmp_path)
+    write_study_files(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, "50000", *DISTURBED],
+        [sys.executable, "-c", LIMITED, "50000", *FOUR_RUNS],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -134,9 +134,9 @@ def test_a_limit_on_the_size_of_files_is_told_as_such(
     assert done.returncode in (1, 2), done.stdout + done.stderr
     assert "a file would be larger than is allowed" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    again = ablate(tmp_path, *DISTURBED)
+    again = ablate(tmp_path, *FOUR_RUNS)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert table(tmp_path) == table(undisturbed)
+    assert comparable_runs(tmp_path) == comparable_runs(uninterrupted)
 
 
 def test_room_is_looked_for_before_anything_is_written(tmp_path: Path) -> None:

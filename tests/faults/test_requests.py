@@ -188,13 +188,21 @@ def levels(*nodes: str) -> str:
         param("factors: [a]", "received list", id="list_of_factors"),
         param("factors: {a: {levels: {b: 1}}}", "to be a list", id="mapping_of_levels"),
         param("factors: {a: {levels: [[b]]}}", "Expected each level", id="list_for_a_level"),
-        param("factors: {a: {}}", "levels: [...] alone", id="factor_without_levels"),
+        param("factors: {a: {}}", "{levels: [...]}", id="factor_without_levels"),
         param(levels("{name: yes}", ABSENT), "received True", id="level_called_yes"),
         param(
             levels("{name: 'off'}", ABSENT), "truth value; received 'off'", id="level_called_off"
         ),
         param(levels("{name: 3}", ABSENT), "Expected a word", id="level_called_3"),
         param(levels(PRESENT, PRESENT), "distinct levels", id="level_twice"),
+        param("factors: {a: model.norm}", "model.norm is 'before_activation'", id="no_switch"),
+        param(
+            "factors: {a: model.residul}", "Did you mean 'model.residual'?", id="switch_misspelt"
+        ),
+        param("factors: {a: seed}", "a key that is true or false", id="switch_of_seed"),
+        param("factors: {a: {on: model.residual=true}}", "received True", id="unquoted_on"),
+        param("factors: {a: {p: model.residual}}", "for level 'p'", id="level_without_a_value"),
+        param("factors: {a: {p: model.residual=true}}", "distinct levels", id="one_level"),
         param(
             levels(PRESENT, "{name: a, overrides: model.residual=false}"),
             "to be a list",
@@ -344,6 +352,11 @@ def test_a_study_that_is_no_file_is_unknown(empty_folder: Path, kind: str) -> No
     [
         param(SMALL, id="plain"),
         param("\ufeff" + SMALL, id="byte_order_mark"),
+        param("factors: {residual: model.residual}", id="switch"),
+        param(
+            "factors: {norm: {before: model.norm=before_activation, none: model.norm=none}}",
+            id="short_levels",
+        ),
         param(SMALL + "replicates:\nmargin:\n", id="keys_left_empty"),
         param(
             "factors:\n  residual:\n    levels:\n    - &full {name: present, overrides: "

@@ -5,46 +5,46 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conftest import Command
-from tests.faults.disturbed import (
-    DISTURBED,
-    epochs_of,
-    events_of,
-    lay_out,
-    paused,
-    started,
-    table,
-    until,
+from tests.faults.interruption import (
+    FOUR_RUNS,
+    comparable_runs,
+    count_epochs,
+    pause,
+    read_events,
+    start_command,
+    wait_for,
+    write_study_files,
 )
 
 
 def test_a_second_command_is_refused_and_no_run_is_trained_twice(
-    ablate: Command, undisturbed: Path, tmp_path: Path
+    ablate: Command, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    lay_out(tmp_path)
-    with started(tmp_path, *DISTURBED) as process:
-        until(lambda: epochs_of(tmp_path) >= 5, "five epochs")
-        with paused(process):
-            second = ablate(tmp_path, *DISTURBED, "study.replicates=3")
+    write_study_files(tmp_path)
+    with start_command(tmp_path, *FOUR_RUNS) as process:
+        wait_for(lambda: count_epochs(tmp_path) >= 5, "five epochs")
+        with pause(process):
+            second = ablate(tmp_path, *FOUR_RUNS, "study.replicates=3")
         assert second.returncode == 2, second.stdout + second.stderr
         assert f"being trained by process {process.pid} on " in second.stderr
-        assert "study=disturbed" in second.stderr
+        assert "study=interrupted" in second.stderr
         assert len(second.stderr.splitlines()) == 1
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert table(tmp_path) == table(undisturbed)
-    assert [event["event"] for event in events_of(tmp_path)].count("started") == 4
-    assert epochs_of(tmp_path) == 4 * 40
+    assert comparable_runs(tmp_path) == comparable_runs(uninterrupted)
+    assert [event["event"] for event in read_events(tmp_path)].count("started") == 4
+    assert count_epochs(tmp_path) == 4 * 40
 
 
 def test_a_plan_and_a_report_may_look_on_meanwhile(ablate: Command, tmp_path: Path) -> None:
-    lay_out(tmp_path)
-    with started(tmp_path, *DISTURBED) as process:
-        until(lambda: list((tmp_path / "runs").rglob("result.json")), "a run to end")
-        with paused(process):
-            report = ablate(tmp_path, "study=disturbed", module="ablate.report")
+    write_study_files(tmp_path)
+    with start_command(tmp_path, *FOUR_RUNS) as process:
+        wait_for(lambda: list((tmp_path / "runs").rglob("result.json")), "a run to end")
+        with pause(process):
+            report = ablate(tmp_path, "study=interrupted", module="ablate.report")
         output, _ = process.communicate()
     assert process.returncode == 0, output
     # The report of a study at work marks what is missing, and is no success.
     assert report.returncode == 1, report.stdout + report.stderr
-    assert "Report: reports/disturbed/index.html" in report.stdout
+    assert "Report: reports/interrupted/index.html" in report.stdout
     assert report.stderr == ""

@@ -1,4 +1,4 @@
-"""Workers that are killed, hang, run out of memory or raise: the study goes on without a gap."""
+"""Workers that are killed, hang, run out of memory or raise: the study still completes."""
 
 from __future__ import annotations
 
@@ -19,78 +19,82 @@ from pytest import param
 from ablate.study.result import Status
 from ablate.workers.exits import LOG_HEADER, classify_exit
 from tests.conftest import ROOT, Command
-from tests.faults.disturbed import (
-    ARGUMENTS,
-    DISTURBED,
-    both_at_work,
-    events_of,
-    lay_out,
-    send,
-    server_of,
-    started,
-    table,
-    times_told,
-    until,
-    workers_of,
+from tests.faults.interruption import (
+    FOUR_RUNS,
+    MODEL_ARGUMENTS,
+    comparable_runs,
+    count_events,
+    fork_server,
+    pause_with_two_partial_runs,
+    read_events,
+    send_signal,
+    start_command,
+    wait_for,
+    worker_processes,
+    write_study_files,
 )
 
 
-def test_a_killed_worker_or_fork_server_costs_an_epoch_at_most(
-    undisturbed: Path, tmp_path: Path
+def test_a_killed_worker_or_fork_server_loses_one_epoch_at_most(
+    uninterrupted: Path, tmp_path: Path
 ) -> None:
-    lay_out(tmp_path)
-    (tmp_path / "kill_the_builder").touch()  # of the first model, while the plan is made
-    with started(tmp_path, *DISTURBED) as process:
-        with both_at_work(process, tmp_path):
+    write_study_files(tmp_path)
+    (tmp_path / "kill_the_builder").touch()  # kills the worker that measures the first model
+    with start_command(tmp_path, *FOUR_RUNS) as process:
+        with pause_with_two_partial_runs(process, tmp_path):
             assert not (tmp_path / "kill_the_builder").exists()
-            workers_of(process)[0].send_signal(signal.SIGKILL)
-        until(lambda: times_told(tmp_path, "resumed"), "the run to go on")
-        with both_at_work(process, tmp_path):
-            server = server_of(process)
-            send([server, *server.children()], signal.SIGKILL)
+            worker_processes(process)[0].send_signal(signal.SIGKILL)
+        wait_for(lambda: count_events(tmp_path, "resumed"), "resuming the run")
+        with pause_with_two_partial_runs(process, tmp_path):
+            server = fork_server(process)
+            send_signal([server, *server.children()], signal.SIGKILL)
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert "broken off (crashed: The worker process ended with signal 9 (SIGKILL))" in output
-    assert table(tmp_path) == table(undisturbed)
-    events = events_of(tmp_path)
+    assert "interrupted (crashed: The worker process ended with signal 9 (SIGKILL))" in output
+    assert comparable_runs(tmp_path) == comparable_runs(uninterrupted)
+    events = read_events(tmp_path)
     assert [event["event"] for event in events].count("epoch") == 4 * 40
-    report = (tmp_path / "reports" / "disturbed" / "report.md").read_text()
+    report = (tmp_path / "reports" / "interrupted" / "report.md").read_text()
     assert "Interrupted runs" in report
-    went_on = [event["epoch"] for event in events if event["event"] == "resumed"]
-    assert len(went_on) == 3
-    for epoch in went_on:
+    resumed = [event["epoch"] for event in events if event["event"] == "resumed"]
+    assert len(resumed) == 3
+    for epoch in resumed:
         assert epoch > 0
         assert f"resumed after epoch {epoch}" in report
     assert not list(tmp_path.rglob("checkpoints"))
 
 
-WRONG = {
-    # Before it gives up on memory, TensorFlow waits for ten seconds; the others have their turn.
+FAULTS = {
+    # First, because TensorFlow waits for ten seconds before it reports that memory ran out.
     "device": ("out_of_memory", "Memory ran out"),
     "raise": ("failed", "ValueError"),
-    "horrible": ("failed", "Horrible"),  # an exception that cannot even be printed
-    "huge": ("failed", "invalid literal"),  # one of three megabytes
+    "unprintable": ("failed", "UnprintableError"),
+    "long_message": ("failed", "invalid literal"),  # of three megabytes
     "memory": ("out_of_memory", "Memory ran out"),
     "exit": ("crashed", "exit code 7"),
-    "quit": ("failed", "SystemExit: enough"),
-    "leave": ("crashed", "exit code 0 during its run. It was tried 2 times"),
+    "sys_exit": ("failed", "SystemExit: enough"),
+    "exit_zero": ("crashed", "exit code 0 during its run. It was tried 2 times"),
     "kill": ("crashed", "signal 9 (SIGKILL). It was tried 2 times"),
 }
 
 
-def test_runs_that_go_wrong_are_recorded_and_the_study_goes_on(
-    ablate: Command, tmp_path: Path
-) -> None:
-    lay_out(tmp_path, *WRONG)
-    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.retries=1"]
+def test_failed_runs_are_recorded_and_the_study_completes(ablate: Command, tmp_path: Path) -> None:
+    write_study_files(tmp_path, *FAULTS)
+    arguments = [
+        "--multirun",
+        "study=faulty",
+        *MODEL_ARGUMENTS,
+        "recipe.epochs=1",
+        "device.retries=1",
+    ]
     answer = ablate(tmp_path, *arguments)
     assert answer.returncode == 1, answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
     assert "CRASHED" in answer.stdout
-    told = re.findall(r"\[ ?(\d+)/20\]", answer.stdout)
-    assert told == [str(number) for number in range(1, 21)]
-    for fault, (status, why) in WRONG.items():
-        check_wrong(tmp_path, fault, status=status, why=why)
+    counts = re.findall(r"\[ ?(\d+)/20\]", answer.stdout)
+    assert counts == [str(number) for number in range(1, 21)]
+    for fault, (status, error) in FAULTS.items():
+        check_results(tmp_path, fault, status=status, error=error)
     log = tmp_path / "runs" / "faulty" / "fault=raise" / "0" / "log"
     assert "the user's own mistake" in log.read_text()
     runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv", keep_default_na=False)
@@ -98,23 +102,23 @@ def test_runs_that_go_wrong_are_recorded_and_the_study_goes_on(
     assert set(runs[runs["fault"] != "none"]["test_accuracy"]) == {""}
 
 
-def test_a_hanging_run_is_ended_and_the_study_goes_on(ablate: Command, tmp_path: Path) -> None:
-    lay_out(tmp_path, "hang")
-    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1"]
-    patience = ["device.retries=0", "device.heartbeat_timeout_seconds=12"]
-    answer = ablate(tmp_path, *arguments, *patience)
+def test_a_hanging_run_times_out_and_the_study_completes(ablate: Command, tmp_path: Path) -> None:
+    write_study_files(tmp_path, "hang")
+    arguments = ["--multirun", "study=faulty", *MODEL_ARGUMENTS, "recipe.epochs=1"]
+    limits = ["device.retries=0", "device.heartbeat_timeout_seconds=12"]
+    answer = ablate(tmp_path, *arguments, *limits)
     assert answer.returncode == 1, answer.stdout + answer.stderr
-    check_wrong(tmp_path, "hang", status="timeout", why="no heartbeat for 12 s")
+    check_results(tmp_path, "hang", status="timeout", error="no heartbeat for 12 s")
     assert "2 of 4 runs complete; 2 timeout" in answer.stdout
 
 
-def check_wrong(folder: Path, fault: str, *, status: str, why: str) -> None:
-    """Both runs of the cell end as they should, say why in few words, and are in the report."""
+def check_results(folder: Path, fault: str, *, status: str, error: str) -> None:
+    """Both runs of the cell have the status and a short error, and are in the report."""
     for seed in (0, 1):
-        place = folder / "runs" / "faulty" / f"fault={fault}" / str(seed)
-        result = json.loads((place / "result.json").read_text())
+        path = folder / "runs" / "faulty" / f"fault={fault}" / str(seed)
+        result = json.loads((path / "result.json").read_text())
         assert result["status"] == status
-        assert why in result["error"]
+        assert error in result["error"]
         assert len(result["error"]) < 1000
     report = (folder / "reports" / "faulty" / "report.md").read_text()
     assert status.replace("_", "\\_") in report
@@ -125,7 +129,7 @@ MEMORY_BYTES = 4_000_000_000
 
 @contextlib.contextmanager
 def control_group() -> Iterator[Path]:
-    """A control group with little memory, within this process's; needs the right to make it."""
+    """Create a control group with little memory inside that of this process."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "memory"):
@@ -136,19 +140,28 @@ def control_group() -> Iterator[Path]:
         group.mkdir()
         (group / limit).write_text(str(MEMORY_BYTES))
     except OSError as error:
-        pytest.skip(f"no control group may be made here: {error}")
+        pytest.skip(f"cannot create a control group: {error}")
     try:
         yield group
     finally:
-        until(lambda: not (group / "cgroup.procs").read_text(), "the group to be empty")
+        wait_for(
+            lambda: not (group / "cgroup.procs").read_text(),
+            "the end of all processes of the group",
+        )
         group.rmdir()
 
 
-def test_a_worker_that_the_kernel_kills_for_memory_is_told_from_other_kills(
+def test_a_kill_by_the_kernel_for_memory_is_out_of_memory(
     tmp_path: Path,
 ) -> None:
-    lay_out(tmp_path, "greedy")
-    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.workers=1"]
+    write_study_files(tmp_path, "all_memory")
+    arguments = [
+        "--multirun",
+        "study=faulty",
+        *MODEL_ARGUMENTS,
+        "recipe.epochs=1",
+        "device.workers=1",
+    ]
     with control_group() as group:
         command = ["sh", "-c", 'echo $$ > "$0"; exec "$@"', str(group / "cgroup.procs")]
         answer = subprocess.run(
@@ -165,21 +178,27 @@ def test_a_worker_that_the_kernel_kills_for_memory_is_told_from_other_kills(
     assert "Memory ran out, and the worker ended with signal 9 (SIGKILL)" in answer.stdout
 
 
-def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Path) -> None:
-    lay_out(tmp_path, "raise", "leave")
-    arguments = ["--multirun", "study=faulty", *ARGUMENTS, "recipe.epochs=1", "device.retries=0"]
+def test_the_next_command_retries_failed_runs(ablate: Command, tmp_path: Path) -> None:
+    write_study_files(tmp_path, "raise", "exit_zero")
+    arguments = [
+        "--multirun",
+        "study=faulty",
+        *MODEL_ARGUMENTS,
+        "recipe.epochs=1",
+        "device.retries=0",
+    ]
     assert ablate(tmp_path, *arguments).returncode == 1
     finished = tmp_path / "runs" / "faulty" / "fault=none" / "0" / "journal.jsonl"
     before = finished.read_bytes()
     assert ablate(tmp_path, *arguments).returncode == 1
     assert finished.read_bytes() == before
-    events = events_of(tmp_path, "faulty")
+    events = read_events(tmp_path, "faulty")
     assert [event["event"] for event in events].count("interrupted") == 4
     assert [event["event"] for event in events].count("started") == 6
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "signs", "status"),
+    ("exit_code", "observed", "status"),
     [
         param(-9, {}, Status.CRASHED, id="killed"),
         param(-9, {"oom_kills": 1}, Status.OUT_OF_MEMORY, id="killed_by_the_kernel_for_memory"),
@@ -195,17 +214,17 @@ def test_the_next_command_tries_again_what_failed(ablate: Command, tmp_path: Pat
     ],
 )
 def test_exits_are_classified(
-    tmp_path: Path, exit_code: int, signs: dict, status: Status | None
+    tmp_path: Path, exit_code: int, observed: dict, status: Status | None
 ) -> None:
     # What an earlier process printed about memory does not count for this one.
-    text = f"{LOG_HEADER}1\nMemoryError\n{LOG_HEADER}2\n{signs.get('printed', '')}\n"
+    text = f"{LOG_HEADER}1\nMemoryError\n{LOG_HEADER}2\n{observed.get('printed', '')}\n"
     (tmp_path / "log").write_text(text)
     worker_exit = classify_exit(
         exit_code,
-        last_message=signs.get("last_message", b"heartbeat"),
-        timeout_seconds=signs.get("timeout_seconds"),
-        oom_kills=signs.get("oom_kills", 0),
+        last_message=observed.get("last_message", b"heartbeat"),
+        timeout_seconds=observed.get("timeout_seconds"),
+        oom_kills=observed.get("oom_kills", 0),
         log=tmp_path / "log",
     )
     assert worker_exit.status == status
-    assert (worker_exit.disk_error is not None) == ("last_message" in signs)
+    assert (worker_exit.disk_error is not None) == ("last_message" in observed)

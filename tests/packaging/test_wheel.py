@@ -133,12 +133,7 @@ def test_a_study_of_the_users_own_is_found_beside_him(ablate, tmp_path):
     own = tmp_path / "experiments" / "study" / "mine.yaml"
     own.parent.mkdir(parents=True)
     own.write_text(
-        "replicates: 2\n"
-        "factors:\n"
-        "  residual:\n"
-        "    levels:\n"
-        "      - {name: present, overrides: [model.residual=true]}\n"
-        "      - {name: absent, overrides: [model.residual=false]}\n",
+        "replicates: 2\nfactors:\n  residual: model.residual\n",
         encoding="utf-8",
     )
     done = ablate("ablate", "--multirun", "study=mine", "plan_only=true")

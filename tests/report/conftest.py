@@ -8,7 +8,8 @@ import pytest
 from ablate.analysis.findings import Analysis
 from ablate.report.page import write_report
 from ablate.study.record import StudyRecord
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 from tests.conftest import ACCURACY
 from tests.report.simulated import (
     HELD_CONSTANT,

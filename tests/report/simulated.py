@@ -9,7 +9,8 @@ from ablate.analysis.analyse import analyse_record
 from ablate.report.section import ReportData
 from ablate.study.design import cells_of
 from ablate.study.record import StudyRecord
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 
 HOSTILE = (
     "<script>alert(1)</script>",

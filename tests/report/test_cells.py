@@ -7,7 +7,8 @@ import pytest
 from ablate.analysis.analyse import analyse
 from ablate.report.cells import best_cells
 from ablate.report.names import component_names, effect_name
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 from tests.report.simulated import runs_of
 
 

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from ablate.report import wording
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 
 
 def study(unit: str = "fraction", margin: float = 0.01) -> Study:

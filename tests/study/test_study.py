@@ -5,7 +5,8 @@ from pytest import param
 
 from ablate.errors import RequestError
 from ablate.study.file import study_from_mapping
-from ablate.study.study import Factor, Level, Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
 
 
 def factor(name: str, *levels: str) -> Factor:
@@ -35,7 +36,38 @@ def test_a_study_reads_back_what_it_wrote() -> None:
         param({"factors": {}}, "Expected study.factors; received nothing", id="no_factors"),
         param({"factors": ["residual"]}, "map a factor's name", id="factors_as_list"),
         param({"factors": {"a": {"levels": "present"}}}, "to be a list", id="levels_as_word"),
-        param({"factors": {"a": {"level": []}}}, "to hold levels", id="misspelt_levels"),
+        param({"factors": {"a": {"level": []}}}, "two or more distinct", id="misspelt_levels"),
+        param({"factors": {"a": "model"}}, "a key that is true or false", id="switch_of_a_group"),
+        param(
+            {"factors": {"a": "model.x=1"}}, "a key that is true or false", id="switch_with_value"
+        ),
+        param({"factors": {"a": 3}}, "{level: key=value, ...}", id="factor_as_number"),
+        param({"factors": {"a": {}}}, "{levels: [...]}", id="factor_without_levels"),
+        param(
+            {"factors": {"a": {"p": "model.x=1", "q": "model.x"}}},
+            "received 'model.x' for level 'q'",
+            id="short_level_without_a_value",
+        ),
+        param(
+            {"factors": {"a": {"p": "model.x=1", "q": ["model.x=2", 3]}}},
+            "received ['model.x=2', 3] for level 'q'",
+            id="short_level_with_a_number",
+        ),
+        param(
+            {"factors": {"a": {"p": "model.x=1", "q": None}}},
+            "received None for level 'q'",
+            id="short_level_of_nothing",
+        ),
+        param(
+            {"factors": {"a": {"p": "model.x=1"}}},
+            "two or more distinct levels; received ['p']",
+            id="one_short_level",
+        ),
+        param(
+            {"factors": {"a": {True: "model.x=1", False: "model.x=2"}}},
+            "as the name of a level, such as present or absent; received True",
+            id="unquoted_on_as_a_key",
+        ),
         param(
             {"factors": {"a": {"levels": [{"name": "present"}]}}},
             "two or more distinct levels; received ['present']",
@@ -68,6 +100,38 @@ def test_a_study_file_is_refused_in_one_line(changes: dict, message: str) -> Non
         study_from_mapping(mapping(**changes))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        param(
+            "model.residual",
+            [("present", ["model.residual=true"]), ("absent", ["model.residual=false"])],
+            id="switch",
+        ),
+        param(
+            {"before": "model.norm=before_activation", "none": "model.norm=none"},
+            [("before", ["model.norm=before_activation"]), ("none", ["model.norm=none"])],
+            id="levels_in_their_order",
+        ),
+        param(
+            {"wide": ["model.filters=[32,64]", "recipe.epochs=3"], "plain": []},
+            [("wide", ["model.filters=[32,64]", "recipe.epochs=3"]), ("plain", [])],
+            id="lists_of_overrides",
+        ),
+        param(
+            {"levels": "model.x=1", "absent": "model.x=2"},
+            [("levels", ["model.x=1"]), ("absent", ["model.x=2"])],
+            id="a_level_called_levels",
+        ),
+    ],
+)
+def test_a_short_factor_equals_its_long_form(short: object, long: list) -> None:
+    levels = [{"name": name, "overrides": overrides} for name, overrides in long]
+    study = study_from_mapping(mapping(factors={"a": short}))
+    assert study == study_from_mapping(mapping(factors={"a": {"levels": levels}}))
+    assert study_from_mapping(study.as_mapping()) == study
 
 
 def test_adaptive_seeds_read_back() -> None:

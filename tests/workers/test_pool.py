@@ -1,4 +1,4 @@
-"""Runs that go wrong: each is recorded with its reason, and the study goes on."""
+"""Runs that fail in worker processes, and other launchers than the pool."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.conftest import Command
+from tests.conftest import TINY, Command
 
 
-def why(place: Path) -> str:
-    return str(json.loads((place / "result.json").read_text())["error"])
+def responses(folder: Path) -> dict[str, dict[str, float]]:
+    """The responses of all runs, by cell and seed."""
+    return {
+        f"{path.parent.parent.name}/{path.parent.name}": json.loads(path.read_text())["responses"]
+        for path in (folder / "runs" / "xyz").rglob("result.json")
+    }
 
 
-def test_a_diverging_run_is_no_number_and_is_not_tried_again(
-    ablate: Command, tmp_path: Path
-) -> None:
+def test_a_diverging_run_has_no_numbers_and_is_not_retried(ablate: Command, tmp_path: Path) -> None:
     arguments = [
         "--multirun", "model.filters=[4,4]", "study.replicates=1", "recipe.optimizer=sgd",
         "recipe.learning_rate=1e30", "recipe.epochs=2",
@@ -27,8 +29,8 @@ def test_a_diverging_run_is_no_number_and_is_not_tried_again(
     diverged = runs[runs["status"] == "diverged"]
     assert len(diverged) >= 1
     for _, run in diverged.iterrows():
-        place = tmp_path / "runs" / "xyz" / run["cell"] / str(run["seed"])
-        assert "not finite after epoch" in why(place)
+        path = tmp_path / "runs" / "xyz" / run["cell"] / str(run["seed"]) / "result.json"
+        assert "not finite after epoch" in json.loads(path.read_text())["error"]
     assert "test_accuracy" not in runs or diverged["test_accuracy"].isna().all()
     again = ablate(tmp_path, *arguments)
     assert again.returncode == 1
@@ -38,15 +40,6 @@ def test_a_diverging_run_is_no_number_and_is_not_tried_again(
 def test_other_launchers_train_the_same_numbers(
     ablate: Command, tiny_study: Path, tmp_path: Path
 ) -> None:
-    from tests.conftest import TINY
-
     answer = ablate(tmp_path, "--multirun", *TINY, "hydra/launcher=basic", "device.threads=1")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    theirs, ours = (
-        {
-            path.parent.parent.name + path.parent.name: json.loads(path.read_text())["responses"]
-            for path in (folder / "runs" / "xyz").rglob("result.json")
-        }
-        for folder in (tmp_path, tiny_study)
-    )
-    assert theirs == ours
+    assert responses(tmp_path) == responses(tiny_study)

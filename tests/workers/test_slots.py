@@ -13,10 +13,10 @@ AUTO = DeviceRequest("auto", None, None)
 @pytest.mark.parametrize(
     ("request_", "gpus", "cores", "pixels", "expected"),
     [
-        param(AUTO, [], 2, 64, [Slot(None, 1)] * 2, id="small_images_get_a_process_a_core"),
-        param(AUTO, [], 2, 64 * 64, [Slot(None, 2)], id="large_images_get_all_cores"),
-        param(AUTO, [], 16, 64 * 64, [Slot(None, 4)] * 4, id="many_cores_are_shared"),
-        param(AUTO, ["0", "1"], 8, 64, [Slot("0", 4), Slot("1", 4)], id="one_process_a_gpu"),
+        param(AUTO, [], 2, 64, [Slot(None, 1)] * 2, id="small_images_use_one_process_per_core"),
+        param(AUTO, [], 2, 64 * 64, [Slot(None, 2)], id="large_images_use_all_cores"),
+        param(AUTO, [], 16, 64 * 64, [Slot(None, 4)] * 4, id="many_cores_are_divided"),
+        param(AUTO, ["0", "1"], 8, 64, [Slot("0", 4), Slot("1", 4)], id="one_process_per_gpu"),
         param(
             DeviceRequest("auto", 2, 1), ["0"], 8, 64, [Slot("0", 1)] * 2, id="workers_on_each_gpu"
         ),
@@ -24,18 +24,18 @@ AUTO = DeviceRequest("auto", None, None)
         param(DeviceRequest("cpu", 8, None), [], 2, 64, [Slot(None, 1)] * 8, id="more_than_cores"),
     ],
 )
-def test_workers_share_what_there_is(
+def test_hardware_is_divided_among_workers(
     request_: DeviceRequest, gpus: list[str], cores: int, pixels: int, expected: list[Slot]
 ) -> None:
     assert share_out(request_, gpus=gpus, cores=cores, pixels=pixels) == expected
 
 
-def test_a_gpu_that_is_asked_for_and_missing_is_refused() -> None:
+def test_a_missing_gpu_is_refused() -> None:
     with pytest.raises(RequestError, match="Expected a GPU"):
         share_out(DeviceRequest("gpu", None, None), gpus=[], cores=2, pixels=64)
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "many", True])
-def test_a_number_of_workers_is_whole_and_positive(workers: object) -> None:
+def test_the_number_of_workers_is_a_positive_whole_number(workers: object) -> None:
     with pytest.raises(RequestError, match=r"device\.workers to be auto or a whole number"):
         DeviceRequest("cpu", workers, None)  # type: ignore[arg-type]

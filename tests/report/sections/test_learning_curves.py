@@ -7,7 +7,8 @@ import pytest
 
 from ablate.report.section import ReportData
 from ablate.report.sections.learning_curves import content, curve_measure, curves_picture
-from ablate.study.study import Response, Study
+from ablate.study.response import Response
+from ablate.study.study import Study
 from tests.report.simulated import data_of, histories_of, runs_of
 
 IOU = Response("mean_iou", "higher", "fraction")
