@@ -1,4 +1,4 @@
-"""The report's files for programs: CSV and JSON, numbers with every digit they have."""
+"""The report's files for programs: CSV and JSON, numbers with all their digits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ablate import __version__
-from ablate.analysis.findings import Analysis
+from ablate.analysis.findings import Analysis, Effect
 from ablate.report.cells import records
 from ablate.study.record import COSTS, StudyRecord
 from ablate.study.study import Study
@@ -35,7 +35,7 @@ EFFECT_COLUMNS = (
 
 
 def runs_csv(study: Study, runs: pd.DataFrame) -> str:
-    """A row a run."""
+    """One row for each run."""
     return _csv(run_columns(study, runs), _exact(runs))
 
 
@@ -49,7 +49,7 @@ def run_columns(study: Study, runs: pd.DataFrame) -> list[str]:
 
 
 def cells_csv(analysis: Analysis) -> str:
-    """A row a cell."""
+    """One row for each cell."""
     study = analysis.study
     columns = [
         "cell",
@@ -63,7 +63,7 @@ def cells_csv(analysis: Analysis) -> str:
 
 
 def effects_csv(analysis: Analysis) -> str:
-    """A row an effect."""
+    """One row for each effect."""
     return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
 
 
@@ -103,7 +103,7 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
     return json.dumps(_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _effect(effect: Any) -> dict[str, object]:
+def _effect(effect: Effect) -> dict[str, object]:
     own = asdict(effect)
     verdict = own.pop("verdict")
     return {
@@ -114,7 +114,7 @@ def _effect(effect: Any) -> dict[str, object]:
 
 
 def _exact(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows of a frame, counts as whole numbers even where a gap made pandas take floats."""
+    """The rows of a frame; counts stay whole numbers in columns where a value is missing."""
     return [
         {
             key: int(value)
@@ -136,10 +136,10 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def _field(value: object) -> str:
-    """A value as a CSV field: numbers in full, missing ones empty, formulas disarmed.
+    """A value as a CSV field: numbers in full, missing ones empty, formulas as text.
 
-    A spreadsheet runs text that starts like a formula; an apostrophe in front makes it text. A
-    level called -1 is a number to a spreadsheet too, and stays as it is.
+    A spreadsheet runs text that starts like a formula; an apostrophe before it prevents that. A
+    level called -1 is a number to a spreadsheet too, and stays unchanged.
     """
     plain = _json(value)
     if plain is None:
@@ -157,7 +157,7 @@ def _is_number(text: str) -> bool:
 
 
 def _json(value: Any) -> Any:
-    """Plain JSON values; what is missing or not finite as None."""
+    """Plain JSON values; None for what is missing or not finite."""
     if isinstance(value, Mapping):
         return {str(key): _json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
