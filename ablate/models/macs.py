@@ -101,10 +101,10 @@ def _weighted(layer: Any, shape: Shape) -> int:
     if isinstance(layer, TRANSPOSED):
         # Each value of the input meets the whole kernel, independent of the strides.
         return _values(shape) * int(math.prod(layer.kernel.shape[:-1]))
-    outputs = _values(layer.compute_output_shape(shape))
+    outputs: int = _values(layer.compute_output_shape(shape))
     if isinstance(layer, SEPARABLE):
         kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
-        return outputs // int(layer.filters) * sum(math.prod(kernel.shape) for kernel in kernels)
+        return outputs // int(layer.filters) * sum(int(math.prod(each.shape)) for each in kernels)
     own_axes = 2 if isinstance(layer, DEPTHWISE) else 1
     return outputs * int(math.prod(layer.kernel.shape[:-own_axes]))
 
