@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
@@ -99,6 +100,21 @@ def check_list(value: object, key: str) -> Sequence[Any]:
     if isinstance(value, list | tuple):
         return value
     raise RequestError(f"Expected {key} to be a list; received {value!r}.")
+
+
+def check_folder_name(name: str, key: str) -> str:
+    """Return a name that a folder can have on any file system.
+
+    Raises:
+        RequestError: It is too long, or has other characters than letters, digits, ``.``, ``_``
+            and ``-``.
+    """
+    if re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII):
+        return name
+    raise RequestError(
+        f"Expected {key} of at most 100 letters, digits, '.', '_' and '-', since it names folders; "
+        f"received {name!r}."
+    )
 
 
 def refuse_unknown_keys(keys: Iterable[object], known: Iterable[str], *, node: str) -> None:

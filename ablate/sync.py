@@ -1,12 +1,14 @@
-"""The command `python -m ablate.sync`: MLflow's copy of a study, caught up with its folder."""
+"""The command `python -m ablate.sync`: brings MLflow's copy of a study up to date."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from ablate.config.overrides import parse_values
 from ablate.config.store_uri import STORE_URI, check_store_uri
-from ablate.errors import RequestError, nearest
+from ablate.errors import RequestError
+from ablate.fields import check_folder_name
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import study_lock
 from ablate.store.state import StudyState
@@ -14,14 +16,13 @@ from ablate.tracking.recording import Recording
 from ablate.wording import terminal_line, without_password
 
 USAGE = f"""\
-Writes to MLflow what it lacks of a study; nothing is trained, and nothing is written twice.
+Write to MLflow what it lacks of a study; nothing is trained, and nothing is written twice.
 
-  python -m ablate.sync study=NAME          what lies in runs/NAME/, and its report in reports/NAME/
+  python -m ablate.sync study=NAME          the runs in runs/NAME/ and the report in reports/NAME/
 
-As needed:
+Optional:
   store.uri={STORE_URI}      where MLflow keeps the runs: an SQLite file or a server
 """
-KEYS = ("study", "store.uri")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(USAGE, end="")
         raise SystemExit(0 if given else 2)
     try:
-        code = _sync(_parse(given))
+        code = _sync(parse_values(given, keys=("study", "store.uri"), literal=True))
     except RequestError as error:
         print(f"ablate: {terminal_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -50,28 +51,12 @@ def main(arguments: list[str] | None = None) -> None:
     raise SystemExit(code)
 
 
-def _parse(arguments: list[str]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for argument in arguments:
-        key, separator, value = argument.partition("=")
-        if key not in KEYS:
-            raise RequestError(f"Unknown argument {key!r}.{nearest(key, KEYS)}")
-        if not separator or not value:
-            raise RequestError(f"Expected {key}=...; received {argument!r}.")
-        if key in values:
-            raise RequestError(f"Expected {key} once; received it twice.")
-        values[key] = value
-    if "/" in values.get("study", ""):
-        raise RequestError(f"Expected the name of a study; received {values['study']!r}.")
-    if "study" not in values:
-        raise RequestError(f"Expected study=NAME; received {' '.join(arguments)}.")
-    return values
-
-
 def _sync(values: dict[str, str]) -> int:
+    if "study" not in values:
+        raise RequestError(f"Expected study=NAME; received {' and '.join(values)} alone.")
     uri = check_store_uri(values.get("store.uri", STORE_URI))
-    folder = StudyFolder(Path("runs") / values["study"])
-    folder.read_plan()  # an unknown study is refused before its folder is made for the lock
+    folder = StudyFolder(Path("runs") / check_folder_name(values["study"], "study"))
+    folder.read_plan()  # refuses an unknown study before the lock creates its folder
     with study_lock(folder.path):
         plan = folder.read_plan()
         recording = Recording(StudyState.read(folder, plan), uri)

@@ -1,4 +1,4 @@
-"""The rules of the house (DESIGN.md, sections 4 and 6) that no linter knows."""
+"""The rules of the layout (DESIGN.md, sections 4 and 6) that no linter checks."""
 
 import ast
 import json
@@ -14,10 +14,10 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = sorted([*(ROOT / "ablate").rglob("*.py"), *(ROOT / "hydra_plugins").rglob("*.py")])
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-JUNK_DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base", "core"}
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base", "core"}
 
-LIGHT = ("errors", "fields", "seeds", "wording")
-LIGHT_ROOMS = ("study", "config", "data", "store", "analysis", "report", "planning")
+LIGHT_MODULES = ("errors", "fields", "seeds", "wording")
+LIGHT_PACKAGES = ("study", "config", "data", "store", "analysis", "report", "planning")
 HEAVY = ("keras", "tensorflow", "jax", "mlflow")
 
 
@@ -30,15 +30,19 @@ def relative(file):
     return str(file.relative_to(ROOT))
 
 
+def syntax_of(file):
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def functions():
-    """Every function of the program, with its full name and where it stands."""
+    """Every function of the program, with its full name, its position and its syntax."""
     for file in PROGRAM:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(syntax_of(file)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield f"{dotted(file)}.{node.name}", f"{relative(file)}:{node.lineno}", node
 
 
-def lines_besides_docstring(function):
+def lines_without_docstring(function):
     lines = function.end_lineno - function.lineno + 1
     if ast.get_docstring(function) is None:
         return lines
@@ -51,55 +55,95 @@ def positional(function):
 
 
 def targets():
-    """What the configuration calls: its keywords are the keys of a group, however many."""
+    """The functions that the configuration calls; a group may have any number of keys."""
     for file in (ROOT / "conf").rglob("*.yaml"):
         yield (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("_target_")
 
 
 def light_modules():
-    names = [f"ablate.{name}" for name in LIGHT]
-    for room in LIGHT_ROOMS:
-        names += [dotted(file) for file in sorted((ROOT / "ablate" / room).rglob("*.py"))]
+    names = [f"ablate.{name}" for name in LIGHT_MODULES]
+    for package in LIGHT_PACKAGES:
+        names += [dotted(file) for file in sorted((ROOT / "ablate" / package).rglob("*.py"))]
     return names
 
 
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
 def test_modules_are_named_for_what_they_hold():
-    junk = [
+    vague = [
         relative(file)
         for file in (*PROGRAM, *TESTS)
         for part in file.relative_to(ROOT).with_suffix("").parts
-        if part.removeprefix("test_") in JUNK_DRAWERS
+        if part.removeprefix("test_") in VAGUE
     ]
 
-    assert junk == []
+    assert vague == []
 
 
-def test_modules_say_what_they_are():
-    silent = [
+def test_every_module_has_a_docstring():
+    assert [relative(file) for file in PROGRAM if not ast.get_docstring(syntax_of(file))] == []
+
+
+def test_modules_are_under_400_lines():
+    lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in PROGRAM}
+
+    assert [
+        f"{relative(file)} has {lines}" for file, lines in lengths.items() if lines >= 400
+    ] == []
+
+
+def test_every_folder_of_modules_is_a_package():
+    folders = {file.parent for file in PROGRAM if file.parent != ROOT / "hydra_plugins"}
+    missing = [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()]
+
+    assert [relative(folder) for folder in missing] == []
+
+
+def test_a_package_states_its_purpose_and_limits():
+    """Two sentences or more: what the package is for, and what it must not know."""
+    short = [
         relative(file)
-        for file in PROGRAM
-        if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+        for file in (ROOT / "ablate").glob("*/**/__init__.py")
+        if len(re.findall(r"\.(?=\s|$)", ast.get_docstring(syntax_of(file)) or "")) < 2
     ]
 
-    assert silent == []
+    assert short == []
 
 
-def test_every_room_is_a_package():
-    rooms = {file.parent for file in PROGRAM if file.parent != ROOT / "hydra_plugins"}
+def test_the_file_of_a_package_holds_its_docstring_alone():
+    filled = [
+        relative(file)
+        for file in (ROOT / "ablate").glob("*/**/__init__.py")
+        if len(syntax_of(file).body) > 1
+    ]
 
-    assert [relative(room) for room in sorted(rooms) if not (room / "__init__.py").is_file()] == []
+    assert filled == []
 
 
-def test_the_folder_that_all_plugins_of_hydra_share_is_no_package():
-    # An __init__.py there would hide the plugins of every other distribution.
+def test_every_package_has_its_layer():
+    """import-linter checks it as well; this test names the missing line without running it."""
+    (contract,) = [
+        item for item in project()["tool"]["importlinter"]["contracts"] if item["type"] == "layers"
+    ]
+    layers = {name for line in contract["layers"] for name in re.findall(r"\w+", line)}
+    entries = {path.stem for path in (ROOT / "ablate").iterdir() if path.suffix == ".py"}
+    packages = {path.parent.name for path in (ROOT / "ablate").glob("*/__init__.py")}
+
+    assert (entries | packages) - {"__init__"} - layers == set()
+
+
+def test_the_shared_folder_of_hydra_plugins_is_no_package():
+    # An __init__.py there would hide the plugins of all other distributions.
     assert not (ROOT / "hydra_plugins" / "__init__.py").exists()
 
 
 def test_functions_are_under_40_lines():
     long = [
-        f"{place} {name} has {lines_besides_docstring(function)} lines"
-        for name, place, function in functions()
-        if lines_besides_docstring(function) >= 40
+        f"{position} {name} has {lines_without_docstring(function)} lines"
+        for name, position, function in functions()
+        if lines_without_docstring(function) >= 40
     ]
 
     assert long == []
@@ -108,8 +152,8 @@ def test_functions_are_under_40_lines():
 def test_functions_have_at_most_six_parameters():
     called_by_configuration = set(targets())
     wide = [
-        f"{place} {name}"
-        for name, place, function in functions()
+        f"{position} {name}"
+        for name, position, function in functions()
         if len(positional(function)) + len(function.args.kwonlyargs) > 6
         and name not in called_by_configuration
     ]
@@ -119,8 +163,8 @@ def test_functions_have_at_most_six_parameters():
 
 def test_public_functions_take_keywords_after_the_second_parameter():
     loose = [
-        f"{place} {name}({', '.join(positional(function))})"
-        for name, place, function in functions()
+        f"{position} {name}({', '.join(positional(function))})"
+        for name, position, function in functions()
         if not function.name.startswith("_") and len(positional(function)) > 2
     ]
 
@@ -132,7 +176,8 @@ def test_public_functions_take_keywords_after_the_second_parameter():
     [
         pytest.param(light_modules(), id="what_a_plan_or_a_report_needs"),
         pytest.param(
-            ["ablate.__main__", "ablate.runner.sweep", "ablate.tracking.progress"], id="doors"
+            ["ablate.__main__", "ablate.runner.sweep", "ablate.tracking.progress"],
+            id="entry_points",
         ),
     ],
 )
@@ -159,7 +204,7 @@ def test_no_test_is_retried():
     retried = [
         relative(file)
         for file in TESTS
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(syntax_of(file))
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
         for decorator in node.decorator_list
         if re.search(r"\b(flaky|retry|reruns)\b", ast.unparse(decorator))
@@ -168,18 +213,17 @@ def test_no_test_is_retried():
     assert retried == []
 
 
-def test_nothing_that_retries_tests_is_installed_with_them():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = project["project"]["optional-dependencies"]["test"]
+def test_no_plugin_that_retries_tests_is_installed():
+    packages = project()["project"]["optional-dependencies"]["test"]
 
     assert [name for name in packages if re.search("flaky|retry|rerun", name)] == []
-    assert "rerun" not in project["tool"]["pytest"]["ini_options"]["addopts"]
+    assert "rerun" not in project()["tool"]["pytest"]["ini_options"]["addopts"]
 
 
-def test_a_constraint_is_given_for_every_dependency():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    wanted = [*project["dependencies"], *(item for extra in extras for item in extra)]
+def test_every_dependency_has_a_constraint():
+    packages = project()["project"]
+    extras = packages["optional-dependencies"].values()
+    wanted = [*packages["dependencies"], *(item for extra in extras for item in extra)]
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {canonical(line.partition("==")[0]) for line in lines if "==" in line}
 

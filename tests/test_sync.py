@@ -21,10 +21,10 @@ from tests.conftest import ROOT
     ("arguments", "message"),
     [
         param(["study=xzy"], "No study 'xzy' in runs. Did you mean 'xyz'?", id="study"),
-        param(["study=" + "x" * 300], "File name too long", id="name_too_long"),
-        param(["study=../xyz"], "Expected the name of a study", id="path"),
+        param(["study=" + "x" * 300], "names folders", id="name_too_long"),
+        param(["study=../xyz"], "names folders", id="path"),
         param(["studi=xyz"], "Did you mean 'study'?", id="key"),
-        param(["study"], "Expected study=...", id="no_value"),
+        param(["study"], "Expected key=value", id="no_value"),
         param(["study=xyz", "study=abc"], "Expected study once", id="twice"),
         param(["store.uri=sqlite:///mlflow.db"], "Expected study=NAME", id="no_study"),
         param(["study=xyz", "store.uri=mlruns"], "no runs in plain folders", id="folder"),

@@ -42,7 +42,7 @@ def test_different_names_are_shown_differently(name: str, expected: str) -> None
     assert wording.escaped_name(name) == expected
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError
 
@@ -53,7 +53,7 @@ class Unprintable(Exception):
         param(ValueError("no\nkey"), "ValueError: no key", id="two_lines"),
         param(ValueError(), "ValueError", id="no_message"),
         param(ValueError("x" * 600), "ValueError: " + "x" * 500, id="long"),
-        param(Unprintable(), "Unprintable", id="unprintable"),
+        param(UnprintableError(), "UnprintableError", id="unprintable"),
         param(
             TypeError("\x1b[1mbad shape\x1b[0m\n\nArguments received by Dense: ..."),
             "TypeError: bad shape",

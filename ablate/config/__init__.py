@@ -1,4 +1,4 @@
 """What was asked of Hydra, as checked nouns: the request, the variant of a cell, the recipe.
 
-It reads configurations and nothing else: no images, no models, no results.
+It reads configurations. It must not know images, models or results.
 """

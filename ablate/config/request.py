@@ -16,7 +16,7 @@ from ablate.config.keys import KEYS, check_keys
 from ablate.config.store_uri import check_store_uri
 from ablate.config.variant import Variant, node_of, read_variant
 from ablate.errors import RequestError, nearest
-from ablate.fields import check_choice, check_flag, check_whole
+from ablate.fields import check_choice, check_flag, check_folder_name, check_whole
 from ablate.study.file import study_from_mapping, switched_keys
 from ablate.study.study import SINGLE, Study
 
@@ -161,11 +161,7 @@ def _keys_of_variant(content: Mapping[str, Any]) -> dict[str, object]:
 
 def _check_folder_name(study: Study) -> Study:
     """The study, whose name must be usable for folders."""
-    if not re.fullmatch(r"\w[\w.-]{0,99}", study.name, re.ASCII):
-        raise RequestError(
-            f"Expected study.name of letters, digits, '.', '_' and '-', since it names folders; "
-            f"received {study.name!r}."
-        )
+    check_folder_name(study.name, "study.name")
     if study.name == SINGLE:
         raise RequestError(
             f"Expected a study.name other than {SINGLE!r}, the folder of the runs without "

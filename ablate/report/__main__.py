@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
-
 from ablate.analysis.findings import Analysis
+from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions
 from ablate.errors import RequestError, nearest
+from ablate.fields import check_folder_name, check_number
 from ablate.report.csv_results import MARGIN, Request, read_results
 from ablate.report.page import write_report
 from ablate.report.sections.answer import answer_lines
@@ -24,28 +22,28 @@ from ablate.study.record import StudyRecord
 from ablate.study.response import Direction
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, SINGLE
-from ablate.wording import one_line, terminal_line
+from ablate.wording import terminal_line
 
 USAGE = """\
-Reports of ablation studies, rebuilt at any time; nothing is trained.
+Write the report of an ablation study again; nothing is trained.
 
-  python -m ablate.report study=NAME          a study that python -m ablate has run: runs/NAME/
+  python -m ablate.report study=NAME          a study of python -m ablate: runs/NAME/
   python -m ablate.report runs=results.csv factors=[a,b] response=accuracy
-                                              results from anywhere, a row a run
+                                              results of any program, a row a run
 
-With runs=, as needed:
+Optional with runs=:
   seed=seed              column of the run seed: runs that share it are compared in pairs
-  reference={a: present} reference level of a factor; else present, else the first in the file
-  direction=higher       or lower, whichever is better
+  reference={a: present} reference level of a factor; by default present, else the first in the file
+  direction=higher       whether higher or lower is better
   margin=0.01            loss of the response that is too small to matter, in its unit
-  name=mine              names the report: reports/mine/; else named after the file
+  name=mine              name of the report, reports/mine/; by default that of the file
 
-With either:
+Optional with both:
   interactions=2         largest number of factors in an interaction
 """
-EITHER = ("interactions",)
-STORED = ("study", *EITHER)
-ANYWHERE = (
+BOTH = ("interactions",)
+OF_A_STUDY = ("study", *BOTH)
+OF_A_FILE = (
     "runs",
     "factors",
     "response",
@@ -54,12 +52,13 @@ ANYWHERE = (
     "direction",
     "margin",
     "name",
-    *EITHER,
+    *BOTH,
 )
+REQUIRED = ("runs", "factors", "response")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write a report, print its first lines and where it lies.
+    """Write a report, print its answer and its path.
 
     Args:
         arguments: Such as ``study=xyz``; those of the command line if None.
@@ -72,8 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(USAGE, end="")
         raise SystemExit(0 if given else 2)
     try:
-        values = parse(given)
-        code = _stored(values) if "study" in values else _anywhere(values, given)
+        values = parse_arguments(given)
+        code = _report_study(values) if "study" in values else _report_file(values, given)
     except OSError as error:
         print(f"ablate: Cannot write the report: {terminal_line(error)}.", file=sys.stderr)
         raise SystemExit(2) from None
@@ -83,55 +82,30 @@ def main(arguments: list[str] | None = None) -> None:
     raise SystemExit(code)
 
 
-def parse(arguments: Sequence[str]) -> dict[str, Any]:
-    """The arguments by key, read as Hydra reads overrides.
+def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse the arguments, which belong to one kind of report.
 
     Raises:
-        RequestError: One is no key=value, unknown, given twice, or of the other kind of report.
+        RequestError: An argument is not key=value, unknown, given twice, missing, or of the other
+            kind of report.
     """
-    parser = OverridesParser.create()
-    values: dict[str, Any] = {}
-    for argument in arguments:
-        override = _override(parser, argument)
-        key = override.key_or_group
-        if key not in ("study", *ANYWHERE):
-            raise RequestError(f"Unknown argument {key!r}.{nearest(key, ('study', *ANYWHERE))}")
-        if key in values:
-            raise RequestError(f"Expected {key} once; received it twice.")
-        values[key] = override.value()
-    if "study" in values and (others := [key for key in values if key not in STORED]):
+    values = parse_values(arguments, keys=("study", *OF_A_FILE))
+    if "study" in values and (others := [key for key in values if key not in OF_A_STUDY]):
         raise RequestError(f"Expected study=NAME alone; received {others[0]} as well.")
-    for key in () if "study" in values else ("runs", "factors", "response"):
+    for key in () if "study" in values else REQUIRED:
         if key not in values:
             raise RequestError(
-                f"Expected {key}=..., or study=NAME alone; received {_said(values)}."
+                f"Expected {key}=..., or study=NAME alone; received {' and '.join(values)}."
             )
     return values
 
 
-def _override(parser: OverridesParser, argument: str) -> Override:
-    try:
-        argument.encode()
-        override = parser.parse_override(argument)
-    except Exception as error:  # a parser that was written for well-meant input
-        reason = one_line(str(error).split("\n")[0])
-        raise RequestError(f"Expected key=value; received {argument!r} ({reason}).") from None
-    plain = override.type is OverrideType.CHANGE and override.package is None
-    if not plain or override.is_sweep_override():
-        raise RequestError(f"Expected key=value with one value; received {argument!r}.")
-    return override
-
-
-def _said(values: Mapping[str, Any]) -> str:
-    return " and ".join(values) or "nothing"
-
-
-def _stored(values: Mapping[str, Any]) -> int:
-    name = _slug(_text(values, "study"), "study")
+def _report_study(values: Mapping[str, Any]) -> int:
+    name = check_folder_name(_word(values["study"], "study"), "study")
     if name == SINGLE:
         raise RequestError(
-            f"Expected a study; received {SINGLE!r}, which holds runs that no study planned. "
-            f"MLflow's pages show them side by side."
+            f"Expected a study; received {SINGLE!r}, the folder of single runs. MLflow's pages "
+            f"show them side by side."
         )
     record = read_record(StudyFolder(Path("runs") / name))
     folder = Path("reports") / name
@@ -140,7 +114,7 @@ def _stored(values: Mapping[str, Any]) -> int:
     return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
 
 
-def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
+def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
     request = _request(values)
     study, runs = read_results(request)
     folder = Path("reports") / request.name
@@ -152,30 +126,42 @@ def _anywhere(values: Mapping[str, Any], given: Sequence[str]) -> int:
 
 
 def _request(values: Mapping[str, Any]) -> Request:
-    factors = values["factors"]
-    names = factors if isinstance(factors, list) else [factors]
-    reference = values.get("reference", {})
-    if not isinstance(reference, dict):
-        raise RequestError(f"Expected reference={{factor: level}}; received {reference!r}.")
-    factors = tuple(_word(name, "factors") for name in names)
-    if not factors:
+    factors = _factors(values["factors"])
+    path = Path(_word(values["runs"], "runs"))
+    name = _word(values["name"], "name") if "name" in values else path.stem
+    return Request(
+        runs=path,
+        factors=factors,
+        response=_word(values["response"], "response"),
+        name=check_folder_name(name, "name"),
+        seed=_word(values["seed"], "seed") if values.get("seed") is not None else "",
+        reference=_reference(values.get("reference", {}), factors),
+        direction=_direction(values.get("direction", "higher")),
+        margin=check_number(
+            values.get("margin", MARGIN),
+            "margin",
+            accepts=lambda margin: 0 < margin < LARGEST,
+            expected="a number above 0, in the unit of the response",
+        ),
+    )
+
+
+def _factors(value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    if not names:
         raise RequestError("Expected factors=[a,b], the columns to compare; received none.")
-    for name in reference:
+    return tuple(_word(name, "factors") for name in names)
+
+
+def _reference(value: object, factors: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RequestError(f"Expected reference={{factor: level}}; received {value!r}.")
+    for name in value:
         if str(name) not in factors:
             raise RequestError(
                 f"No factor {name!r} for a reference level.{nearest(str(name), factors)}"
             )
-    path = Path(_text(values, "runs"))
-    return Request(
-        runs=path,
-        factors=factors,
-        response=_text(values, "response"),
-        name=_slug(_text(values, "name") if "name" in values else path.stem, "name"),
-        seed=_text(values, "seed") if values.get("seed") is not None else "",
-        reference={str(name): level for name, level in reference.items()},
-        direction=_direction(values.get("direction", "higher")),
-        margin=_margin(values.get("margin", MARGIN)),
-    )
+    return {str(name): level for name, level in value.items()}
 
 
 def _direction(value: object) -> Direction:
@@ -184,39 +170,14 @@ def _direction(value: object) -> Direction:
     raise RequestError(f"Expected direction=higher or direction=lower; received {value!r}.")
 
 
-def _margin(value: object) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    margin = float(str(value)) if number else 0.0
-    if not 0 < margin < LARGEST:
-        raise RequestError(
-            f"Expected margin to be a number above 0, in the unit of the response; received "
-            f"{value!r}."
-        )
-    return margin
-
-
 def _interactions(values: Mapping[str, Any]) -> int:
     return check_interactions(values.get("interactions", 2), "interactions")
-
-
-def _text(values: Mapping[str, Any], key: str) -> str:
-    return _word(values[key], key)
 
 
 def _word(value: object, key: str) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value):
         return str(value)
     raise RequestError(f"Expected {key} to be a word; received {value!r}.")
-
-
-def _slug(name: str, key: str) -> str:
-    """A name that is safe as that of a folder."""
-    if not re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII):
-        raise RequestError(
-            f"Expected {key} of letters, digits, '.', '_' and '-', since it names a folder; "
-            f"received {name!r}."
-        )
-    return name
 
 
 def _show(analysis: Analysis, folder: Path) -> None:

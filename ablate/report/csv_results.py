@@ -1,4 +1,4 @@
-"""Results from anywhere: a CSV file of some other program's runs, read as a study."""
+"""A CSV file with the runs of any program, read as a study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell
-from ablate.study.record import COSTS
+from ablate.study.record import COSTS, RESERVED
 from ablate.study.response import Direction, Response
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, Factor, Level, Study
@@ -25,12 +25,11 @@ TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} |
     "off": "absent",
     "n": "absent",
 }
-OWN_COLUMNS = {"cell", "seed", "status", "error", "n", "n_planned", "mlflow_run_id", *COSTS} | {
-    "difference",
-    "difference_low",
-    "difference_high",
-}
 MARGIN = 0.01
+FRACTIONS = ("accuracy", "iou")
+"""How the name of a response ends whose values from 0 to 1 are shown in percent."""
+UNITS = {"train_seconds": "seconds"}
+"""The unit of a response whose name is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,12 @@ class Request:
     """What to read from a CSV file.
 
     Attributes:
-        runs: The file: a row a run.
+        runs: The file, with one row for each run.
         factors: Columns that hold a level each.
         response: Column that holds the number by which a run is judged.
         name: Name of the study.
-        seed: Column of the run seed, by which runs are compared in pairs; none if empty.
-        reference: Reference level by factor, where it is not to be guessed.
+        seed: Column of the run seed, by which runs are compared in pairs; empty if there is none.
+        reference: Reference level by factor, for factors whose reference is not to be guessed.
         direction: Whether ``higher`` or ``lower`` is better.
         margin: Loss of the response that is too small to matter.
     """
@@ -61,13 +60,13 @@ class Request:
 def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
     """The study that a CSV file holds, and its run table.
 
-    Levels are words as they stand in the file; true, yes and on count as ``present``, their
-    opposites as ``absent``. The reference level is the one asked for, else ``present``, else the
-    one seen first. Columns `status`, `error` and those of costs are taken over where there are
-    such; without `status` every row is a complete run.
+    Levels are the words of the file; true, yes and on count as ``present``, their opposites as
+    ``absent``. The reference level is the one requested, else ``present``, else the first in the
+    file. The columns `status` and `error` and those of costs are used if the file has them; without
+    `status` every row is a complete run.
 
     Raises:
-        RequestError: The file does not hold what the request asks of it.
+        RequestError: The file does not have what the request needs.
     """
     table = _table(request)
     levels = pd.DataFrame({name: _words(table[name]) for name in request.factors})
@@ -118,7 +117,7 @@ def _cells(levels: pd.DataFrame) -> list[Cell]:
 
 
 def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
-    """What the file holds as a design: a full factorial, else its cells as they are listed.
+    """The design of the file: a full factorial, else a list of its cells.
 
     A list must hold the full model; without it the design stays the full factorial, whose other
     cells are missing.
@@ -132,9 +131,9 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
 
 
 def _table(request: Request) -> pd.DataFrame:
-    """The file as words, with every column that the request names."""
+    """The file as text, with every column that the request names."""
     try:
-        # Opened here, since pandas would fetch what looks like an address and unpack archives.
+        # Open the file here: pandas would fetch a path that looks like a URL, and unpack archives.
         with request.runs.open(encoding="utf-8-sig", newline="") as file:
             table = pd.read_csv(file, dtype=str, keep_default_na=False)
             file.seek(0)
@@ -145,9 +144,9 @@ def _table(request: Request) -> pd.DataFrame:
         raise RequestError(
             f"Cannot read {request.runs} as CSV: {error}.".replace("\n", " ")
         ) from None
-    _refuse_crooked(table, heading.iloc[0].tolist(), request)
+    _refuse_ambiguous(table, heading.iloc[0].tolist(), request)
     if table.empty:
-        raise RequestError(f"Expected a row a run in {request.runs}; received no row.")
+        raise RequestError(f"Expected one row for each run in {request.runs}; received no row.")
     for name, count in Counter(request.factors).items():
         if count > 1:
             raise RequestError(f"Expected every factor once; received {name!r} {count} times.")
@@ -158,12 +157,12 @@ def _table(request: Request) -> pd.DataFrame:
                 f"{request.runs} has no column {name!r}.{nearest(name, map(str, table.columns))}"
             )
     for name in request.factors:
-        if name in OWN_COLUMNS or name in (request.response, request.seed):
+        if name in RESERVED or name in (request.response, request.seed):
             raise RequestError(
                 f"Expected a factor's column not to be called {name!r}, which reports use for "
                 f"something else; rename it in {request.runs}."
             )
-    if request.response in OWN_COLUMNS - set(COSTS) or request.response == request.seed:
+    if request.response in RESERVED - set(COSTS) or request.response == request.seed:
         raise RequestError(
             f"Expected as response a column that holds a measured number; received "
             f"{request.response!r}, which reports use for something else."
@@ -171,8 +170,8 @@ def _table(request: Request) -> pd.DataFrame:
     return table
 
 
-def _refuse_crooked(table: pd.DataFrame, heading: Sequence[str], request: Request) -> None:
-    """What pandas reads in a way that its author did not mean."""
+def _refuse_ambiguous(table: pd.DataFrame, heading: Sequence[str], request: Request) -> None:
+    """Refuse a table that pandas would read in a way that its author did not mean."""
     for name, count in Counter(heading).items():
         if name and count > 1:
             raise RequestError(
@@ -187,8 +186,8 @@ def _refuse_crooked(table: pd.DataFrame, heading: Sequence[str], request: Reques
 
 def _missing_file(path: Path) -> str:
     folder = path.parent
-    beside = [file.name for file in folder.glob("*.csv")] if folder.is_dir() else []
-    return f"No file {path}." + (nearest(path.name, beside) if beside else "")
+    others = [file.name for file in folder.glob("*.csv")] if folder.is_dir() else []
+    return f"No file {path}." + (nearest(path.name, others) if others else "")
 
 
 def _words(column: pd.Series) -> pd.Series:
@@ -221,7 +220,7 @@ def _numbers(table: pd.DataFrame, complete: pd.Series, request: Request) -> pd.S
 
 
 def _row(found: pd.Series) -> int:
-    """The first row that is found, counted as a spreadsheet does: the heading is row 1."""
+    """The first row found, numbered as in a spreadsheet: the heading is row 1."""
     return int(found.to_numpy().argmax()) + 2
 
 
@@ -234,19 +233,19 @@ def _factor(name: str, words: pd.Series, request: Request) -> Factor:
         )
     reference = "present" if "present" in seen else seen[0]
     if name in request.reference:
-        reference = _asked(name, request.reference[name], seen)
+        reference = _requested_level(name, request.reference[name], seen)
     seen.sort(key=lambda word: word != reference)
     return Factor(name, tuple(Level(word) for word in seen))
 
 
-def _asked(name: str, asked: Any, seen: Sequence[str]) -> str:
-    """The level that a request means, which may have been read as a number or truth value."""
-    text = str(asked).lower() if isinstance(asked, bool) else str(asked)
+def _requested_level(name: str, value: Any, seen: Sequence[str]) -> str:
+    """The level that a request means; its value may have been read as a number or boolean."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     for word in (text, TRUTH.get(text.lower(), text)):
         if word in seen:
             return word
-    if isinstance(asked, int | float) and not isinstance(asked, bool):
-        equal = [word for word in seen if _as_number(word) == asked]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        equal = [word for word in seen if _as_number(word) == value]
         if len(equal) == 1:
             return equal[0]
     raise RequestError(f"Factor {name!r} has no level {text!r}.{nearest(text, seen)}")
@@ -273,8 +272,8 @@ def _seeds(table: pd.DataFrame, request: Request) -> pd.Series:
 
 
 def _response(request: Request, values: pd.Series) -> Response:
-    """The response; accuracies between 0 and 1 are shown in percent."""
+    """The response with its unit, which its name and its values show."""
+    name = request.response
     inside = bool(values.dropna().between(0, 1).all())
-    accuracy = request.response.lower().endswith("accuracy") and inside
-    unit = "seconds" if request.response == "train_seconds" else ""
-    return Response(request.response, request.direction, "fraction" if accuracy else unit)
+    fraction = name.lower().endswith(FRACTIONS) and inside
+    return Response(name, request.direction, "fraction" if fraction else UNITS.get(name, ""))

@@ -1,4 +1,4 @@
-"""The report's files for programs: CSV and JSON, numbers with every digit they have."""
+"""The report's files for programs: CSV and JSON, numbers with all their digits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EFFECT_COLUMNS = (
 
 
 def runs_csv(study: Study, runs: pd.DataFrame) -> str:
-    """A row a run."""
+    """One row for each run."""
     return _csv(run_columns(study, runs), _exact(runs))
 
 
@@ -51,7 +51,7 @@ def run_columns(study: Study, runs: pd.DataFrame) -> list[str]:
 
 
 def cells_csv(analysis: Analysis) -> str:
-    """A row a cell."""
+    """One row for each cell."""
     study = analysis.study
     columns = [
         "cell",
@@ -65,7 +65,7 @@ def cells_csv(analysis: Analysis) -> str:
 
 
 def effects_csv(analysis: Analysis) -> str:
-    """A row an effect."""
+    """One row for each effect."""
     return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
 
 
@@ -125,7 +125,7 @@ def _effect(effect: Effect) -> dict[str, object]:
 
 
 def _exact(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows of a frame, counts as whole numbers even where a gap made pandas take floats."""
+    """The rows of a frame; counts stay whole numbers in columns where a value is missing."""
     return [
         {
             key: int(value)
@@ -147,10 +147,10 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def _field(value: object) -> str:
-    """A value as a CSV field: numbers in full, missing ones empty, formulas disarmed.
+    """A value as a CSV field: numbers in full, missing ones empty, formulas as text.
 
-    A spreadsheet runs text that starts like a formula; an apostrophe in front makes it text. A
-    level called -1 is a number to a spreadsheet too, and stays as it is.
+    A spreadsheet runs text that starts like a formula; an apostrophe before it prevents that. A
+    level called -1 is a number to a spreadsheet too, and stays unchanged.
     """
     plain = _json(value)
     if plain is None:
@@ -168,7 +168,7 @@ def _is_number(text: str) -> bool:
 
 
 def _json(value: Any) -> Any:
-    """Plain JSON values; what is missing or not finite as None."""
+    """Plain JSON values; None for what is missing or not finite."""
     if isinstance(value, Mapping):
         return {str(key): _json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

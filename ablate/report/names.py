@@ -1,4 +1,4 @@
-"""What a report calls components and effects."""
+"""What a report calls components, effects and responses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ READINGS: Mapping[str, str] = {
     "main": "on average",
     "interaction": "interaction",
 }
+
+
+def capitalized(text: str) -> str:
+    """A text for the start of a line, with its other capital letters unchanged."""
+    return text[:1].upper() + text[1:]
 
 
 def component_names(study: Study) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from ablate.report.drawing import Picture, figure_style
 from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
 from ablate.report.rendering import render
 from ablate.report.section import Content, ReportData, all_sections
+from ablate.store.disk import open_atomically
 from ablate.study.record import StudyRecord
 from ablate.study.result import Status
 from ablate.wording import one_line
@@ -101,7 +101,7 @@ def _joined(sections: Mapping[str, Content]) -> list[tuple[str, Content]]:
 
 
 def _facts(data: ReportData) -> str:
-    """Design, progress and yardstick of a study on one line."""
+    """Design, number of runs, response and margin of a study on one line."""
     study, runs, scale = data.study, data.runs, data.scale
     complete = int((runs["status"] == Status.COMPLETE).sum())
     return (
@@ -114,7 +114,7 @@ def _facts(data: ReportData) -> str:
 def _commands(record: StudyRecord) -> list[str]:
     name = shlex.quote(f"study={record.study.name}")
     return [
-        record.provenance.get("command", f"python -m ablate --multirun {name}"),
+        record.provenance.get("command") or f"python -m ablate --multirun {name}",
         f"python -m ablate.report {name}",
     ]
 
@@ -137,6 +137,5 @@ def _write_files(folder: Path, texts: Mapping[str, str], drawn: Iterable[Picture
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with open_atomically(path, durable=False) as file:
+        file.write(content)

@@ -38,7 +38,7 @@ class ReportData:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """A row a run, complete or not."""
+        """One row for each run, complete or not."""
         return self.record.runs
 
     @property

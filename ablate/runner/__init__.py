@@ -1,1 +1,4 @@
-"""From a request to its report: plan, pool of worker processes, progress, results."""
+"""The conductor of a command: from a request to trained runs and, for a study, to its report.
+
+It calls planning, workers, tracking and report in turn. No other package imports it.
+"""

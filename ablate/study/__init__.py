@@ -1,4 +1,4 @@
-"""The nouns of a study: what is asked, which cells that makes, and what a run leaves.
+"""The nouns of a study: its factors, responses and design, the cells of it, and what a run leaves.
 
-They know nothing of Hydra, of Keras or of files.
+They must not know Hydra, Keras, MLflow, or where anything is stored.
 """

@@ -1,4 +1,4 @@
-"""The page in a real browser, where there is one: nothing overflows, nothing is fetched."""
+"""The page in a real browser, if one is installed: nothing overflows, nothing is fetched."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Report = Callable[[Study], tuple[Path, Analysis]]
 
 
 def browse(page: Path, folder: Path, width: int) -> tuple[str, Path]:
-    """The page as the browser built it, and the log of what it did on the network."""
+    """The page as the browser built it, and the log of its network activity."""
     log = folder / "net.json"
     ran = subprocess.run(
         [BROWSER, *FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900",
@@ -59,7 +59,7 @@ def test_nothing_is_wider_than_the_window(
     report: Report, name: str, width: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     text = (report(request.getfixturevalue(name))[0] / "index.html").read_text(encoding="utf-8")
-    # Measuring takes a script, which the page's own policy would rightly stop.
+    # The measurement is a script, which the page's own policy would block.
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
     text = text.replace(
         "<head>", "<head><script>window.alert = () => window.alerted = true</script>"
@@ -73,12 +73,12 @@ def test_nothing_is_wider_than_the_window(
 
 
 def fetched(log: Path) -> list[str]:
-    """What was fetched for the page; the browser's own errands are not the page's doing."""
+    """The addresses fetched for the page, without those that the browser fetches for itself."""
     events = json.loads(log.read_text(encoding="utf-8"))["events"]
-    said = [event.get("params", {}) for event in events]
+    parameters = [event.get("params", {}) for event in events]
     return [
         params["url"]
-        for params in said
+        for params in parameters
         if str(params.get("network_isolation_key", "")).startswith("file:") and "url" in params
     ]
 

@@ -29,7 +29,7 @@ def read(folder: Path, text: str, **changes: Any) -> Any:
     return read_results(Request(runs=path, **{**keys, **changes}))
 
 
-def test_levels_and_runs_are_those_of_the_file(tmp_path: Path) -> None:
+def test_levels_and_runs_are_read_from_the_file(tmp_path: Path) -> None:
     study, runs = read(tmp_path, GOOD, seed="seed")
     assert [factor.level_names for factor in study.factors] == [("present", "absent"), ("x", "z")]
     assert study.design == "full_factorial"
@@ -82,13 +82,13 @@ def test_a_file_without_all_combinations_is_a_list_of_cells(tmp_path: Path) -> N
     assert len(analyse(runs, study).cells) == 3
 
 
-def test_a_file_without_the_full_model_is_read_all_the_same(tmp_path: Path) -> None:
+def test_a_file_without_the_full_model_is_read(tmp_path: Path) -> None:
     text = "".join(line for line in GOOD.splitlines(keepends=True) if "present,x" not in line)
     study, runs = read(tmp_path, text)
     assert analyse(runs, study).simplest is None
 
 
-def test_failed_runs_and_costs_are_taken_over(tmp_path: Path) -> None:
+def test_failed_runs_and_costs_are_read_from_the_file(tmp_path: Path) -> None:
     lines = GOOD.splitlines()
     text = "\n".join(
         [f"{lines[0]},status,error,macs", *(f"{line},complete,,100" for line in lines[1:])]
@@ -100,14 +100,27 @@ def test_failed_runs_and_costs_are_taken_over(tmp_path: Path) -> None:
     assert analyse(runs, study).cells["n"].sum() == 7
 
 
-def test_a_byte_order_mark_and_foreign_letters_do_no_harm(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_foreign_letters_are_read(tmp_path: Path) -> None:
     study, _ = read(tmp_path, "\ufeff" + GOOD.replace("x", "é漢"))
     assert "é漢" in study.factors[1].level_names
 
 
-def test_a_response_outside_0_to_1_is_no_fraction(tmp_path: Path) -> None:
-    study, _ = read(tmp_path, GOOD.replace("0.97", "97"))
-    assert study.response.unit == ""
+@pytest.mark.parametrize(
+    ("response", "last", "unit"),
+    [
+        pytest.param("test_accuracy", "0.97", "fraction", id="accuracy"),
+        pytest.param("test_mean_iou", "0.97", "fraction", id="mean_iou"),
+        pytest.param("accuracy", "97", "", id="outside_0_to_1"),
+        pytest.param("test_loss", "0.97", "", id="other_name"),
+        pytest.param("train_seconds", "0.97", "seconds", id="seconds"),
+    ],
+)
+def test_the_unit_follows_from_name_and_values(
+    tmp_path: Path, response: str, last: str, unit: str
+) -> None:
+    text = GOOD.replace("accuracy", response).replace("0.97", last)
+    study, _ = read(tmp_path, text, response=response)
+    assert study.response.unit == unit
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ def store(study: Study, *, diverged: bool = False) -> None:
     plan = Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"python": "3.11"})
     folder = StudyFolder(Path("runs") / study.name)
     StudyState.read(folder, plan).adopt()
-    for place, (planned, run) in enumerate(plan.runs()):
-        lost = diverged and place == 0
+    for index, (planned, run) in enumerate(plan.runs()):
+        lost = diverged and index == 0
         run_folder = folder.run(planned.cell.slug, run.seed)
         run_folder.open("attempt", fingerprint=plan.fingerprint(planned, run.seed))
         run_folder.append(epoch_of(1))
@@ -63,7 +63,7 @@ def store(study: Study, *, diverged: bool = False) -> None:
                 run.seed,
                 plan.fingerprint(planned, run.seed),
                 Status.DIVERGED if lost else Status.COMPLETE,
-                {} if lost else {"test_accuracy": 0.9 + 0.001 * (place % 7)},
+                {} if lost else {"test_accuracy": 0.9 + 0.001 * (index % 7)},
                 None if lost else Cost(10, 20, 0.1, 0.1, 1000),
                 error="loss was nan" if lost else "",
             )
@@ -146,9 +146,9 @@ def test_our_own_runs_csv_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "reference={nrm: absent}"}, "Did you mean 'norm'?"),
         ({"x": "reference={norm: abset}"}, "Did you mean 'absent'?"),
         ({"x": "reference=absent"}, "Expected reference={factor: level}"),
-        ({"x": "name=../mine"}, "Expected name of letters"),
-        ({"x": "name=/etc/mine"}, "Expected name of letters"),
-        ({"x": "name=.."}, "Expected name of letters"),
+        ({"x": "name=../mine"}, "Expected name of at most"),
+        ({"x": "name=/etc/mine"}, "Expected name of at most"),
+        ({"x": "name=.."}, "Expected name of at most"),
         ({"x": "name="}, "Expected name to be a word"),
         ({"x": "study=xyz"}, "Expected study=NAME alone"),
         ({"x": "+seed=seed"}, "Expected key=value with one value"),
@@ -179,9 +179,9 @@ def test_a_mistake_is_answered_in_one_line_with_code_2(
     ("name", "expected"),
     [
         ("nothing", "No study 'nothing' in runs"),
-        ("../xyz", "Expected study of letters"),
-        ("..", "Expected study of letters"),
-        ("a/b", "Expected study of letters"),
+        ("../xyz", "Expected study of at most"),
+        ("..", "Expected study of at most"),
+        ("a/b", "Expected study of at most"),
         ("single", "Expected a study; received 'single'"),
     ],
 )

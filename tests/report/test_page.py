@@ -76,7 +76,7 @@ def test_a_report_has_all_files_of_the_contract(report: Report, xyz: Study) -> N
 
 
 @pytest.mark.parametrize("study", STUDIES, indirect=True)
-def test_the_page_needs_no_script_and_no_network(report: Report, study: Study) -> None:
+def test_the_page_has_no_script_and_needs_no_network(report: Report, study: Study) -> None:
     text, found = page(report, study)
     tags = {tag for tag, _ in found.tags}
     assert not tags & {"script", "img", "iframe", "object", "embed", "base", "form"}
@@ -107,7 +107,7 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
     _, analysis = report(xyz)
     words = re.sub(r"\s+", " ", " ".join(found.words))
     assert analysis.simplest is not None
-    places = [
+    positions = [
         words.index(piece)
         for piece in (
             "Which?",
@@ -123,7 +123,7 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
             "Provenance",
         )
     ]
-    assert places == sorted(places)
+    assert positions == sorted(positions)
     for item in warning_texts(analysis.warnings, xyz):
         inside = text.index(item.title) < text.index('id="grid"')
         assert inside == item.serious
@@ -131,9 +131,9 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
 
 def test_the_page_gives_provenance_and_commands(report: Report, xyz: Study) -> None:
     text, _ = page(report, xyz)
-    for said in (*PROVENANCE.values(), *HELD_CONSTANT, "python -m ablate --multirun study=xyz",
+    for expected in (*PROVENANCE.values(), *HELD_CONSTANT, "python -m ablate --multirun study=xyz",
                  "python -m ablate.report study=xyz"):  # fmt: skip
-        assert said in text
+        assert expected in text
 
 
 def test_a_lost_run_is_shown_with_its_reason(report: Report, xyz: Study) -> None:

@@ -51,7 +51,7 @@ def test_a_new_section_is_one_new_file(new_section: str, tmp_path: Path, xyz: St
     assert "conv\\_1 & 0.5 \\\\" in paper
 
 
-def test_every_section_has_a_place_of_its_own() -> None:
+def test_no_two_sections_have_the_same_order() -> None:
     orders = [section.ORDER for section in all_sections().values()]
     assert orders == sorted(set(orders))
 

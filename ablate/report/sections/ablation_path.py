@@ -13,7 +13,7 @@ DIRECTIONS = {"remove": "removing parts", "add": "adding parts"}
 
 
 def content(data: ReportData) -> Content | None:
-    """A row a step, in both directions."""
+    """One row for each step, in both directions."""
     scale, names = data.scale, component_names(data.study)
     counts = {str(row["cell"]): number(row["n"]) for row in records(data.analysis.cells)}
     rows = tuple(

@@ -26,7 +26,7 @@ class Claim:
 
 
 def content(data: ReportData) -> Content:
-    """The lead sentence and a row a component."""
+    """The lead sentence, and one row for each component."""
     analysis, scale = data.analysis, data.scale
     blocks: list[Block] = []
     if analysis.simplest is not None:

@@ -13,7 +13,7 @@ KINDS = {"value": "share of the part", "interaction": "interaction of the pair"}
 
 
 def content(data: ReportData) -> Content | None:
-    """A row a part and a row a pair."""
+    """One row for each part and for each pair of parts."""
     scale, names = data.scale, component_names(data.study)
     rows = tuple(
         (

@@ -33,6 +33,7 @@ from ablate.report.drawing import (
     Picture,
     finish,
 )
+from ablate.report.names import capitalized
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import scale_of
 from ablate.study.result import Status
@@ -48,12 +49,11 @@ def content(data: ReportData) -> Content | None:
     picture = cost_picture(data.analysis, data.runs)
     if picture is None:
         return None
-    title = data.scale.title
-    return Content(f"{title[:1].upper()}{title[1:]} against cost", (Illustration(picture),))
+    return Content(f"{capitalized(data.scale.title)} against cost", (Illustration(picture),))
 
 
 def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
-    """A panel a cost; None where none is known."""
+    """One panel for each cost; None where none is known."""
     points_by_title = {
         title: points
         for key, title in COSTS.items()
@@ -76,7 +76,7 @@ def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes, points in zip(panels, points_by_title.values(), strict=True):
-        _number_points(axes, _points_with_number(analysis, points))
+        _number_points(axes, _numbered_points(analysis, points))
     return finish(
         figure,
         name="cost",
@@ -182,7 +182,7 @@ def _kinds(
 
 
 def _cost_axis(axes: Axes, values: Sequence[float]) -> None:
-    """A logarithmic axis where costs differ widely."""
+    """Make the axis logarithmic if costs differ widely."""
     if min(values) > 0 and max(values) / min(values) > 5:
         axes.set_xscale("log")
         axes.minorticks_off()
@@ -212,7 +212,7 @@ def _pareto_front(axes: Axes, points: Sequence[_Point], *, better: int) -> None:
     )
 
 
-def _points_with_number(analysis: Analysis, points: Sequence[_Point]) -> list[_Point]:
+def _numbered_points(analysis: Analysis, points: Sequence[_Point]) -> list[_Point]:
     """The points that show their number: all, or the marked ones if all are too many."""
     marked = marked_cells(analysis)
     few = len(points) <= MOST_NUMBERS

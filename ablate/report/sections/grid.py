@@ -55,8 +55,8 @@ def grid_picture(analysis: Analysis) -> Picture | None:
         figure,
         name="grid",
         caption=(
-            f"A row a cell. Dot: mean {scale.title}; line: 95 % interval, with an arrow if it "
-            f"extends outside the picture; dashed: the full model.{some}"
+            f"One row for each cell. Dot: mean {scale.title}; line: 95 % interval, with an arrow "
+            f"if it extends outside the picture; dashed: the full model.{some}"
         ),
         alternative=_grid_in_words(rows, scale),
     )

@@ -1,4 +1,4 @@
-"""The grid as a table: a row a cell, a mark for each factor, the response with its interval."""
+"""The grid as a table: one row for each cell, with marks and the response."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class GridRow:
         number: Its index in the design from 1, by which figures refer to it.
         cell: Its slug.
         label: How it differs from the full model.
-        marks: A mark a factor.
+        marks: One mark for each factor.
         mean: Mean of the first response.
         interval: Its interval.
         whisker: Both as a picture; None where there is no mean.
@@ -110,7 +110,7 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The grid of a study: a row a cell.
+    """The grid of a study: one row for each cell.
 
     Attributes:
         factors: Headings of the factors' columns.

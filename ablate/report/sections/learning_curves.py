@@ -1,4 +1,4 @@
-"""Learning curves: a panel a cell, the mean over its seeds and the range between them."""
+"""Learning curves: one panel for each cell, with mean and range over its seeds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ablate.analysis.findings import Analysis
 from ablate.report.blocks import Illustration
 from ablate.report.cells import cell_label, cell_numbers, chosen_cells, records, reference_cell
 from ablate.report.drawing import BLACK, BLUE, ORANGE, WIDE, Picture, finish
+from ablate.report.names import capitalized
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import Scale, response_scale
 from ablate.study.record import StudyRecord
@@ -120,7 +121,7 @@ def _panels(count: int, scale: Scale) -> tuple[Figure, list[Axes]]:
     )
     unit = f", {scale.unit}" if scale.unit else ""
     figure.supxlabel("Epoch", fontsize=9.5)
-    figure.supylabel(f"{scale.title[:1].upper()}{scale.title[1:]}{unit}", fontsize=9.5)
+    figure.supylabel(f"{capitalized(scale.title)}{unit}", fontsize=9.5)
     return figure, panels[:count]
 
 

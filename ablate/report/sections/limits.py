@@ -13,7 +13,7 @@ ORDER = 30
 
 
 def content(data: ReportData) -> Content | None:
-    """A sentence a limit."""
+    """One sentence for each limit."""
     items = tuple(Item(sentence) for sentence in limit_sentences(data))
     return Content("What cannot be claimed", (Listing(items),), level=3) if items else None
 
