@@ -106,7 +106,7 @@ class Study:
         margin: The loss of the first response that is too small to matter, in its unit.
         responses: What runs are judged by; verdicts are given on the first. A request may
             leave them out, or name them only; `judged_by` resolves them.
-        question: The question in words, shown at the top of the report.
+        question: The question as a sentence, shown at the top of the report.
         resolution: Of a fractional factorial: 3, 4 or 5.
         cells: Listed by hand, each as pairs of factor and level; factors left out of a cell stay at
             their reference.
