@@ -8,7 +8,7 @@ from typing import Any
 
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_number, check_text, check_whole
-from ablate.study.record import RESERVED
+from ablate.study.record import RESERVED, interval_columns
 from ablate.study.response import Response
 
 SINGLE = "single"
@@ -154,7 +154,7 @@ class Study:
         _refuse_duplicates(self, "factor", names)
         judged = [response.name for response in self.responses]
         taken = RESERVED.union(
-            judged, (f"{name}_{end}" for name in judged for end in ("mean", "low", "high"))
+            judged, (column for name in judged for column in interval_columns(name))
         )
         for name in names:
             if name in taken:
