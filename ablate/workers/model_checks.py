@@ -13,13 +13,12 @@ import keras
 
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
-from ablate.errors import RequestError
 from ablate.models.build import build_model
 from ablate.models.macs import count_macs
 from ablate.store.plan import PlannedCell
 from ablate.tasks.task import task_of
-from ablate.training.trainer import DivergedError, Trainer, output_shape
-from ablate.wording import error_message, error_summary
+from ablate.training.trainer import Trainer, output_shape
+from ablate.workers.failures import failure_message
 from ablate.workers.slots import Slot, occupy
 
 PROBE_STEPS = 8
@@ -33,7 +32,7 @@ def measure(cells: list[PlannedCell], slot: Slot, *, images: Described, answer: 
     for planned in cells:
         try:
             info = info_of(images[planned.images])
-            model = model_of(planned, info)
+            model = build_model(planned.variant, info)
             task_of(info.task).check_output(output_shape(model, info.shape), info)
             answer.send_bytes(
                 json.dumps(
@@ -46,7 +45,7 @@ def measure(cells: list[PlannedCell], slot: Slot, *, images: Described, answer: 
                 ).encode()
             )
         except Exception as error:
-            answer.send_bytes(json.dumps({"refusal": in_words(error)}).encode())
+            answer.send_bytes(json.dumps({"refusal": failure_message(error)}).encode())
     answer.close()
 
 
@@ -57,7 +56,7 @@ def probe(planned: PlannedCell, slot: Slot, *, images: Described, answer: Connec
     info = info_of(images[planned.images])
     recipe = dataclasses.replace(planned.variant.recipe, epochs=2)
     noise = _noise(info, recipe.batch_size)
-    epochs = Trainer(model_of(planned, info), noise, recipe).run(0)
+    epochs = Trainer(build_model(planned.variant, info), noise, recipe).run(0)
     next(epochs)
     built = time.perf_counter()
     second = next(epochs)
@@ -84,25 +83,6 @@ def _noise(info: DatasetInfo, batch_size: int) -> Images:
     )
 
 
-def model_of(planned: PlannedCell, info: DatasetInfo) -> keras.Model:
-    """The model of a cell for a data set.
-
-    Raises:
-        RequestError: The `model` node does not fit its builder.
-    """
-    # Keras numbers the layers without a name in the order in which they are made; a model's layers
-    # must have the same names whatever this process built before.
-    keras.utils.clear_session()
-    return build_model(planned.variant, info)
-
-
 def info_of(described: Mapping[str, Any]) -> DatasetInfo:
     """What a plan knows of a data set."""
     return DatasetInfo.from_json({k: v for k, v in described.items() if k != "chance"})
-
-
-def in_words(error: BaseException) -> str:
-    """Return why a run or a check failed, on one line; what users did wrong needs no type."""
-    if isinstance(error, RequestError | DivergedError):
-        return error_message(error)
-    return error_summary(error)
