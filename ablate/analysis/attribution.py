@@ -1,4 +1,4 @@
-"""Order-free shares of the parts: Shapley values and interactions of measured cells."""
+"""Shapley values and interactions of the parts, from the means of measured cells."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from ablate.study.study import Study
 COLUMNS = ("part", "kind", "estimate", "low", "high", "n")
 
 
-def attribution(study: Study, measured: Measurements) -> pd.DataFrame:
-    """Shapley values and pairwise Shapley interaction indices with 95 % intervals.
+def attribution(study: Study, measurements: Measurements) -> pd.DataFrame:
+    """Return Shapley values and pairwise Shapley interaction indices with 95 % intervals.
 
     The value of a set of parts is the mean response of the cell that has exactly these factors at
-    their reference level, turned so that more is better. Both indices are then weighted sums of
-    cell means, so that their intervals come the way those of the effects do: from the values within
-    the blocks. (A bootstrap over so few blocks covers far less than it says.)
+    their reference level, with the sign at which more is better. Both indices are then weighted
+    sums of cell means, so their intervals are computed like those of the effects: from the values
+    within the blocks. (A bootstrap over so few blocks covers far less than its nominal level.)
 
     Returns:
-        The columns `COLUMNS`; without rows unless the cells are a full two-level factorial and each
-        has a complete run.
+        The columns `COLUMNS`. There are no rows unless the cells are a full two-level factorial
+        and each has a complete run.
 
     Source: Shapley 1953; Grabisch and Roubens 1999, the interaction index.
     """
     names = [factor.name for factor in study.factors]
     two_level = all(len(factor.levels) == 2 for factor in study.factors)
-    if not two_level or len(measured.cells) < 2 ** len(names) or not measured.counts.all():
+    if not two_level or len(measurements.cells) < 2 ** len(names) or not measurements.counts.all():
         return pd.DataFrame(columns=list(COLUMNS))
     sets = [(name,) for name in names] + list(itertools.combinations(names, 2))
-    found = estimate(
-        oriented(study, measured.responses[study.response.name]),
-        np.array([shapley_weights(study, measured.cells, members=members) for members in sets]),
-        paired=measured.paired,
+    estimates = estimate(
+        oriented(study, measurements.responses[study.response.name]),
+        np.array([shapley_weights(study, measurements.cells, members=members) for members in sets]),
+        paired=measurements.paired,
         looks=len(looks_of(study)),
     )
     return pd.DataFrame(
         {
             "part": [":".join(members) for members in sets],
             "kind": ["value" if len(members) == 1 else "interaction" for members in sets],
-            "estimate": found.estimate,
-            "low": found.low,
-            "high": found.high,
-            "n": found.n,
+            "estimate": estimates.estimate,
+            "low": estimates.low,
+            "high": estimates.high,
+            "n": estimates.n,
         },
         columns=list(COLUMNS),
     )
 
 
 def shapley_weights(study: Study, cells: Sequence[Cell], *, members: Sequence[str]) -> Array:
-    """What each cell's mean counts in the Shapley value of one factor, or in the index of a pair.
+    """Return the weight of each cell's mean in the Shapley value of a part or the index of a pair.
 
     Args:
         study: The study, all its factors with two levels.
@@ -67,10 +67,10 @@ def shapley_weights(study: Study, cells: Sequence[Cell], *, members: Sequence[st
     """
     total, size = len(study.factors), len(members)
     weights = np.zeros(len(cells))
-    for place, cell in enumerate(cells):
-        here = {name for name, reference in study.reference.items() if cell[name] == reference}
-        others = len(here.difference(members))
-        sign = (-1) ** (size - len(here.intersection(members)))
+    for index, cell in enumerate(cells):
+        present = {name for name, reference in study.reference.items() if cell[name] == reference}
+        others = len(present.difference(members))
+        sign = (-1) ** (size - len(present.intersection(members)))
         orders = math.factorial(others) * math.factorial(total - others - size)
-        weights[place] = sign * orders / math.factorial(total - size + 1)
+        weights[index] = sign * orders / math.factorial(total - size + 1)
     return weights

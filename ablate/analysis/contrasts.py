@@ -1,4 +1,4 @@
-"""Effects as weights on cell means: which ones a set of cells can estimate, and how."""
+"""Effects as weights on cell means: which effects a set of cells can estimate, and how."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Contrast:
     Attributes:
         name: As in `Effect.name`.
         kind: As in `Effect.kind`.
-        moves: The factors concerned, each with the level that its reference is compared with.
-        weights: What each cell's mean counts, shape `(cells,)`; they sum to 0, and for interactions
-            are on the half-difference scale.
+        moves: The factors of the effect, each with the level that its reference is compared with.
+        weights: The weight of each cell's mean, shape `(cells,)`. They sum to 0; those of
+            interactions are on the half-difference scale.
     """
 
     name: str
@@ -37,17 +37,17 @@ class Contrast:
 
 
 def contrasts_of(study: Study, cells: Sequence[Cell], *, order: int = 2) -> tuple[Contrast, ...]:
-    """All effects that the cells can estimate: simple, main, interactions up to an order.
+    """Return all effects that the cells can estimate: simple, main, interactions up to an order.
 
-    A main effect or an interaction needs cells in which every other factor's levels are equally
-    frequent on all sides, or the other factors would be compared as well. In a fraction of a
-    factorial that holds of effects that are confused with each other; the contrast then estimates
-    their sum.
+    A main effect or an interaction needs cells in which the levels of every other factor are
+    equally frequent on all sides; otherwise the other factors would be compared too. In a fraction
+    of a factorial this also holds for effects that are confused with each other; such a contrast
+    estimates their sum.
     """
     simple = (_simple(study, cells, move) for move in _moves(study.factors))
-    main = (_averaged(study, cells, (move,)) for move in _moves(study.factors))
+    main = (_average(study, cells, (move,)) for move in _moves(study.factors))
     interactions = (
-        _averaged(study, cells, moves)
+        _average(study, cells, moves)
         for size in range(2, min(order, len(study.factors)) + 1)
         for factors in itertools.combinations(study.factors, size)
         for moves in itertools.product(*(_moves((factor,)) for factor in factors))
@@ -57,7 +57,7 @@ def contrasts_of(study: Study, cells: Sequence[Cell], *, order: int = 2) -> tupl
 
 
 def component_names(study: Study) -> dict[tuple[str, str], str]:
-    """Name of every component by factor and the level that the reference is compared with."""
+    """Return the name of every component by factor and level compared with the reference."""
     return {move: _name(study, (move,)) for move in _moves(study.factors)}
 
 
@@ -82,20 +82,20 @@ def _simple(study: Study, cells: Sequence[Cell], move: tuple[str, str]) -> Contr
     return Contrast(_name(study, (move,)), "simple", (move,), weights)
 
 
-def _averaged(
+def _average(
     study: Study, cells: Sequence[Cell], moves: tuple[tuple[str, str], ...]
 ) -> Contrast | None:
-    """A main effect (one move) or an interaction, averaged over the other factors."""
+    """Return a main effect (one move) or an interaction, averaged over the other factors."""
     references = study.reference
     table = {name: np.array([cell[name] for cell in cells]) for name in references}
     sides: list[tuple[int, Mask]] = []
-    for away in itertools.product((False, True), repeat=len(moves)):
+    for off_reference in itertools.product((False, True), repeat=len(moves)):
         mask = np.ones(len(cells), dtype=np.bool_)
-        for (name, level), moved in zip(moves, away, strict=True):
+        for (name, level), moved in zip(moves, off_reference, strict=True):
             mask &= table[name] == (level if moved else references[name])
-        sides.append((-1 if sum(away) % 2 else 1, mask))
+        sides.append((-1 if sum(off_reference) % 2 else 1, mask))
     others = [table[name] for name in references if name not in dict(moves)]
-    if not _balanced([mask for _, mask in sides], others):
+    if not _is_balanced([mask for _, mask in sides], others):
         return None
     scale = 2.0 ** (1 - len(moves))
     weights = np.zeros(len(cells))
@@ -106,8 +106,8 @@ def _averaged(
     )
 
 
-def _balanced(sides: Sequence[Mask], others: Sequence[npt.NDArray[np.str_]]) -> bool:
-    """Whether every side has cells, and every other factor's levels are as frequent on each."""
+def _is_balanced(sides: Sequence[Mask], others: Sequence[npt.NDArray[np.str_]]) -> bool:
+    """Return whether all sides have cells and the same shares of the other factors' levels."""
     sizes = [int(mask.sum()) for mask in sides]
     if min(sizes) == 0:
         return False

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ablate.analysis import warnings
 from ablate.analysis.cells import COSTS
-from ablate.analysis.findings import Analysis, Caveat
+from ablate.analysis.findings import Analysis
+from ablate.analysis.warnings import StudyWarning
 from ablate.study.record import StudyRecord
 from ablate.study.study import Study
 
-MOST_INTERRUPTIONS = 5
-
 
 def without_results(study: Study, runs: pd.DataFrame) -> Analysis:
-    """The analysis of a study without a complete run: its cells, without numbers."""
+    """Return the analysis of a study without a complete run: its cells, without numbers."""
     names = [factor.name for factor in study.factors]
     cells = runs[["cell", *names]].drop_duplicates("cell").reset_index(drop=True)
     planned = runs.groupby("cell", sort=False).size()
@@ -26,16 +26,11 @@ def without_results(study: Study, runs: pd.DataFrame) -> Analysis:
     cells = cells.assign(
         n=0, n_planned=cells["cell"].map(planned), **dict.fromkeys(columns, math.nan)
     )
-    caveat = Caveat(
-        "No complete run",
-        f"None of the {len(runs)} runs is complete, so nothing can be said of any part.",
-        serious=True,
-    )
-    return Analysis(study, cells, (), (), None, (caveat,), math.nan)
+    return Analysis(study, cells, (), (), None, (warnings.NoCompleteRun(len(runs)),), math.nan)
 
 
 def without_cells_never_run(analysis: Analysis, runs: pd.DataFrame) -> Analysis:
-    """The analysis without the cells that have no run, complete or not.
+    """Return the analysis without the cells that have no run, complete or not.
 
     Results of other programs need not fill the design. In a study that was planned here every cell
     has its runs in the table, however they ended.
@@ -44,30 +39,13 @@ def without_cells_never_run(analysis: Analysis, runs: pd.DataFrame) -> Analysis:
     known = cells[cells["cell"].isin(set(runs["cell"]))].reset_index(drop=True)
     if len(known) == len(cells):
         return analysis
-    note = Caveat(
-        "Not all combinations",
-        f"{len(known)} of the {len(cells)} combinations of levels were run; the others are not "
-        f"in the grid.",
-    )
-    return replace(analysis, cells=known, caveats=(*analysis.caveats, note))
+    warning = warnings.CellsNeverRun(len(known), len(cells))
+    return replace(analysis, cells=known, warnings=(*analysis.warnings, warning))
 
 
-def fault_caveats(record: StudyRecord) -> Iterator[Caveat]:
-    """What happened to runs and cannot be seen in the tables."""
+def fault_warnings(record: StudyRecord) -> Iterator[StudyWarning]:
+    """Return warnings about what happened to runs and cannot be seen in the tables."""
     if record.kept:
-        yield Caveat(
-            "Results of other settings",
-            f"{record.kept} runs are kept although their settings have changed since they were "
-            f"trained: {'; '.join(record.changes)}. Differences between cells may come from these "
-            f"changes.",
-            serious=True,
-        )
+        yield warnings.ReusedResults(record.kept, tuple(record.changes))
     if record.interruptions:
-        named = "; ".join(record.interruptions[:MOST_INTERRUPTIONS])
-        more = len(record.interruptions) - MOST_INTERRUPTIONS
-        yield Caveat(
-            "Interrupted runs",
-            f"Runs were interrupted and resumed from their last checkpoint, with the same numbers "
-            f"as without the interruption. Their times and memory are those of the parts: {named}"
-            f"{f'; and {more} more, all in report.json' if more > 0 else ''}.",
-        )
+        yield warnings.InterruptedRuns(tuple(record.interruptions))

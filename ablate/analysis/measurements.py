@@ -12,10 +12,10 @@ import pandas as pd
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell, cells_of
 from ablate.study.result import Status
-from ablate.study.study import Study
+from ablate.study.study import Factor, Study
 
 Array = npt.NDArray[np.float64]
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class Measurements:
     """What the complete runs measured.
 
     Attributes:
-        cells: The cells of the design, then cells that only the runs know.
-        paired: Whether a row is a block (runs that share a seed); else the rows of different cells
-            have nothing to do with each other.
+        cells: The cells of the design, then cells that only the runs contain.
+        paired: Whether a row is a block (runs that share a seed). Otherwise the runs in a row have
+            nothing in common.
         responses: For every response an array `(rows, cells)`, NaN where there is no complete run.
-        complete: The complete runs, with the index of their cell in the column `place`.
-        left_out: The other runs, likewise.
+        complete: The complete runs, with the index of their cell in the column `cell_index`.
+        left_out: The other runs, with the same column.
     """
 
     cells: tuple[Cell, ...]
@@ -40,54 +40,54 @@ class Measurements:
     @property
     def counts(self) -> npt.NDArray[np.int_]:
         """Complete runs of each cell, shape `(cells,)`."""
-        return np.bincount(self.complete["place"], minlength=len(self.cells))
+        return np.bincount(self.complete["cell_index"], minlength=len(self.cells))
 
     @property
     def attempts(self) -> npt.NDArray[np.int_]:
         """Runs of each cell, however they ended, shape `(cells,)`."""
-        left_out = np.bincount(self.left_out["place"], minlength=len(self.cells))
+        left_out = np.bincount(self.left_out["cell_index"], minlength=len(self.cells))
         return np.asarray(self.counts + left_out)
 
 
-def measure(runs: pd.DataFrame, study: Study) -> Measurements:
-    """The complete runs of a run table as arrays.
+def measurements_of(runs: pd.DataFrame, study: Study) -> Measurements:
+    """Arrange the complete runs of a run table as arrays.
 
     Args:
         runs: A row a run: a column a factor, ``seed``, ``status`` and a column a response.
         study: The study.
 
     Raises:
-        RequestError: A column is missing, a level is unknown, two runs share cell and seed, a complete
-            run lacks a response, or no run is complete.
+        RequestError: A column is missing, a level is unknown, two runs share cell and seed, a
+            complete run lacks a response, or no run is complete.
     """
     _refuse_missing_columns(runs, study)
-    levels = [_levels(runs, study, place) for place in range(len(study.factors))]
-    cells, places = _place(study, list(zip(*levels, strict=True)))
-    placed = runs.assign(place=np.asarray(places, dtype=np.int64)).reset_index(drop=True)
-    _refuse_duplicates(placed, cells)
-    is_complete = (placed["status"].astype(str) == Status.COMPLETE).to_numpy(dtype=bool)
-    complete = placed[is_complete].reset_index(drop=True)
+    levels = [_level_names(runs, factor) for factor in study.factors]
+    cells, indices = _index_cells(study, list(zip(*levels, strict=True)))
+    indexed = runs.assign(cell_index=np.asarray(indices, dtype=np.int64)).reset_index(drop=True)
+    _refuse_duplicates(indexed, cells)
+    is_complete = (indexed["status"].astype(str) == Status.COMPLETE).to_numpy(dtype=bool)
+    complete = indexed[is_complete].reset_index(drop=True)
     if complete.empty:
-        counts = placed["status"].astype(str).value_counts().to_dict()
-        seen = ", ".join(f"{count} {status}" for status, count in counts.items())
+        counts = indexed["status"].astype(str).value_counts().to_dict()
+        statuses = ", ".join(f"{number} {status}" for status, number in counts.items())
         raise RequestError(
-            f"Expected one or more complete runs; received {seen or 'no run at all'}."
+            f"Expected one or more complete runs; received {statuses or 'no run at all'}."
         )
     paired = bool(complete["seed"].notna().all())
-    rows = _blocks(complete) if paired else _replicates(complete)
+    rows = _block_indices(complete) if paired else _replicate_indices(complete)
     responses = {
-        response.name: _grid(complete, response.name, rows=rows, cells=cells)
+        response.name: _response_grid(complete, response.name, rows=rows, cells=cells)
         for response in study.responses
     }
-    left_out = placed[~is_complete].reset_index(drop=True)
+    left_out = indexed[~is_complete].reset_index(drop=True)
     return Measurements(cells, paired, responses, complete, left_out)
 
 
 def refuse_lone_seeds(runs: pd.DataFrame, study: Study) -> None:
-    """Refuse results in which a seed appears in one cell only, which is a slip or no pairing.
+    """Refuse results in which a seed appears in one cell only: a slip, or replicates without pairs.
 
-    It is for results from anywhere. A study of this program that is not finished has such seeds
-    rightly, so `analyse` does not ask.
+    This is for results of other programs. An unfinished study of this program can have such seeds,
+    so `analyse` does not check for them.
 
     Raises:
         RequestError: There is such a seed.
@@ -101,10 +101,10 @@ def refuse_lone_seeds(runs: pd.DataFrame, study: Study) -> None:
     lone = sorted(cells_a_seed.index[cells_a_seed == 1])
     if lone:
         row = seeded[seeded["seed"] == lone[0]].iloc[0]
-        where = ", ".join(f"{name}={row[name]}" for name in names)
+        cell = ", ".join(f"{name}={row[name]}" for name in names)
         raise RequestError(
             f"Expected every seed in two or more cells, since runs that share a seed are compared "
-            f"in pairs; seed {lone[0]} appears only in {where}. Correct it, or leave the seeds out "
+            f"in pairs; seed {lone[0]} appears only in {cell}. Correct it, or leave the seeds out "
             f"if the replicates are not paired."
         )
 
@@ -121,8 +121,7 @@ def _refuse_missing_columns(runs: pd.DataFrame, study: Study) -> None:
             )
 
 
-def _levels(runs: pd.DataFrame, study: Study, place: int) -> list[str]:
-    factor = study.factors[place]
+def _level_names(runs: pd.DataFrame, factor: Factor) -> list[str]:
     column = runs[factor.name]
     known = set(factor.level_names)
     for value in column.unique():
@@ -135,50 +134,53 @@ def _levels(runs: pd.DataFrame, study: Study, place: int) -> list[str]:
     return [str(value) for value in column]
 
 
-def _place(
+def _index_cells(
     study: Study, combinations: Sequence[tuple[str, ...]]
 ) -> tuple[tuple[Cell, ...], list[int]]:
+    """Return the cells, and for each combination of levels the index of its cell."""
     cells = cells_of(study)
-    index = {tuple(level for _, level in cell.levels): place for place, cell in enumerate(cells)}
+    known = {tuple(level for _, level in cell.levels): index for index, cell in enumerate(cells)}
     names = [factor.name for factor in study.factors]
-    places = []
+    indices = []
     for levels in combinations:
-        if levels not in index:
-            index[levels] = len(cells)
+        if levels not in known:
+            known[levels] = len(cells)
             cells.append(Cell(tuple(zip(names, levels, strict=True))))
-        places.append(index[levels])
-    return tuple(cells), places
+        indices.append(known[levels])
+    return tuple(cells), indices
 
 
-def _refuse_duplicates(placed: pd.DataFrame, cells: Sequence[Cell]) -> None:
-    seeded = placed[placed["seed"].notna()]
-    twice = seeded[seeded.duplicated(["place", "seed"])]
-    if not twice.empty:
-        row = twice.iloc[0]
+def _refuse_duplicates(indexed: pd.DataFrame, cells: Sequence[Cell]) -> None:
+    seeded = indexed[indexed["seed"].notna()]
+    duplicates = seeded[seeded.duplicated(["cell_index", "seed"])]
+    if not duplicates.empty:
+        row = duplicates.iloc[0]
         raise RequestError(
             f"Expected one run for a cell and a seed; received two or more for "
-            f"{cells[int(row['place'])].name} with seed {row['seed']}."
+            f"{cells[int(row['cell_index'])].name} with seed {row['seed']}."
         )
 
 
-def _blocks(complete: pd.DataFrame) -> Places:
+def _block_indices(complete: pd.DataFrame) -> Indices:
     # Sorted, so that neither a result nor its rounding depends on the order of the rows.
     return pd.factorize(complete["seed"], sort=True)[0]
 
 
-def _replicates(complete: pd.DataFrame) -> Places:
-    return np.asarray(complete.groupby("place").cumcount(), dtype=np.intp)
+def _replicate_indices(complete: pd.DataFrame) -> Indices:
+    return np.asarray(complete.groupby("cell_index").cumcount(), dtype=np.intp)
 
 
-def _grid(complete: pd.DataFrame, response: str, *, rows: Places, cells: Sequence[Cell]) -> Array:
+def _response_grid(
+    complete: pd.DataFrame, response: str, *, rows: Indices, cells: Sequence[Cell]
+) -> Array:
     values = pd.to_numeric(complete[response], errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         row = complete.iloc[int(bad[0])]
         raise RequestError(
             f"Expected a finite number as {response!r} of every complete run; received "
-            f"{row[response]!r} for {cells[int(row['place'])].name}, seed {row['seed']}."
+            f"{row[response]!r} for {cells[int(row['cell_index'])].name}, seed {row['seed']}."
         )
     grid = np.full((int(rows.max()) + 1, len(cells)), np.nan)
-    grid[rows, complete["place"].to_numpy()] = values
+    grid[rows, complete["cell_index"].to_numpy()] = values
     return grid

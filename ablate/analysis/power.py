@@ -15,26 +15,27 @@ MOST_SEEDS = 10_000
 
 
 def smallest_detectable(spread: float, n: int, *, tests: int = 1) -> float:
-    """Smallest simple effect that n seeds a cell detect with 80 % power.
+    """Return the smallest simple effect that n seeds a cell detect with 80 % power.
 
     Args:
         spread: Standard deviation of the response over the seeds of one cell.
         n: Seeds a cell.
         tests: How many effects of components are tested together, such as twice the number of
-            parts of a factorial; Holm's correction asks of the first that it passes at 5 % divided
-            by this.
+            parts of a factorial; with Holm's correction the first one must pass at 5 % divided by
+            this number.
 
     Returns:
-        The effect in the unit of the response, NaN for fewer than two seeds. The seeds of two
-        cells are taken to have nothing in common; where they have, smaller effects are detected.
+        The effect in the unit of the response, NaN for fewer than two seeds. The runs of two cells
+        are assumed to be independent; where runs of a seed are correlated, smaller effects are
+        detected.
     """
     if n < 2:
         return math.nan
-    return detectable(spread * math.sqrt(2 / n), n - 1, tests=tests)
+    return detectable_effect(spread * math.sqrt(2 / n), n - 1, tests=tests)
 
 
-def detectable(error: float, df: float, *, tests: int = 1) -> float:
-    """Smallest effect detected with 80 % power at a standard error with `df` degrees of freedom."""
+def detectable_effect(error: float, df: float, *, tests: int = 1) -> float:
+    """Return the smallest effect detected with 80 % power at a standard error with `df`."""
     if not (math.isfinite(error) and df > 0):
         return math.nan
     return error * _detectable_errors(round(df, 6), tests)
@@ -43,10 +44,10 @@ def detectable(error: float, df: float, *, tests: int = 1) -> float:
 def further_seeds(
     estimate: float, error: float, *, df: float, n: int, margin: float, levels: tuple[float, float]
 ) -> int | None:
-    """Seeds beyond n that would likely (in 4 of 5 studies) decide a verdict.
+    """Return how many seeds beyond n would likely (in 4 of 5 studies) decide a verdict.
 
-    Estimate and spread are taken to stay as they are. An effect is decided by showing that it is
-    not 0 or that it is below the margin, whichever takes fewer seeds.
+    Estimate and spread are assumed to stay as they are. A verdict is decided as soon as the effect
+    is shown to differ from 0 or to be below the margin, whichever needs fewer seeds.
 
     Args:
         estimate: The effect so far.
@@ -54,8 +55,8 @@ def further_seeds(
         df: Degrees of freedom of the error.
         n: Seeds so far.
         margin: The effect that is too small to matter.
-        levels: Two-sided error levels of the two tests, that the effect is not 0 (after Holm's
-            correction) and that it is below the margin.
+        levels: Two-sided error levels of the two tests: the effect differs from 0 (after Holm's
+            correction), and the effect is below the margin.
 
     Returns:
         The number; None where the spread is unknown or more than 10,000 would be needed.
@@ -66,20 +67,20 @@ def further_seeds(
     errors = error * np.sqrt(n / total)
     dfs = df * (total - 1) / (n - 1) if error > 0 else total - 1
     reserve = stats.t.ppf(POWER, dfs)
-    away_from_none = (stats.t.isf(levels[0] / 2, dfs) + reserve) * errors <= abs(estimate)
+    differs_from_zero = (stats.t.isf(levels[0] / 2, dfs) + reserve) * errors <= abs(estimate)
     if error == 0:
-        # Without a spread only the signs are tested.
-        away_from_none &= smallest_flip_p(total) <= levels[0]
+        # Without a spread, only the signs are tested.
+        differs_from_zero &= smallest_flip_p(total) <= levels[0]
     below_margin = (stats.t.isf(levels[1] / 2, dfs) + reserve) * errors <= margin - estimate
-    enough = np.flatnonzero(away_from_none | below_margin)
+    enough = np.flatnonzero(differs_from_zero | below_margin)
     return int(total[enough[0]]) - n if enough.size else None
 
 
 @functools.lru_cache(maxsize=256)
 def _detectable_errors(df: float, tests: int) -> float:
-    """The effect as a multiple of its standard error."""
+    """Return the smallest detectable effect as a multiple of its standard error."""
     critical = stats.t.isf(ALPHA / 2 / tests, df)
-    # Averaging over the spread's distribution: SciPy's noncentral t fails for one df.
+    # Average over the distribution of the spread, since SciPy's noncentral t fails for df = 1.
     share = (np.arange(4000) + 0.5) / 4000
     spreads = np.sqrt(stats.chi2.ppf(share, df) / df)
 

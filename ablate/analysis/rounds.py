@@ -1,15 +1,15 @@
-"""Seeds in rounds: which cells get more, and when it is enough.
+"""Seeds in rounds: which cells get more seeds, and when a study has enough.
 
 The first round gives every cell the fewest seeds. After each round every component is judged, in
-the full model and on average, by the rule of the report with its share of the error rate (see
-`ablate.analysis.looks`). A verdict that is undecided asks for seeds in the cells that it compares
-and in no others: that in the full model in two cells, that on average in all cells of its contrast.
-So does *needed* where the effect, by its estimate, may yet turn out to be below the margin: the
-most seeds would call it not needed. A component with a cell without any complete run asks for
-nothing, since more of the same would not help.
+the full model and on average, by the same rule as in the report, with its share of the error rate
+(see `ablate.analysis.looks`). An undecided verdict asks for more seeds in the cells that it
+compares and in no others: two cells for a verdict in the full model, all cells of its contrast for
+a verdict on average. The verdict *needed* asks for more seeds too if, by its estimate, the effect
+may turn out to be below the margin: with the most seeds it would then be called not needed. A
+component with a cell that has no complete run asks for nothing, since more runs would not help.
 
-The rounds are played again from the runs at each call, each with only the runs that it had, so that
-a study that was killed goes on as if it had not been.
+Each call replays the rounds from the runs, each round with only the runs that it had. So a study
+that was killed resumes as if it had not been interrupted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ablate.analysis.effects import estimate_contrasts
 from ablate.analysis.estimates import Estimates
 from ablate.analysis.findings import Verdict
 from ablate.analysis.looks import looks_of
-from ablate.analysis.measurements import measure
+from ablate.analysis.measurements import measurements_of
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.study.design import Cell, cells_of
 from ablate.study.result import Status
@@ -42,9 +42,9 @@ class Round:
 
     Attributes:
         number: 1 for the first.
-        undecided: Components that asked for this round; where the rounds have ended, those that
-            stayed undecided. Empty in the first round, before which nothing is known.
-        seeds: How many seeds (0, 1, ...) the cell of each slug has when the round is done.
+        undecided: Components that asked for this round; after the last round, those that stayed
+            undecided. Empty in the first round.
+        seeds: How many seeds (0, 1, ...) each cell, by its slug, has when the round is done.
     """
 
     number: int
@@ -53,24 +53,24 @@ class Round:
 
 
 def next_round(runs: pd.DataFrame, study: Study) -> Round:
-    """The round that the runs are in: the first that is not done, or the last one.
+    """Return the first round that is not done, or the last one if all are.
 
     Args:
-        runs: A row a run that has ended, however it ended; runs beyond the round are no matter.
+        runs: A row a run that has ended, however it ended. Runs with further seeds are ignored.
         study: The study; without adaptive seeds it has one round.
 
     Returns:
-        The round; the study is done when the runs have all its seeds.
+        The round. The study is done when the runs have all its seeds.
     """
     cells = cells_of(study)
     slugs = [cell.slug for cell in cells]
     schedule = np.array(looks_of(study))
     round_ = Round(1, (), dict.fromkeys(slugs, int(schedule[0])))
     while True:
-        here = _runs_of(runs, round_)
-        if len(here) < sum(round_.seeds.values()):
+        own_runs = _runs_of(runs, round_)
+        if len(own_runs) < sum(round_.seeds.values()):
             return round_
-        contrasts, asking = _judged(here, study, cells=cells)
+        contrasts, asking = _judge_round(own_runs, study, cells=cells)
         counts = np.array([round_.seeds[slug] for slug in slugs])
         needed = np.array([contrast.weights != 0 for contrast in contrasts]).reshape(-1, len(cells))
         grown = next_counts(counts, asking, needed=needed, schedule=schedule)
@@ -82,19 +82,19 @@ def next_round(runs: pd.DataFrame, study: Study) -> Round:
         round_ = Round(round_.number + 1, undecided, seeds)
 
 
-def asks_for_seeds(found: Estimates, margin: float, *, most: int) -> Mask:
-    """Contrasts whose verdict more seeds may bring, or may change from needed to not needed."""
-    verdicts = judge(found, margin)
-    # By then the interval is as much narrower, if estimate and spread stay as they are.
-    narrower = np.sqrt(np.minimum(found.n / most, 1.0))
-    small = found.estimate + (found.high - found.estimate) * narrower < margin
+def asks_for_seeds(estimates: Estimates, margin: float, *, most: int) -> Mask:
+    """Return which contrasts more seeds may decide, or change from needed to not needed."""
+    verdicts = judge(estimates, margin)
+    # With the most seeds the interval is narrower by this factor if estimate and spread stay.
+    narrower = np.sqrt(np.minimum(estimates.n / most, 1.0))
+    small = estimates.estimate + (estimates.high - estimates.estimate) * narrower < margin
     undecided = verdicts == VERDICTS.index(Verdict.UNDECIDED)
     needed = verdicts == VERDICTS.index(Verdict.NEEDED)
-    return np.asarray((undecided | (needed & small)) & np.isfinite(found.estimate))
+    return np.asarray((undecided | (needed & small)) & np.isfinite(estimates.estimate))
 
 
 def next_counts(counts: Counts, asking: Mask, *, needed: Mask, schedule: Counts) -> Counts:
-    """Seeds a cell after a further round.
+    """Return the seeds of each cell after a further round.
 
     Args:
         counts: Seeds of each cell so far, shape `(..., cells)`.
@@ -116,12 +116,12 @@ def _runs_of(runs: pd.DataFrame, round_: Round) -> pd.DataFrame:
     return runs[runs["seed"].notna() & (runs["seed"].fillna(0).astype(int) < most)]
 
 
-def _judged(
+def _judge_round(
     runs: pd.DataFrame, study: Study, *, cells: Sequence[Cell]
 ) -> tuple[list[Contrast], Mask]:
-    """The contrasts that give verdicts, and which of them ask for seeds."""
+    """Return the contrasts that give verdicts, and which of them ask for seeds."""
     contrasts = list(contrasts_of(study, cells, order=1))
     if not contrasts or not (runs["status"].astype(str) == Status.COMPLETE).any():
         return contrasts, np.zeros(len(contrasts), dtype=np.bool_)
-    found = estimate_contrasts(study, measure(runs, study), contrasts=contrasts)
-    return contrasts, asks_for_seeds(found, study.margin, most=looks_of(study)[-1])
+    estimates = estimate_contrasts(study, measurements_of(runs, study), contrasts=contrasts)
+    return contrasts, asks_for_seeds(estimates, study.margin, most=looks_of(study)[-1])

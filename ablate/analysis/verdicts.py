@@ -1,19 +1,19 @@
-"""What the evidence says of components, at a margin.
+"""The verdict on a component, at a margin.
 
-The rule, in this order, for an effect (the loss of response without the component) with a 95 %
-interval from `low` to `high` and a p value of no effect, adjusted by Holm over all components, in
-the full model and on average together:
+The rule looks at an effect (the loss of response without the component), its 95 % interval from
+`low` to `high`, and its p value of no effect, adjusted by Holm over all components, in the full
+model and on average together. The first line that holds is the verdict:
 
 * harmful: `high` is below 0 and the adjusted p value is at most 0.05;
 * not needed: `high` is below the margin;
 * needed: `low` is above 0 and the adjusted p value is at most 0.05;
-* undecided: else.
+* undecided: otherwise.
 
-The interval is the one that is shown, so that tables and words agree; the adjusted p value, which
-is shown beside it, keeps the chance that a study calls anything needed or harmful wrongly at 5 %,
-however many components there are. *Not needed* is a one-sided test, at 2.5 % for each component, of
-a loss as large as the margin. An effect that is surely above 0 but surely below the margin is not
-needed: that is what the margin is for.
+The interval is the one that is shown, so tables and sentences agree. The adjusted p value, which is
+shown next to it, limits the chance that a study falsely calls any component needed or harmful to
+5 %, however many components there are. *Not needed* is a one-sided test, at 2.5 % for each
+component, of a loss as large as the margin. An effect that is certainly above 0 but also certainly
+below the margin is not needed: this is the purpose of the margin.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ablate.analysis.findings import Verdict
 VERDICTS = (Verdict.HARMFUL, Verdict.NOT_NEEDED, Verdict.NEEDED, Verdict.UNDECIDED)
 
 
-def judge(found: Estimates, margin: float) -> npt.NDArray[np.int_]:
-    """The verdict on every contrast as its place in `VERDICTS`."""
-    significant = found.p_adjusted <= ALPHA
+def judge(estimates: Estimates, margin: float) -> npt.NDArray[np.int_]:
+    """Return the verdict on every contrast as its index in `VERDICTS`."""
+    significant = estimates.p_adjusted <= ALPHA
     rules = [
-        (found.high < 0) & significant,
-        found.high < margin,
-        (found.low > 0) & significant,
+        (estimates.high < 0) & significant,
+        estimates.high < margin,
+        (estimates.low > 0) & significant,
     ]
     return np.select(rules, [0, 1, 2], default=3)

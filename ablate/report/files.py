@@ -14,8 +14,10 @@ from typing import Any
 import pandas as pd
 
 from ablate import __version__
-from ablate.analysis.findings import Analysis, Effect
+from ablate.analysis.findings import Analysis, Effect, Simplest
 from ablate.report.cells import records
+from ablate.report.sentences import component_sentence, effect_method, simplest_sentence
+from ablate.report.warning_texts import warning_texts
 from ablate.study.record import COSTS, StudyRecord
 from ablate.study.study import Study
 
@@ -69,26 +71,29 @@ def effects_csv(analysis: Analysis) -> str:
 
 def report_json(analysis: Analysis, record: StudyRecord) -> str:
     """All of the report, with what the record knows besides the runs."""
-    simplest = analysis.simplest
+    study, simplest = analysis.study, analysis.simplest
     content = {
         "ablate": __version__,
-        "study": analysis.study.as_mapping(),
+        "study": study.as_mapping(),
         "answer": {
-            "simplest": None if simplest is None else asdict(simplest),
+            "simplest": None if simplest is None else _simplest(simplest, study),
             "components": [
                 {
                     "name": component.name,
                     "full": component.full.verdict if component.full else None,
                     "average": component.average.verdict if component.average else None,
-                    "sentence": component.sentence,
+                    "sentence": component_sentence(component, study),
                     "further_seeds": component.further_seeds,
                 }
                 for component in analysis.components
             ],
         },
-        "caveats": [asdict(caveat) for caveat in analysis.caveats],
+        "caveats": [asdict(text) for text in warning_texts(analysis.warnings, study)],
         "smallest_detectable": analysis.smallest_detectable,
-        "effects": [_effect(effect) | {"method": effect.method} for effect in analysis.effects],
+        "effects": [
+            _effect(effect) | {"method": effect_method(effect, study)}
+            for effect in analysis.effects
+        ],
         "cells": _exact(analysis.cells),
         "attribution": records(analysis.attribution),
         "path": records(analysis.path),
@@ -103,13 +108,19 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
     return json.dumps(_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _effect(effect: Effect) -> dict[str, object]:
-    own = asdict(effect)
-    verdict = own.pop("verdict")
+def _simplest(simplest: Simplest, study: Study) -> dict[str, object]:
     return {
-        "effect": own["name"],
-        **{name: own[name] for name in EFFECT_COLUMNS[1:-1]},
-        "verdict": "" if verdict is None else str(verdict),
+        "cell": simplest.cell,
+        "levels": simplest.levels,
+        "sentence": simplest_sentence(simplest, study),
+    }
+
+
+def _effect(effect: Effect) -> dict[str, object]:
+    return {
+        "effect": effect.name,
+        **{name: getattr(effect, name) for name in EFFECT_COLUMNS[1:-1]},
+        "verdict": "" if effect.verdict is None else str(effect.verdict),
     }
 
 

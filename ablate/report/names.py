@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ablate.study.study import Factor, Study
+from ablate.analysis.parts import is_switch
+from ablate.study.study import Study
 from ablate.wording import one_line
 
 NAME_LIMIT = 48
@@ -18,11 +19,6 @@ READINGS: Mapping[str, str] = {
 def capitalized(text: str) -> str:
     """A text for the start of a line, with its other capital letters unchanged."""
     return text[:1].upper() + text[1:]
-
-
-def is_switch(factor: Factor) -> bool:
-    """Whether a factor's levels are ``present`` and ``absent`` and nothing else."""
-    return set(factor.level_names) == {"present", "absent"}
 
 
 def component_names(study: Study) -> dict[str, str]:

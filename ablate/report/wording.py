@@ -1,26 +1,16 @@
-"""How numbers and names are written for people; files for programs hold them unrounded."""
+"""How the numbers, cells and sentences of a study are written for people."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ablate.study.design import Cell
 from ablate.study.response import Response
 from ablate.study.study import Study
-from ablate.wording import (  # noqa: F401
-    MINUS,
-    MISSING,
-    NO_BREAK,
-    decimal,
-    one_line,
-    p_value,
-    seconds,
-)
-from ablate.wording import short_number as short_count  # noqa: F401
-from ablate.wording import tick_label as tick_count  # noqa: F401
-from ablate.wording import whole_number as count  # noqa: F401
+from ablate.wording import MISSING, NO_BREAK, decimal, enumeration, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +19,7 @@ class Scale:
 
     Attributes:
         title: The response in words, such as ``test accuracy``.
-        factor: What a stored number is multiplied with: 100 for fractions.
+        factor: What a stored number is multiplied by: 100 for fractions.
         digits: Decimals shown.
         unit: Written after a value, such as ``%``.
         difference_unit: Written after a difference, such as ``points``.
@@ -42,32 +32,32 @@ class Scale:
     difference_unit: str
 
     def number(self, value: float) -> str:
-        """A value without its unit."""
+        """Return a value without its unit."""
         return decimal(value * self.factor, self.digits)
 
     def value(self, value: float) -> str:
-        """A value with its unit."""
+        """Return a value with its unit."""
         return _with_unit(self.number(value), self.unit)
 
     def signed(self, difference: float) -> str:
-        """A difference with its sign and without its unit."""
+        """Return a difference with its sign and without its unit."""
         return decimal(difference * self.factor, self.digits, sign=True)
 
     def size(self, difference: float) -> str:
-        """The size of a difference with its unit."""
+        """Return the size of a difference with its unit."""
         return _with_unit(self.number(difference), self.difference_unit)
 
     def interval(self, low: float, high: float) -> str:
-        """Both ends of an interval of values."""
+        """Return both ends of an interval of values."""
         return _interval(self.number(low), self.number(high))
 
     def signed_interval(self, low: float, high: float) -> str:
-        """Both ends of an interval of differences."""
+        """Return both ends of an interval of differences."""
         return _interval(self.signed(low), self.signed(high))
 
 
 def scale_of(study: Study, index: int = 0) -> Scale:
-    """The scale of one of a study's responses; decimals enough to see a tenth of the margin."""
+    """Return the scale of a response of a study; that of the first shows a tenth of the margin."""
     response = study.responses[index]
     if index:
         return response_scale(response)
@@ -77,7 +67,7 @@ def scale_of(study: Study, index: int = 0) -> Scale:
 
 
 def response_scale(response: Response, *, digits: int | None = None) -> Scale:
-    """The scale of a response, with so many decimals or those that suit its unit."""
+    """Return the scale of a response, with the given decimals or those that suit its unit."""
     fraction = response.unit == "fraction"
     unit, difference_unit = {
         "fraction": ("%", "points"),
@@ -89,24 +79,36 @@ def response_scale(response: Response, *, digits: int | None = None) -> Scale:
     return Scale(title, 100.0 if fraction else 1.0, digits, unit, difference_unit)
 
 
+def amount(study: Study, difference: float, *, sign: bool = False) -> str:
+    """Return a difference of the first response for a sentence, such as ``1.25 points``."""
+    scale = scale_of(study)
+    number = scale.signed(difference) if sign else scale.number(difference)
+    return f"{number} {scale.difference_unit}".rstrip()
+
+
 def sentence(text: str) -> str:
-    """A sentence on one line, numbers not to be parted from their unit by a line break."""
+    """Return a sentence on one line in which no line break can separate a number from its unit."""
     return re.sub(r"(?<=\d) (?=(?:%|points?|s)(?!\w))", NO_BREAK, one_line(text))
 
 
 def describe(study: Study, levels: Mapping[str, str]) -> str:
-    """A cell by how it differs from the full model, such as ``no residual, norm=none``."""
-    moved = [
-        _moved(factor.name, str(levels[factor.name]))
+    """Return how a cell differs from the full model, such as ``no residual, norm=none``."""
+    differences = [
+        _level_text(factor.name, str(levels[factor.name]))
         for factor in study.factors
         if levels[factor.name] != factor.reference.name
     ]
-    return one_line(", ".join(moved)) or "full model"
+    return one_line(", ".join(differences)) or "full model"
 
 
-def _moved(factor: str, level: str) -> str:
-    words = {"absent": f"no {factor}", "present": f"with {factor}"}
-    return words.get(level, f"{factor}={level}")
+def cell_list(study: Study, cells: Sequence[Cell], *, most: int = 4) -> str:
+    """Return a few cells by their differences, such as ``[no residual] and [no norm]``."""
+    return enumeration([f"[{describe(study, dict(cell.levels))}]" for cell in cells], most=most)
+
+
+def _level_text(factor: str, level: str) -> str:
+    texts = {"absent": f"no {factor}", "present": f"with {factor}"}
+    return texts.get(level, f"{factor}={level}")
 
 
 def _with_unit(number: str, unit: str) -> str:

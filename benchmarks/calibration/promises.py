@@ -21,8 +21,8 @@ from ablate.analysis.estimates import (
     smallest_flip_p,
 )
 from ablate.analysis.findings import Verdict
-from ablate.analysis.power import detectable
-from ablate.analysis.simplest import shown_losses
+from ablate.analysis.power import detectable_effect
+from ablate.analysis.simplest import loss_tests
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.study.study import Study
 from benchmarks.calibration.families import (
@@ -175,7 +175,7 @@ def simplest(studies: int) -> Iterator[Row]:
                 cell_means = means(study, np.tile((1.0, 0.0, 0.0), (size, 1)))
                 own = noise(family, study, rng, studies=size)
                 responses = cell_means[:, None] + spread * own
-                _, p = shown_losses(
+                _, p = loss_tests(
                     responses, reference=reference, others=others, margin=1.0, paired=True
                 )
                 # The fewest parts win; of equals the first in the design, as in the analysis.
@@ -233,7 +233,7 @@ def exactness(studies: int) -> Iterator[Row]:
                 noise_alone = rng.standard_t(3, (studies, n, 1)) / np.sqrt(3)
             for name, effect in (
                 ("level", 0.0),
-                ("power", detectable(n**-0.5, n - 1, tests=tests)),
+                ("power", detectable_effect(n**-0.5, n - 1, tests=tests)),
             ):
                 t = stats.ttest_1samp(noise_alone + effect, 0.0, axis=1).pvalue
                 batches = np.array_split(noise_alone + effect, max(1, studies // 500))

@@ -112,7 +112,7 @@ def test_p_is_exact_where_it_can_clearly_be_significant(n, contrasts, flipped):
 
     change = runs[:, 0] - runs[:, 1]
     exact = sign_flip_p(change[:, None])[0] if flipped else stats.ttest_1samp(change, 0).pvalue
-    assert found.flipped.tolist() == [flipped] * contrasts
+    assert found.exact.tolist() == [flipped] * contrasts
     assert found.p == pytest.approx(exact)
 
 
@@ -142,7 +142,7 @@ def test_cells_that_share_fewer_than_two_seeds_are_compared_without_blocks():
     runs[:3, 0], runs[3:, 1] = draw(3), draw(3, seed=1)
     found = estimate(runs, ONE_LESS_OTHER, paired=True)
 
-    assert not found.blocked[0]
+    assert not found.paired[0]
     assert found.p[0] == pytest.approx(
         stats.ttest_ind(runs[:3, 0], runs[3:, 1], equal_var=False).pvalue
     )

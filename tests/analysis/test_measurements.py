@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pytest import param
 
-from ablate.analysis.measurements import measure, refuse_lone_seeds
+from ablate.analysis.measurements import measurements_of, refuse_lone_seeds
 from ablate.errors import RequestError
 from tests.analysis.planted import broken, noisy, study_of
 
@@ -40,14 +40,14 @@ def with_value(column: str, value: object, *, row: int = 0) -> pd.DataFrame:
 )
 def test_bad_table_is_refused_in_one_line(runs, message):
     with pytest.raises(RequestError) as refusal:
-        measure(runs, STUDY)
+        measurements_of(runs, STUDY)
 
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_rows_are_blocks_where_every_complete_run_has_a_seed():
-    measured = measure(RUNS.sample(frac=1, random_state=1), STUDY)
+    measured = measurements_of(RUNS.sample(frac=1, random_state=1), STUDY)
 
     assert measured.paired
     assert measured.responses["score"][:, 0] == pytest.approx(RUNS["score"][:3])
@@ -58,18 +58,18 @@ def test_one_run_without_a_seed_leaves_all_unpaired():
     runs = RUNS.copy()
     runs.loc[4, "seed"] = pd.NA
 
-    assert not measure(runs, STUDY).paired
+    assert not measurements_of(runs, STUDY).paired
 
 
 def test_runs_that_are_not_complete_count_nothing():
-    measured = measure(broken(RUNS, RUNS["seed"] == 1), STUDY)
+    measured = measurements_of(broken(RUNS, RUNS["seed"] == 1), STUDY)
 
     assert measured.counts.tolist() == [2, 2, 2, 2]
     assert len(measured.left_out) == 4
 
 
 def test_a_cell_without_any_run_stays_visible():
-    measured = measure(RUNS[RUNS["x"] == "present"], STUDY)
+    measured = measurements_of(RUNS[RUNS["x"] == "present"], STUDY)
 
     assert measured.counts.tolist() == [3, 3, 0, 0]
 

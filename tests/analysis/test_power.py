@@ -8,7 +8,7 @@ from pytest import param
 from statsmodels.stats.power import TTestPower
 
 from ablate.analysis.estimates import ALPHA
-from ablate.analysis.power import detectable, further_seeds, smallest_detectable
+from ablate.analysis.power import detectable_effect, further_seeds, smallest_detectable
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 12])
@@ -26,7 +26,7 @@ def test_smallest_effect_is_that_of_a_t_tests_power(n):
 def test_it_scales_with_the_spread_and_needs_two_seeds():
     assert smallest_detectable(0.3, 5) == pytest.approx(0.3 * smallest_detectable(1.0, 5))
     assert math.isnan(smallest_detectable(1.0, 1))
-    assert math.isnan(detectable(math.nan, 4))
+    assert math.isnan(detectable_effect(math.nan, 4))
 
 
 @pytest.mark.parametrize(

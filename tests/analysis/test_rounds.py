@@ -14,6 +14,7 @@ from ablate.analysis.findings import Verdict
 from ablate.analysis.looks import looks_of
 from ablate.analysis.rounds import Round, next_round
 from ablate.analysis.verdicts import VERDICTS, judge
+from ablate.analysis.warnings import SeedsInRounds, UnequalRuns
 from ablate.study.design import cells_of
 from ablate.study.study import Study
 from benchmarks.calibration.adaptive import play
@@ -185,13 +186,13 @@ def test_the_report_says_what_each_cell_got_and_claims_no_more_than_the_looks_al
 
     analysis, uncorrected = analyse(runs, study), analyse(runs, plain)
 
-    caveat = next(c for c in analysis.caveats if c.title == "Seeds added in rounds")
-    assert "at 3, 5, 8 and 12 seeds" in caveat.evidence
-    assert all(c.title != "Unequal n" for c in analysis.caveats)
+    (rounds,) = (item for item in analysis.warnings if isinstance(item, SeedsInRounds))
+    assert rounds.looks == (3, 5, 8, 12)
+    assert not any(isinstance(item, UnequalRuns) for item in analysis.warnings)
     assert analysis.cells["n"].tolist() == analysis.cells["n_planned"].tolist()
     for kind in ("simple", "main"):
         effect, bare = named(analysis, "b", kind), named(uncorrected, "b", kind)
-        assert "holds over 4 looks" in effect.method
+        assert (effect.looks, bare.looks) == (4, 1)
         assert effect.high - effect.low > bare.high - bare.low
         assert effect.p == bare.p
 

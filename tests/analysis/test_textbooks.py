@@ -12,6 +12,7 @@ from scipy import stats
 
 from ablate.analysis.analyse import analyse
 from ablate.analysis.findings import Analysis
+from ablate.analysis.warnings import OneRunPerCell
 from ablate.study.response import Response
 from ablate.study.study import Factor, Level
 from tests.analysis.planted import named, study_of
@@ -81,8 +82,8 @@ def test_pilot_plant_has_the_printed_standard_error():
     effect = named(pilot_plant("higher"), "T", "main")
 
     # The book prints 1.4 from a pooled variance; equal n a cell gives Welch the same error.
-    df = float(effect.method.split("df ")[1].split()[0])
-    error = (effect.high - effect.low) / 2 / stats.t.ppf(0.975, df)
+    error = (effect.high - effect.low) / 2 / stats.t.ppf(0.975, effect.df)
+    assert error == pytest.approx(effect.error)
     assert error == pytest.approx(1.4, abs=0.05)
 
 
@@ -122,4 +123,4 @@ def test_single_replicates_give_effects_without_intervals_or_claims():
     assert {effect.verdict for effect in analysis.effects if effect.kind != "interaction"} == {
         "undecided"
     }
-    assert analysis.caveats[0].title == "One run a cell"
+    assert isinstance(analysis.warnings[0], OneRunPerCell)

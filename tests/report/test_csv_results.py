@@ -72,7 +72,7 @@ def test_without_seeds_replicates_are_unpaired(tmp_path: Path) -> None:
     study, runs = read(tmp_path, GOOD)
     assert runs["seed"].isna().all()
     effect = analyse(runs, study).effects[0]
-    assert not effect.method.startswith("paired")
+    assert not effect.paired
 
 
 def test_a_file_without_all_combinations_is_a_list_of_cells(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from ablate.analysis.findings import Analysis
 from ablate.report.page import write_report
 from ablate.report.sections.answer import answer_lines
+from ablate.report.sentences import component_sentence, simplest_sentence
+from ablate.report.warning_texts import warning_texts
 from ablate.study.record import StudyRecord
 from ablate.study.study import Study
 from tests.report.simulated import HELD_CONSTANT, MEASURES, PROVENANCE, histories_of, runs_of
@@ -109,8 +111,11 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
         words.index(piece)
         for piece in (
             "Which?",
-            re.sub(r"\s+", " ", analysis.simplest.sentence),
-            *(re.sub(r"\s+", " ", component.sentence) for component in analysis.components),
+            re.sub(r"\s+", " ", simplest_sentence(analysis.simplest, xyz)),
+            *(
+                re.sub(r"\s+", " ", component_sentence(component, xyz))
+                for component in analysis.components
+            ),
             "The grid",
             "Effect of each part",
             "Learning curves",
@@ -119,7 +124,7 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
         )
     ]
     assert positions == sorted(positions)
-    for item in analysis.caveats:
+    for item in warning_texts(analysis.warnings, xyz):
         inside = text.index(item.title) < text.index('id="grid"')
         assert inside == item.serious
 

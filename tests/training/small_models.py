@@ -35,14 +35,57 @@ def images(*, train: int = 70, classes: int = 3, dtype: str = "uint8") -> Images
     )
 
 
-def held(variable: Any) -> np.ndarray:
-    """What a variable holds."""
+def value_of(variable: Any) -> np.ndarray:
+    """A copy of what a variable holds."""
     return np.asarray(variable).copy()
 
 
 @keras.saving.register_keras_serializable("tests")
+class BatchRecorder(layers.Layer):
+    """Records a number for each of the last eight batches that it was trained on."""
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        self.seen = self.add_weight(shape=(8,), initializer="zeros", trainable=False)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        if training:
+            weight = keras.ops.arange(keras.ops.shape(x)[0], dtype="float32") + 1
+            mark = keras.ops.sum(keras.ops.sum(x, axis=(1, 2, 3)) * weight)
+            self.seen.assign(keras.ops.append(self.seen[1:], mark))
+        return x
+
+
+@keras.saving.register_keras_serializable("tests")
+class NotANumber(layers.Layer):
+    """Returns NaN for every input."""
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.log(x * 0 - 1)
+
+
+@keras.saving.register_keras_serializable("tests")
+class UnseededNoise(layers.Layer):
+    """Draws from the global generator of Keras, whose state no layer owns."""
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        return x + keras.random.normal(keras.ops.shape(x)) if training else x
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnModel(keras.Model):
+    """A model of a class of its own, whose output shape is unknown until it is called."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.flat, self.head = layers.Flatten(), layers.Dense(3, "softmax")
+
+    def call(self, x: Any) -> Any:
+        return self.head(self.flat(x))
+
+
+@keras.saving.register_keras_serializable("tests")
 class Block(layers.Layer):
-    """A custom layer with a weight of its own beside the layers that it holds."""
+    """A custom layer with a weight of its own next to the layers that it holds."""
 
     def __init__(self, channels: int, *, skip: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -87,8 +130,22 @@ def convnet(
     return keras.Model(inputs, layers.Dense(units, activation, name="head")(x))
 
 
+def small(classes: int = 3) -> keras.Model:
+    """A network with normalization and dropout that takes little time to compile."""
+    return keras.Sequential(
+        [
+            layers.Input(SHAPE),
+            layers.Conv2D(2, 3, activation="relu"),
+            layers.BatchNormalization(momentum=0.8),
+            layers.Dropout(0.2),
+            layers.Flatten(),
+            layers.Dense(1 if classes == 2 else classes, "sigmoid" if classes == 2 else "softmax"),
+        ]
+    )
+
+
 def plain(classes: int = 3) -> keras.Model:
-    """A network without chance in its steps, some of whose layers have no name of their own."""
+    """A network whose steps draw nothing; some of its layers have no name of their own."""
     return keras.Sequential(
         [
             layers.Input(SHAPE),

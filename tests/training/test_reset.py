@@ -11,15 +11,15 @@ from keras import layers
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
 from ablate.training.reset import layers_by_path, reset
-from tests.training.small_models import Block, convnet, held, plain
+from tests.training.small_models import Block, convnet, plain, value_of
 
 
 def values(model: keras.Model) -> dict[str, np.ndarray]:
-    """What the model holds, by the path of a layer and the place of the variable in it."""
+    """What the model holds, by the path of a layer and the index of the variable in it."""
     return {
-        f"{path}/{place}": held(variable)
+        f"{path}/{index}": value_of(variable)
         for path, layer in layers_by_path(model).items()
-        for place, variable in enumerate(layer.variables)
+        for index, variable in enumerate(layer.variables)
     }
 
 
@@ -28,7 +28,7 @@ def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:
 
 
 @pytest.mark.parametrize("build", [convnet, plain], ids=["convnet", "plain"])
-def test_what_was_done_to_a_model_before_leaves_no_trace(build: Any) -> None:
+def test_reset_does_not_depend_on_earlier_use_of_the_model(build: Any) -> None:
     used, untouched = build(), build()
     reset(untouched, 5)
     for variable in used.variables:
@@ -39,7 +39,7 @@ def test_what_was_done_to_a_model_before_leaves_no_trace(build: Any) -> None:
     assert values(used).keys() == values(untouched).keys()
 
 
-def test_another_seed_gives_other_weights_and_other_masks() -> None:
+def test_another_seed_gives_other_weights_and_masks() -> None:
     model = convnet()
     reset(model, 0)
     zero = values(model)
@@ -63,7 +63,7 @@ def test_another_seed_gives_other_weights_and_other_masks() -> None:
 @pytest.mark.parametrize(
     "change", [{"extra": True}, {"skip": False}], ids=["one_layer_more", "one_layer_less"]
 )
-def test_layers_that_two_variants_share_start_from_equal_weights(change: dict[str, bool]) -> None:
+def test_shared_layers_of_two_variants_start_from_equal_weights(change: dict[str, bool]) -> None:
     model, variant = convnet(), convnet(**change)
     reset(model, 3)
     reset(variant, 3)
@@ -76,35 +76,35 @@ def test_layers_that_two_variants_share_start_from_equal_weights(change: dict[st
     assert all(np.array_equal(left[name], right[name]) for name in shared)
 
 
-def test_a_weight_comes_from_the_stream_named_after_its_initializer() -> None:
+def test_weight_comes_from_the_stream_of_its_initializer() -> None:
     model = convnet()
     reset(model, 7)
     seed = stream_seed(7, "init/model/conv1/kernel_initializer")
     expected = keras.initializers.GlorotUniform(seed=seed)((3, 3, 1, 4))
     kernel = model.get_layer("conv1").kernel
-    np.testing.assert_array_equal(held(kernel), held(expected))
+    np.testing.assert_array_equal(value_of(kernel), value_of(expected))
 
 
-def test_the_state_of_dropout_comes_from_its_own_stream() -> None:
+def test_state_of_dropout_comes_from_its_own_stream() -> None:
     model = convnet()
     reset(model, 7)
     dropout = model.get_layer("tail").layers[0]
     seed = stream_seed(7, "dropout/model/tail/dropout/seed_generator")
-    state = held(dropout.seed_generator.state)
+    state = value_of(dropout.seed_generator.state)
     np.testing.assert_array_equal(state, [seed, 0])
 
 
-def test_a_seed_written_into_the_model_gives_way_to_the_run_seed() -> None:
+def test_run_seed_replaces_a_seed_in_the_model() -> None:
     fixed = keras.initializers.HeNormal(seed=1)
     model = keras.Sequential([layers.Input((4,)), layers.Dense(3, kernel_initializer=fixed)])
     kernels = []
     for seed in (0, 1):
         reset(model, seed)
-        kernels.append(held(model.layers[0].kernel))
+        kernels.append(value_of(model.layers[0].kernel))
     assert not np.array_equal(*kernels)
 
 
-def test_weights_drawn_from_the_global_generator_are_reset_too() -> None:
+def test_weights_drawn_from_the_global_generator_are_reset() -> None:
     @keras.saving.register_keras_serializable("tests")
     class Drawn(layers.Layer):
         def build(self, input_shape: tuple[int, ...]) -> None:
@@ -119,28 +119,28 @@ def test_weights_drawn_from_the_global_generator_are_reset_too() -> None:
     drawn = []
     for seed in (0, 1, 0):
         reset(model, seed)
-        drawn.append(held(model.layers[0].w))
+        drawn.append(value_of(model.layers[0].w))
     np.testing.assert_array_equal(drawn[0], drawn[2])
     assert not np.array_equal(drawn[0], drawn[1])
 
 
-def test_statistics_of_batch_normalization_start_anew() -> None:
+def test_statistics_of_batch_normalization_are_reset() -> None:
     model = convnet()
     norm = model.get_layer("norm1")
     norm.moving_mean.assign(norm.moving_mean + 3)
     norm.moving_variance.assign(norm.moving_variance + 3)
     reset(model, 0)
-    assert not held(norm.moving_mean).any()
-    assert (held(norm.moving_variance) == 1).all()
+    assert not value_of(norm.moving_mean).any()
+    assert (value_of(norm.moving_variance) == 1).all()
 
 
-def test_the_paths_of_layers_do_not_depend_on_the_models_built_before() -> None:
+def test_layer_paths_do_not_depend_on_models_built_before() -> None:
     first, second = plain(), plain()
     assert first.layers[0].name != second.layers[0].name
     assert list(layers_by_path(first)) == list(layers_by_path(second))
 
 
-def test_reset_leaves_pythons_own_generator_as_it_was() -> None:
+def test_reset_does_not_change_the_generator_of_python() -> None:
     model = plain()
     before = random.getstate()
     reset(model, 0)

@@ -11,6 +11,7 @@ from ablate.config.recipe import Recipe
 from ablate.errors import RequestError
 from ablate.training.initial_state import Epoch
 from ablate.training.trainer import Trainer
+from tests.training.engine_suite import RECIPE, EngineSuite
 from tests.training.small_models import SHAPE, convnet, images, plain
 
 tf = pytest.importorskip("tensorflow")
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="tests the TensorFlow engine"
 )
 
-RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
+
+class TestTensorFlowEngine(EngineSuite):
+    pass
 
 
 def test_each_function_is_traced_once_for_all_seeds_and_parts() -> None:
@@ -36,7 +39,7 @@ def test_nothing_is_traced_before_the_first_run() -> None:
     assert engine._train.experimental_get_tracing_count() == 0
 
 
-def test_compiling_with_xla_trains_alike() -> None:
+def test_training_compiled_with_xla_gives_similar_numbers() -> None:
     left, right = (
         list(Trainer(plain(), images(), dataclasses.replace(RECIPE, jit=jit)).run(0))
         for jit in (False, True)
@@ -59,7 +62,7 @@ def tensorflow_noise(x: Any) -> Any:
     [(keras_noise, "seed_generator_state"), (tensorflow_noise, "RandomStandardNormal")],
     ids=["keras", "tensorflow"],
 )
-def test_randomness_that_cannot_be_reset_is_refused(noise: Any, found: str) -> None:
+def test_randomness_that_cannot_be_reset_is_named(noise: Any, found: str) -> None:
     @keras.saving.register_keras_serializable("tests")
     class Noise(layers.Layer):
         def call(self, x: Any, training: bool | None = None) -> Any:
@@ -74,16 +77,16 @@ def test_randomness_that_cannot_be_reset_is_refused(noise: Any, found: str) -> N
         next(Trainer(model, images(), RECIPE).run(0))
 
 
-def test_long_epochs_give_signs_of_life_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeat_is_called_after_each_part_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe(epochs=1, batch_size=2, learning_rate=0.01)
-    whole = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, [])]
+    whole = [dataclasses.replace(epoch, seconds=0) for epoch in epochs_of(recipe, [])]
     monkeypatch.setattr("ablate.training.tensorflow.HEARTBEAT_STEPS", 10)
-    signs: list[int] = []
-    parts = [dataclasses.replace(epoch, seconds=0) for epoch in _counting(recipe, signs)]
+    beats: list[int] = []
+    parts = [dataclasses.replace(epoch, seconds=0) for epoch in epochs_of(recipe, beats)]
     assert parts == whole  # 35 steps as 32 + 3, or as 10 + 10 + 10 + 5
-    assert len(signs) == 1 + 4 + 1
+    assert len(beats) == 1 + 4 + 1
 
 
-def _counting(recipe: Recipe, signs: list[int]) -> list[Epoch]:
+def epochs_of(recipe: Recipe, beats: list[int]) -> list[Epoch]:
     trainer = Trainer(convnet(), images(), recipe)
-    return list(trainer.run(0, alive=lambda: signs.append(1)))
+    return list(trainer.run(0, alive=lambda: beats.append(1)))

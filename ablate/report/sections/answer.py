@@ -8,6 +8,7 @@ from ablate.analysis.findings import Analysis, Verdict
 from ablate.report.blocks import Block, Column, Paragraph, Table
 from ablate.report.names import component_names, effect_name
 from ablate.report.section import Content, ReportData
+from ablate.report.sentences import component_sentence, simplest_sentence
 from ablate.report.wording import sentence
 from ablate.wording import MISSING
 
@@ -29,7 +30,7 @@ def content(data: ReportData) -> Content:
     analysis, scale = data.analysis, data.scale
     blocks: list[Block] = []
     if analysis.simplest is not None:
-        blocks.append(Paragraph(sentence(analysis.simplest.sentence), "lead"))
+        blocks.append(Paragraph(sentence(simplest_sentence(analysis.simplest, data.study)), "lead"))
     shown = claims(analysis)
     if shown:
         columns = (Column("Part"), Column("In the full model"), Column("On average"), Column(""))
@@ -57,7 +58,7 @@ def claims(analysis: Analysis) -> tuple[Claim, ...]:
             name=effect_name(component.name, names),
             full=component.full.verdict if component.full else None,
             average=component.average.verdict if component.average else None,
-            sentence=sentence(component.sentence),
+            sentence=sentence(component_sentence(component, analysis.study)),
         )
         for component in analysis.components
     )
@@ -65,5 +66,7 @@ def claims(analysis: Analysis) -> tuple[Claim, ...]:
 
 def answer_lines(analysis: Analysis) -> list[str]:
     """The answer as plain text, for a terminal."""
-    simplest = [] if analysis.simplest is None else [sentence(analysis.simplest.sentence)]
-    return [*simplest, *(f"  {claim.sentence}" for claim in claims(analysis))]
+    lines = [f"  {claim.sentence}" for claim in claims(analysis)]
+    if analysis.simplest is not None:
+        lines.insert(0, sentence(simplest_sentence(analysis.simplest, analysis.study)))
+    return lines

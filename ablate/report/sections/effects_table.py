@@ -6,8 +6,9 @@ from ablate.analysis.findings import Effect
 from ablate.report.blocks import INTERVAL, P_HOLM, Column, N, P, Paragraph, Symbol, Table, Text
 from ablate.report.names import READINGS, component_names, effect_name
 from ablate.report.section import Content, ReportData
+from ablate.report.sentences import effect_method
 from ablate.report.wording import Scale
-from ablate.wording import MISSING, one_line, p_value, whole_number
+from ablate.wording import MISSING, p_value, whole_number
 
 ORDER = 51
 
@@ -32,7 +33,7 @@ def content(data: ReportData) -> Content | None:
         label="effects",
         caption=paper_caption(data),
     )
-    methods = sorted({one_line(effect.method) for effect in data.analysis.effects})
+    methods = sorted({effect_method(effect, data.study) for effect in data.analysis.effects})
     return Content("", (table, Paragraph(f"Methods: {'; '.join(methods)}.", "note")))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ablate.analysis.findings import Analysis
+from ablate.analysis.parts import is_switch
 from ablate.report.blocks import INTERVAL, Column, N, Paragraph, Strong, Table, Text
 from ablate.report.cells import (
     BEST,
@@ -19,7 +20,7 @@ from ablate.report.cells import (
     reference_cell,
     value_range,
 )
-from ablate.report.names import NAME_LIMIT, is_switch
+from ablate.report.names import NAME_LIMIT
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import Scale, scale_of
 from ablate.study.study import Factor, Study

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ablate.analysis.findings import Analysis
 from ablate.report.blocks import Item, Listing
 from ablate.report.section import Content, ReportData
+from ablate.report.warning_texts import warning_texts
 from ablate.report.wording import sentence
 from ablate.wording import one_line
 
@@ -24,6 +25,6 @@ def warning_items(analysis: Analysis, *, serious: bool) -> tuple[Item, ...]:
     """The serious warnings, or the others, as items of a list."""
     return tuple(
         Item(sentence(warning.evidence), one_line(warning.title))
-        for warning in analysis.caveats
+        for warning in warning_texts(analysis.warnings, analysis.study)
         if warning.serious == serious
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from ablate.analysis.analyse import analyse
 from ablate.report.sections.answer import answer_lines, claims
+from ablate.report.sentences import component_sentence
 from ablate.study.study import Study
 from tests.report.simulated import runs_of
 
@@ -13,7 +14,7 @@ def test_claims_give_both_verdicts_and_the_sentence(xyz: Study) -> None:
         assert component.average is not None
         assert claim.full == component.full.verdict
         assert claim.average == component.average.verdict
-        assert claim.sentence.replace("\u00a0", " ") == component.sentence
+        assert claim.sentence.replace("\u00a0", " ") == component_sentence(component, xyz)
 
 
 def test_a_terminal_gets_the_answer_and_a_line_a_component(xyz: Study) -> None:

@@ -1,0 +1,262 @@
+"""Checks of a study and its results, each of which yields a warning where it fails."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ablate.analysis import warnings
+from ablate.analysis.cells import column_means
+from ablate.analysis.effects import Evidence, families_of
+from ablate.analysis.estimates import mean_intervals
+from ablate.analysis.findings import Verdict
+from ablate.analysis.looks import looks_of
+from ablate.analysis.measurements import Array
+from ablate.analysis.power import detectable_effect
+from ablate.analysis.warnings import Cells, StudyWarning
+from ablate.study.response import Response
+from ablate.study.study import Study
+
+LEARNED = 0.05
+"""Share of the way from chance to a perfect score below which a model has learned nothing."""
+STALE = 0.05
+"""Loss of a measure on training images in inference mode that shows stale statistics."""
+FEW_SEEDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is known about a study besides its run table.
+
+    Attributes:
+        histories: A row an epoch, for the checks of convergence and of epochs; None where unknown.
+        held_constant: What no cell changes, with its value, for the check of the learning rate.
+        chance: First response of a model that guesses; None where unknown.
+        measures: What the task measures besides the loss, the most important first.
+    """
+
+    histories: pd.DataFrame | None = None
+    held_constant: Mapping[str, str] = field(default_factory=dict)
+    chance: float | None = None
+    measures: tuple[Response, ...] = ()
+
+
+def warnings_of(
+    study: Study, evidence: Evidence, *, background: Background
+) -> tuple[StudyWarning, ...]:
+    """Return all warnings, the serious ones first."""
+    histories = background.histories
+    found = [
+        *_check_left_out(evidence),
+        *_check_chance(study, evidence, background.chance),
+        *_check_statistics(evidence, background.measures[:1]),
+        *_check_convergence(study, evidence, histories),
+        *_check_epochs(evidence, histories),
+        *_check_counts(study, evidence),
+        *_check_rounds(study, evidence),
+        *_check_pairing(evidence),
+        *_check_seeds(evidence),
+        *_check_equal_runs(study, evidence),
+        *_check_power(study, evidence),
+        *_check_spread(study, evidence),
+        *_check_learning_rate(background.held_constant),
+    ]
+    return tuple(sorted(found, key=lambda warning: not warning.serious))
+
+
+def _check_left_out(evidence: Evidence) -> Iterator[StudyWarning]:
+    left_out = evidence.measurements.left_out
+    if left_out.empty:
+        return
+    statuses = left_out["status"].astype(str).value_counts()
+    yield warnings.RunsLeftOut(
+        len(left_out),
+        tuple((str(status), int(number)) for status, number in statuses.items()),
+        _cells(evidence, sorted(set(left_out["cell_index"]))),
+    )
+
+
+def _check_chance(study: Study, evidence: Evidence, chance: float | None) -> Iterator[StudyWarning]:
+    if chance is None or study.response.direction != "higher":
+        return
+    means = mean_intervals(evidence.measurements.responses[study.response.name])[0]
+    failed = np.flatnonzero(means <= chance + LEARNED * (1 - chance))
+    if not failed.size:
+        return
+    if failed.size == np.isfinite(means).sum():
+        yield warnings.NoCellLearned(float(np.nanmax(means)), chance)
+    else:
+        yield warnings.CellsAtChance(chance, _cells(evidence, failed))
+
+
+def _check_statistics(evidence: Evidence, measures: tuple[Response, ...]) -> Iterator[StudyWarning]:
+    for measure in measures:
+        names = (f"train_{measure.name}", f"train_{measure.name}_inference")
+        if not set(names) <= set(evidence.measurements.complete.columns):
+            continue
+        training, inference = (column_means(evidence.measurements, name) for name in names)
+        gaps = training - inference if measure.direction != "lower" else inference - training
+        stale = np.flatnonzero(gaps > STALE)
+        if stale.size:
+            worst = int(np.nanargmax(gaps))
+            yield warnings.StaleStatistics(
+                measure.name,
+                _cells(evidence, stale),
+                training=float(training[worst]),
+                inference=float(inference[worst]),
+            )
+
+
+def _check_convergence(
+    study: Study, evidence: Evidence, histories: pd.DataFrame | None
+) -> Iterator[StudyWarning]:
+    measure = study.response.name.replace("test_", "val_")
+    if histories is None or measure not in histories.columns or histories.empty:
+        return
+    gains = _late_gains(histories, measure)
+    if study.response.direction == "lower":
+        gains = -gains
+    by_cell = gains.unstack("cell")
+    mean, low, _ = mean_intervals(by_cell.to_numpy(dtype=float))
+    # A single run has no interval: its gain alone decides.
+    rising = (mean > study.margin) & ~(low <= 0)
+    indices = {cell.slug: index for index, cell in enumerate(evidence.measurements.cells)}
+    still = sorted(
+        indices[slug]
+        for slug, improves in zip(by_cell.columns, rising, strict=True)
+        if improves and slug in indices
+    )
+    if still:
+        yield warnings.NotConverged(measure, float(np.nanmax(mean)), _cells(evidence, still))
+
+
+def _late_gains(histories: pd.DataFrame, measure: str) -> pd.Series[float]:
+    """Mean of the last quarter of epochs minus mean of the quarter before, a value a run."""
+    runs = histories.groupby(["cell", "seed"])["epoch"]
+    last, first = runs.transform("max"), runs.transform("min")
+    quarter = ((last - first + 1) // 4).clip(lower=1)
+    back = last - histories["epoch"]
+    by_run = [histories["cell"], histories["seed"]]
+    late = histories[measure].where(back < quarter).groupby(by_run).mean()
+    before = (
+        histories[measure].where((back >= quarter) & (back < 2 * quarter)).groupby(by_run).mean()
+    )
+    return late - before
+
+
+def _check_epochs(evidence: Evidence, histories: pd.DataFrame | None) -> Iterator[StudyWarning]:
+    if histories is None or histories.empty:
+        return
+    complete = evidence.measurements.complete
+    slugs = [evidence.measurements.cells[index].slug for index in complete["cell_index"]]
+    finished = pd.MultiIndex.from_arrays([slugs, complete["seed"]], names=["cell", "seed"])
+    epochs = histories.groupby(["cell", "seed"])["epoch"].max()
+    epochs = epochs[epochs.index.isin(finished)]
+    if epochs.nunique() > 1:
+        yield warnings.UnequalEpochs(int(epochs.min()), int(epochs.max()))
+
+
+def _check_counts(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
+    counts = evidence.measurements.counts
+    missing = np.flatnonzero(counts == 0)
+    if missing.size:
+        yield warnings.MissingCells(_cells(evidence, missing))
+    positive = counts[counts > 0]
+    # With adaptive seeds unequal counts are intended and have a warning of their own.
+    if positive.min() < positive.max() and study.most_replicates is None:
+        yield warnings.UnequalRuns(
+            int(positive.min()),
+            int(positive.max()),
+            cells=_cells(evidence, np.flatnonzero(counts == positive.min())),
+            paired=evidence.measurements.paired,
+        )
+
+
+def _check_rounds(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
+    if study.most_replicates is None:
+        return
+    attempts = evidence.measurements.attempts
+    shares = tuple(
+        (seeds, _cells(evidence, np.flatnonzero(attempts == seeds)))
+        for seeds in sorted(set(attempts.tolist()), reverse=True)
+    )
+    yield warnings.SeedsInRounds(shares, looks_of(study))
+
+
+def _check_pairing(evidence: Evidence) -> Iterator[StudyWarning]:
+    if not evidence.measurements.paired:
+        yield warnings.UnpairedRuns()
+
+
+def _check_seeds(evidence: Evidence) -> Iterator[StudyWarning]:
+    paired = [effect.n for effect in evidence.effects if effect.paired]
+    if evidence.measurements.counts.max() < 2:
+        yield warnings.OneRunPerCell()
+    elif paired and min(paired) < FEW_SEEDS:
+        yield warnings.FewSeeds(min(paired))
+
+
+def _check_equal_runs(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
+    responses = evidence.measurements.responses[study.response.name]
+    repeated = evidence.measurements.counts > 1
+    low = np.where(repeated, np.nan_to_num(responses, nan=np.inf).min(axis=0), 0.0)
+    high = np.where(repeated, np.nan_to_num(responses, nan=-np.inf).max(axis=0), 1.0)
+    equal = np.flatnonzero(low == high)
+    if equal.size:
+        yield warnings.NoSpread(study.response.name, _cells(evidence, equal))
+
+
+def _check_power(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
+    sizes = detectable_effects(study, evidence)
+    weak = {name: size for name, size in sizes.items() if size > study.margin}
+    if weak:
+        worst = max(weak, key=lambda name: weak[name])
+        yield warnings.Underpowered(
+            tuple(weak),
+            worst,
+            detectable=weak[worst],
+            serious=any(effect.verdict is Verdict.UNDECIDED for effect in evidence.effects),
+        )
+
+
+def detectable_effects(study: Study, evidence: Evidence) -> dict[str, float]:
+    """Return the smallest simple effect of each component found with 80 % power, if known."""
+    estimates, families = evidence.estimates, families_of(evidence.contrasts)
+    looks = len(looks_of(study))
+    simple = [
+        index for index, contrast in enumerate(evidence.contrasts) if contrast.kind == "simple"
+    ]
+    sizes = {
+        evidence.contrasts[index].name: detectable_effect(
+            float(estimates.error[index]),
+            float(estimates.df[index]),
+            tests=looks * int((families == families[index]).sum()),
+        )
+        for index in simple
+        if estimates.error[index] > 0
+    }
+    return {name: size for name, size in sizes.items() if math.isfinite(size)}
+
+
+def _check_spread(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
+    noisy = tuple(
+        effect
+        for effect in evidence.effects
+        if effect.kind == "simple" and effect.spread > max(abs(effect.estimate), study.margin)
+    )
+    if noisy:
+        yield warnings.SpreadLargerThanEffect(noisy)
+
+
+def _check_learning_rate(held_constant: Mapping[str, str]) -> Iterator[StudyWarning]:
+    for key, value in held_constant.items():
+        if "learning_rate" in key:
+            yield warnings.UntunedLearningRate(key, str(value))
+
+
+def _cells(evidence: Evidence, indices: Iterable[int] | Array) -> Cells:
+    return tuple(evidence.measurements.cells[int(index)] for index in indices)

@@ -1,0 +1,241 @@
+"""The title and the text of each kind of warning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+
+from ablate.analysis import warnings
+from ablate.analysis.estimates import smallest_flip_p
+from ablate.analysis.warnings import StudyWarning
+from ablate.report.wording import amount, cell_list
+from ablate.study.study import Study
+from ablate.wording import enumeration, first_few, quantity
+
+MOST_INTERRUPTIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WarningText:
+    """A warning as a reader sees it.
+
+    Attributes:
+        title: A few words, such as ``Not converged``.
+        evidence: One or two sentences with the numbers.
+        serious: Whether it is shown above the tables.
+    """
+
+    title: str
+    evidence: str
+    serious: bool
+
+
+def warning_texts(found: Sequence[StudyWarning], study: Study) -> list[WarningText]:
+    """Return the warnings of a study as text, in the same order."""
+    return [WarningText(*_words(warning, study), warning.serious) for warning in found]
+
+
+@singledispatch
+def _words(warning: object, study: Study) -> tuple[str, str]:
+    """Return the title and the text of a warning."""
+    raise TypeError(f"Expected a kind of warning with a text; received {warning!r}.")
+
+
+@_words.register
+def _(warning: warnings.RunsLeftOut, study: Study) -> tuple[str, str]:
+    statuses = enumeration([f"{number} {status}" for status, number in warning.statuses])
+    return (
+        "Runs left out",
+        f"Only complete runs are used. Left out: {quantity(warning.runs, 'run')} ({statuses}), in "
+        f"{cell_list(study, warning.cells)}. If bad runs fail more often, these cells look better "
+        f"than they are.",
+    )
+
+
+@_words.register
+def _(warning: warnings.NoCellLearned, study: Study) -> tuple[str, str]:
+    return (
+        "Best cell at chance level",
+        f"The best mean is {warning.best:.3g} and guessing gives {warning.chance:.3g}: no model "
+        f"has learned anything, so differences between the models mean nothing.",
+    )
+
+
+@_words.register
+def _(warning: warnings.CellsAtChance, study: Study) -> tuple[str, str]:
+    return (
+        "Cells at chance level",
+        f"No better than guessing ({warning.chance:.3g}): {cell_list(study, warning.cells)}. "
+        f"These cells did not learn; effects that use them measure that failure.",
+    )
+
+
+@_words.register
+def _(warning: warnings.StaleStatistics, study: Study) -> tuple[str, str]:
+    return (
+        "Stale normalization statistics",
+        f"On training images, the {warning.measure.replace('_', ' ')} in inference mode is far "
+        f"worse than in training mode in {cell_list(study, warning.cells)} (at most "
+        f"{warning.inference:.3g} against {warning.training:.3g}). A lower normalization momentum "
+        f"or more epochs are needed before these cells can be judged.",
+    )
+
+
+@_words.register
+def _(warning: warnings.NotConverged, study: Study) -> tuple[str, str]:
+    return (
+        "Not converged",
+        f"Over the last quarter of the epochs, {warning.measure} still improved by more than the "
+        f"margin (at most by {amount(study, warning.gain)}) in {cell_list(study, warning.cells)}. "
+        f"With more epochs the effects may differ.",
+    )
+
+
+@_words.register
+def _(warning: warnings.UnequalEpochs, study: Study) -> tuple[str, str]:
+    return (
+        "Unequal budget",
+        f"Complete runs were trained for {warning.fewest} to {warning.most} epochs. Cells with "
+        f"fewer epochs have a disadvantage that does not come from their parts.",
+    )
+
+
+@_words.register
+def _(warning: warnings.MissingCells, study: Study) -> tuple[str, str]:
+    return (
+        "Missing cells",
+        f"No complete run of {cell_list(study, warning.cells)}: effects that need these cells "
+        f"are not given.",
+    )
+
+
+@_words.register
+def _(warning: warnings.UnequalRuns, study: Study) -> tuple[str, str]:
+    pairs = " An effect uses only the seeds that all its cells have." if warning.paired else ""
+    return (
+        "Unequal n",
+        f"Cells have {warning.fewest} to {warning.most} complete runs; the fewest: "
+        f"{cell_list(study, warning.cells)}.{pairs}",
+    )
+
+
+@_words.register
+def _(warning: warnings.SeedsInRounds, study: Study) -> tuple[str, str]:
+    looks = warning.looks
+    shares = "; ".join(f"{seeds} in {cell_list(study, cells)}" for seeds, cells in warning.shares)
+    return (
+        "Seeds added in rounds",
+        f"Cells of undecided components got more seeds: {shares}. Intervals and p values of "
+        f"effects, and verdicts, are corrected to hold at all {len(looks)} looks together (at "
+        f"{enumeration([str(seeds) for seeds in looks], most=len(looks))} seeds). An effect uses "
+        f"only the seeds that all its cells have.",
+    )
+
+
+@_words.register
+def _(warning: warnings.UnpairedRuns, study: Study) -> tuple[str, str]:
+    return (
+        "Unpaired runs",
+        "Not every run has a seed, so runs are compared as if they had nothing in common.",
+    )
+
+
+@_words.register
+def _(warning: warnings.OneRunPerCell, study: Study) -> tuple[str, str]:
+    return (
+        "One run a cell",
+        "With one run a cell, a difference cannot be distinguished from the variation between "
+        "seeds: there are no intervals, no p values and no verdicts.",
+    )
+
+
+@_words.register
+def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
+    return (
+        "Few seeds",
+        f"With {quantity(warning.n, 'seed')}, the smallest p value of an exact sign-flip test is "
+        f"{smallest_flip_p(warning.n):.3g}. So intervals and p values use Student's t with "
+        f"{warning.n - 1} df, which assumes that the differences are about normally distributed.",
+    )
+
+
+@_words.register
+def _(warning: warnings.NoSpread, study: Study) -> tuple[str, str]:
+    return (
+        "No spread over seeds",
+        f"All runs have the same {warning.response} in {cell_list(study, warning.cells)}: either "
+        f"it has reached its limit, or the seed changes nothing and all runs are the same run.",
+    )
+
+
+@_words.register
+def _(warning: warnings.Underpowered, study: Study) -> tuple[str, str]:
+    return (
+        "Underpowered",
+        f"In the full model, an effect as small as the margin of {amount(study, study.margin)} "
+        f"would be missed more than one time in five for {enumeration(warning.components)}; for "
+        f"{warning.worst}, only effects of {amount(study, warning.detectable)} or more would be "
+        f"found four times in five.",
+    )
+
+
+@_words.register
+def _(warning: warnings.SpreadLargerThanEffect, study: Study) -> tuple[str, str]:
+    effects = [
+        f"{effect.name} ({amount(study, effect.estimate, sign=True)}, spread "
+        f"{amount(study, effect.spread)})"
+        for effect in warning.effects
+    ]
+    return (
+        "Seed spread larger than the effect",
+        f"The effect in the full model varies more from seed to seed than its own size: "
+        f"{enumeration(effects)}.",
+    )
+
+
+@_words.register
+def _(warning: warnings.UntunedLearningRate, study: Study) -> tuple[str, str]:
+    return (
+        "Learning rate not tuned",
+        f"Every cell was trained with {warning.key} = {warning.value}. A part whose removal needs "
+        f"another rate looks more needed than it is.",
+    )
+
+
+@_words.register
+def _(warning: warnings.NoCompleteRun, study: Study) -> tuple[str, str]:
+    return (
+        "No complete run",
+        f"None of the {warning.runs} runs is complete, so nothing is known about any part.",
+    )
+
+
+@_words.register
+def _(warning: warnings.CellsNeverRun, study: Study) -> tuple[str, str]:
+    return (
+        "Not all combinations",
+        f"{warning.run} of the {warning.total} combinations of levels were run; the others are "
+        f"not in the grid.",
+    )
+
+
+@_words.register
+def _(warning: warnings.ReusedResults, study: Study) -> tuple[str, str]:
+    return (
+        "Results of other settings",
+        f"{warning.runs} runs are kept although their settings have changed since they were "
+        f"trained: {'; '.join(warning.changes)}. Differences between cells may come from these "
+        f"changes.",
+    )
+
+
+@_words.register
+def _(warning: warnings.InterruptedRuns, study: Study) -> tuple[str, str]:
+    named = first_few(warning.interruptions, most=MOST_INTERRUPTIONS, rest=", all in report.json")
+    return (
+        "Interrupted runs",
+        f"Runs were interrupted and resumed from their last checkpoint, with the same numbers as "
+        f"without the interruption. Their times and memory come from the "
+        f"parts between interruptions: {named}.",
+    )

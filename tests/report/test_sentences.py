@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from pytest import param
+
+from ablate.analysis.analyse import analyse
+from ablate.analysis.findings import Effect, Pairing, Simplest
+from ablate.report.sentences import component_sentence, effect_method, simplest_sentence
+from ablate.study.design import Cell
+from ablate.study.response import Response
+from ablate.study.study import Factor, Level, Study
+from tests.analysis.planted import broken, noisy, study_of, table_of
+
+STUDY = study_of("x", "y", "z")
+EFFECT = Effect(
+    name="x",
+    kind="simple",
+    estimate=5.0,
+    low=4.0,
+    high=6.0,
+    p=0.001,
+    p_adjusted=0.002,
+    n=5,
+    verdict=None,
+    pairing=Pairing.BY_SEED,
+    error=0.4,
+    df=4.0,
+    exact=False,
+    looks=1,
+    missing=(),
+)
+
+
+def sentences(study: Study, runs: object) -> list[str]:
+    return [component_sentence(part, study) for part in analyse(runs, study).components]
+
+
+def varied(levels: dict[str, str], seed: int) -> float:
+    """A score that falls by 20 without both parts, with a small spread."""
+    lost = levels["residual"] == levels["norm"] == "absent"
+    absent = sum(level == "absent" for level in levels.values())
+    return 90 - 20 * lost + 0.1 * ((3 * seed + 7 * absent) % 5)
+
+
+def test_each_component_has_its_verdicts_in_words():
+    first, second, _ = sentences(STUDY, noisy(STUDY, spread=0.2, x=5.0))
+
+    assert first.startswith("x is needed in the full model (+")
+    assert "needed on average over the other factors" in first
+    assert second.startswith("y is not needed in the full model at a margin of 1.00")
+
+
+def test_a_harmful_part_is_called_harmful():
+    study = study_of("x", "y")
+
+    assert sentences(study, noisy(study, spread=0.2, x=-5.0))[0].startswith(
+        "x is harmful in the full model (−"
+    )
+
+
+def test_differing_verdicts_name_the_interaction():
+    study = study_of("residual", "norm", "z")
+    sentence = sentences(study, table_of(study, varied))[0]
+
+    assert "residual is not needed in the full model" in sentence
+    assert "; needed on average" in sentence
+    assert "residual matters only where norm is absent (+20." in sentence
+    assert "interaction residual:norm −10." in sentence
+
+
+def test_an_undecided_verdict_names_a_certain_interaction():
+    study = study_of("residual", "norm", "z", margin=0.1)
+    sentence = sentences(study, table_of(study, varied))[0]
+
+    assert "residual is undecided in the full model" in sentence
+    assert "interaction residual:norm −10." in sentence
+
+
+def test_levels_are_named_where_a_factor_has_three():
+    norm = Factor("norm", (Level("before"), Level("after"), Level("none")))
+    study = study_of("residual", norm)
+
+    def score(levels: dict[str, str], seed: int) -> float:
+        lost = levels["residual"] == "absent" and levels["norm"] == "none"
+        absent = sum(level == "absent" for level in levels.values())
+        return 90 - 20 * lost + 0.1 * ((3 * seed + 7 * absent) % 5)
+
+    shown = sentences(study, table_of(study, score))
+
+    assert "residual matters only where norm is none (+20." in shown[0]
+    assert shown[2].startswith("norm=before (against none) is not needed")
+
+
+def test_a_claim_that_holm_takes_back_is_explained():
+    study = study_of("x", "y", "z", replicates=4)
+    for seed in range(50):
+        component = analyse(noisy(study, seed=seed, spread=1.0, x=3.0), study).components[0]
+        full = component.full
+        if full.low > 0 and full.p_adjusted > 0.05 and full.high > study.margin:
+            assert full.verdict == "undecided"
+            assert "after Holm's correction is above 0.05" in component_sentence(component, study)
+            return
+    pytest.fail("no such study among fifty")
+
+
+def test_a_missing_cell_is_named():
+    study = study_of("x", "y")
+    runs = noisy(study)
+    lost = (runs["x"] == "absent") & (runs["y"] == "present")
+
+    assert "no complete run of [no x])" in sentences(study, broken(runs, lost))[0]
+
+
+def test_a_single_factor_has_one_claim_in_the_unit_of_the_response():
+    study = study_of("x", responses=(Response("score", "lower", "seconds"),))
+    (sentence,) = sentences(study, noisy(study, x=-4.0))
+
+    assert "on average" not in sentence
+    assert " s, 95 % interval" in sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        param({}, "paired by seed, t with 4 df; p: t (smallest sign-flip p: 0.062)", id="t"),
+        param({"exact": True}, "paired by seed, t with 4 df; p: exact sign-flip", id="exact"),
+        param({"error": 0.0}, "t with 4 df; no spread, p: exact sign-flip", id="no_spread"),
+        param({"looks": 4}, "; corrected for 4 looks, since seeds were added", id="looks"),
+        param({"error": math.nan}, "too few runs for an interval", id="one_run"),
+        param({"pairing": Pairing.NO_SEEDS}, "df 4.0 (runs without seeds)", id="no_seeds"),
+        param(
+            {"pairing": Pairing.TOO_FEW_SHARED_SEEDS},
+            "Welch-Satterthwaite t, df 4.0 (fewer than two seeds in all its cells)",
+            id="few_shared",
+        ),
+        param(
+            {"missing": (Cell((("x", "absent"), ("y", "present"), ("z", "absent"))),)},
+            "not estimable: no complete run of [no x, no z]",
+            id="missing",
+        ),
+    ],
+)
+def test_the_method_of_an_effect_is_stated(changes, expected):
+    assert expected in effect_method(replace(EFFECT, **changes), STUDY)
+
+
+@pytest.mark.parametrize(
+    ("levels", "facts", "expected"),
+    [
+        param(
+            "-+-",
+            {"tested": 7, "loss": 0.25, "p": 0.0123},
+            "The simplest model that does the job: no x, no z. It scored 0.25 worse than the full "
+            "model; a test confirms that it is less than 1.00 worse (p = 0.012, after Holm's "
+            "correction over 7 simpler models).",
+            id="worse",
+        ),
+        param("-+-", {"tested": 1, "loss": -0.5, "p": 0.0}, "0.50 better than", id="better"),
+        param("-+-", {"tested": 1, "loss": 0.0, "p": 0.0}, "It scored as good as", id="equal"),
+        param(
+            "+++",
+            {"tested": 7},
+            "No simpler model could be confirmed as less than 1.00 worse than the full model "
+            "(7 tested). More seeds may still confirm one.",
+            id="none",
+        ),
+        param("+++", {"tested": 0}, "No simpler model could be tested", id="untested"),
+    ],
+)
+def test_the_simplest_model_is_stated(levels, facts, expected):
+    words = {"+": "present", "-": "absent"}
+    named = dict(zip("xyz", (words[sign] for sign in levels), strict=True))
+
+    assert expected in simplest_sentence(Simplest("cell", named, **facts), STUDY)

@@ -1,0 +1,56 @@
+"""What the README promises exists: the tests of its fault table, its study, its files."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ablate.study.file import study_from_mapping
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def named_tests():
+    """Module and first words of every test that the fault table names."""
+    table = README.partition("| fault |")[2].partition("\n\n")[0]
+    for row in table.splitlines()[2:]:
+        module = ""
+        for path, words in re.findall(r"`([\w/]+)`|\*([^*]+)\*", row.split("|")[-2]):
+            module = path or module
+            if words:
+                yield pytest.param(module, words, id=words.replace(" ", "_"))
+
+
+def test_every_fault_of_the_table_names_its_test():
+    table = README.partition("| fault |")[2].partition("\n\n")[0]
+    assert all(re.search(r"`[\w/]+`: \*", row) for row in table.splitlines()[2:])
+
+
+@pytest.mark.parametrize(("module", "words"), list(named_tests()))
+def test_test_of_the_fault_table_exists(module, words):
+    path = module if "/" in module else f"tests/faults/{module}"
+    tree = ast.parse((ROOT / f"{path}.py").read_text(encoding="utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    start = f"test_{words.replace(' ', '_')}"
+
+    assert [name for name in names if name.startswith(start)] != []
+
+
+def test_study_of_the_readme_can_be_read():
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    defaults = {"name": "width", "design": "full_factorial"}
+    study = study_from_mapping({**defaults, **yaml.safe_load(text)})
+
+    assert [factor.name for factor in study.factors] == ["residual", "third_block", "schedule"]
+
+
+@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["readme", "contributing"])
+def test_linked_files_exist(text):
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+
+    assert missing == []
