@@ -18,7 +18,7 @@ from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import is_disk_error
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
-from ablate.store.identity import sources
+from ablate.store.identity import changed_files
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
@@ -251,9 +251,7 @@ def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
     Raises:
         RequestError: A file was edited since the plan was made.
     """
-    found = sources([planned.variant], plan.backend)
-    changed = [name for name, content in found.items() if plan.sources.get(name) != content]
-    if changed:
+    if changed := changed_files(planned, plan):
         raise RequestError(
             f"Expected the code that the study was planned with; changed since then: "
             f"{', '.join(changed)}. The next command says what that means for the study."

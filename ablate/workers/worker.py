@@ -19,7 +19,6 @@ from ablate.store.lock import worker_lock
 from ablate.workers.cell_runs import Callbacks, CellRuns
 from ablate.workers.exits import DISK_ERROR_EXIT, LOG_HEADER
 from ablate.workers.keras_cell_trainer import KerasCellTrainer
-from ablate.workers.model_checks import info_of
 from ablate.workers.slots import Slot, occupy
 from ablate.workers.unit import Unit
 
@@ -77,8 +76,8 @@ def train_unit(
         planned = plan.find(unit.cell)
         trainer = KerasCellTrainer(
             planned.variant,
-            info_of(plan.images[planned.images]),
-            load_images=lambda: image_cache.load(folder.images, planned.images),
+            plan.dataset_of(planned),
+            load_images=lambda: image_cache.load(folder.images, planned.dataset),
             heartbeat=callbacks.heartbeat,
         )
         runs = CellRuns(folder, plan, planned=planned, trainer=trainer, callbacks=callbacks)

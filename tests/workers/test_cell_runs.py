@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +82,7 @@ class InterleavingTrainer:
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cell_runs, "sources", lambda variants, backend: {})
+    monkeypatch.setattr(cell_runs, "changed_files", lambda planned, plan: [])
     return written(replicates=3)
 
 
@@ -216,8 +215,6 @@ def test_a_trainer_without_checkpoints_starts_again(study: Written) -> None:
 def test_code_that_changed_since_the_plan_fails_the_run(
     study: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = dataclasses.replace(study.plan, sources={"models/mine.py": "before"})
-    changed = {"models/mine.py": "after"}
-    monkeypatch.setattr(cell_runs, "sources", lambda variants, backend: changed)
-    train(Written(study.folder, plan), InterleavingTrainer(), 0)
+    monkeypatch.setattr(cell_runs, "changed_files", lambda planned, plan: ["models/mine.py"])
+    train(study, InterleavingTrainer(), 0)
     assert "changed since then: models/mine.py" in result_of(study, 0).error
