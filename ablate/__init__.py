@@ -1,3 +1,3 @@
-"""Ablation studies of deep-learning models: which parts earn their keep, with evidence."""
+"""Ablation studies of deep-learning models: which parts are needed, with evidence."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The command `python -m ablate`: reads the request and hands it on."""
+"""The command `python -m ablate`: checks the request and passes it to Hydra."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import hydra
 
 from ablate.config.arguments import check_arguments
-from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
-from ablate.config.locate import shipped
+from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
+from ablate.config.locate import shipped_folder
 from ablate.runner.stop import StopError, stoppable
 
 if TYPE_CHECKING:
@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run a study with `--multirun`, one variant without it; ends with the exit code."""
-    # Without it Python looks for a second, at its end, for garbage in all that was imported.
+    """Run a study with `--multirun`, else one variant; raise SystemExit with the exit code."""
+    # Without this Python spends a second at exit on garbage collection of all imported modules.
     atexit.register(gc.freeze)
-    # Hydra would print errors in its own way and exit with 1; with this it lets them through.
+    # With this Hydra raises errors; without it, it prints them in its own way and exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    command = hydra.main(version_base="1.3", config_path=str(shipped("conf")), config_name="config")
-    with _stopping(), _refusing():
+    command = hydra.main(
+        version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config"
+    )
+    with _exit_when_stopped(), _exit_when_refused():
         sys.argv[1:] = check_arguments(sys.argv[1:])
         command(task)()
 
 
 def task(config: DictConfig) -> None:
-    """What Hydra calls with a composed configuration: for one run, or for one job of a study."""
+    """Train one run, or one job of a study; Hydra calls it with a composed configuration."""
     if config.unit is not None:
         from ablate.workers.launch import train_job
 
@@ -42,14 +44,14 @@ def task(config: DictConfig) -> None:
         return
     from ablate.runner.single import run_one
 
-    # Hydra would add lines of its own to an exception that left here.
-    with _refusing():
+    # Hydra would add lines of its own to an exception that leaves this function.
+    with _exit_when_refused():
         raise SystemExit(run_one(config))
 
 
 @contextlib.contextmanager
-def _stopping() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the command with their exit code, wherever it is."""
+def _exit_when_stopped() -> Iterator[None]:
+    """Exit with the code of Ctrl-C or SIGTERM when one of them arrives."""
     try:
         with stoppable():
             yield
@@ -59,12 +61,12 @@ def _stopping() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    """A mistake in the request is one line and exit code 2."""
+def _exit_when_refused() -> Iterator[None]:
+    """Print a mistake in the request on one line and exit with code 2."""
     try:
         yield
     except REQUEST_ERRORS as error:
-        print(f"ablate: {in_one_line(error)}", file=sys.stderr)
+        print(f"ablate: {request_error_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -1,4 +1,4 @@
-"""The error that a user's mistake becomes, and the hint at the nearest valid choice."""
+"""The error for a mistake of the user, and the hint at the nearest valid choice."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class RequestError(ValueError):
-    """A request that is turned down before any training; the message is what the user reads.
+    """A mistake in a request, found before any training; the user reads its message.
 
-    It says on one line what was expected, what was received and, where there is one, the nearest
-    valid choice. The commands print it and exit with code 2.
+    The message states on one line what was expected, what was received and, if there is one, the
+    nearest valid choice. The commands print it and exit with code 2.
     """
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """The end of a refusal: the closest valid choice, if any is close, and all of them."""
+    """The end of an error message: the closest valid choice, if one is close, and all of them."""
     known = sorted(set(choices))
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
 from ablate.config.flags import split_flags
 from ablate.config.keys import GROUPS
-from ablate.config.locate import shipped
+from ablate.config.locate import shipped_folder
 from ablate.config.overrides import parse_override
 from ablate.errors import RequestError, nearest
 
@@ -75,7 +75,7 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
     if own.exists():
         # Hydra would read it instead of this program's, and import what its searchpath names.
         raise RequestError(f"Expected no {own}, the name of the program's own; rename yours.")
-    with translate_errors(), initialize_config_dir(str(shipped("conf")), version_base="1.3"):
+    with translate_errors(), initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
         return compose("config", overrides=list(overrides), return_hydra_config=True)
 
 
@@ -120,7 +120,7 @@ def _targets(node: Mapping[str, Any] | list[Any]) -> Iterator[object]:
 def _check_shown(config: DictConfig, flags: Mapping[str, str]) -> None:
     """Check what `--help` and `--cfg` print: no file may change the help, and the node exists."""
     if "--help" in flags:
-        shown = OmegaConf.load(shipped("conf") / "config.yaml").hydra.help
+        shown = OmegaConf.load(shipped_folder("conf") / "config.yaml").hydra.help
         if config.hydra.help != shown:
             raise RequestError("Expected hydra.help of the program; a file changes it.")
     package = flags.get("--package", "_global_")

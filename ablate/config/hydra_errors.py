@@ -1,4 +1,4 @@
-"""Hydra's errors about a request, said in one line with the nearest valid choice."""
+"""Hydra's errors about a request, written as one line with the nearest valid choice."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.keys import KEYS
-from ablate.config.locate import shipped
+from ablate.config.locate import shipped_folder
 from ablate.errors import RequestError, nearest
 from ablate.wording import terminal_line
 
 REQUEST_ERRORS = (RequestError, HydraException, OmegaConfBaseException, yaml.YAMLError)
-"""What is the user's mistake and not a defect of the program."""
+"""Errors that are a mistake in the request and not a defect of the program."""
 
 
-def in_one_line(error: Exception) -> str:
-    """The line that a user reads: what was expected, what came, the nearest valid choice."""
+def request_error_line(error: Exception) -> str:
+    """The error in one line: what was expected, what was received, and the nearest choice."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         return terminal_line(f"Unknown {group} {name!r}.{nearest(name, error.options)}")
     if not str(error) and isinstance(error.__cause__, Exception):
-        return in_one_line(error.__cause__)  # Hydra wraps what OmegaConf says without a word
+        return request_error_line(error.__cause__)  # Hydra wraps OmegaConf's without a message
     unknown = re.search(r"Could not override '([^']+)'", str(error))
     if unknown:
         return terminal_line(f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}")
@@ -37,21 +37,21 @@ def in_one_line(error: Exception) -> str:
 
 
 def _nearest_key(key: str) -> str:
-    known = list(_keys(_composed()))
+    known = list(_keys(_configuration_without_keys()))
     group = key.rpartition(".")[0]
-    beside = [name for name in known if name.rpartition(".")[0] == group]
-    return nearest(key, beside or known)
+    siblings = [name for name in known if name.rpartition(".")[0] == group]
+    return nearest(key, siblings or known)
 
 
-def _composed() -> Any:
-    """The configuration with the groups that the command line chooses and nothing else of it."""
+def _configuration_without_keys() -> Any:
+    """The configuration with the groups that the command line chooses, without its other keys."""
     groups = [
         argument
         for argument in sys.argv[1:]
         if "=" in argument and argument.partition("=")[0] in KEYS
     ]
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(shipped("conf")), version_base="1.3"):
+    with initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
         for overrides in (groups, []):
             try:
                 return OmegaConf.to_container(compose("config", overrides=overrides))

@@ -14,17 +14,17 @@ PACKAGE = Path(__file__).resolve().parents[1]
 TRUSTED = ("ablate", "keras")
 
 
-def shipped(folder: str) -> Path:
-    """`conf` or `experiments`: inside the package when installed, beside it in a checkout."""
+def shipped_folder(folder: str) -> Path:
+    """Path of `conf` or `experiments`: in the package if installed, next to it in a checkout."""
     inside = PACKAGE / folder
     return inside if inside.is_dir() else PACKAGE.parent / folder
 
 
 def check_target(target: object, allow: Sequence[str]) -> str:
-    """The dotted name, if it lies in a package whose code may be called; nothing is imported.
+    """Return the dotted name if it is in a package whose code may be called; import nothing.
 
-    A configuration is code: whoever may write any `_target_` may call anything. So only this
-    program, Keras and packages that the user names himself are looked into.
+    A configuration is code: a `_target_` without limits could call anything. So only this program,
+    Keras and the packages that the user allows can be named.
 
     Raises:
         RequestError: The name is not a dotted one, or its package is not allowed.
@@ -35,16 +35,16 @@ def check_target(target: object, allow: Sequence[str]) -> str:
     if not any(target.startswith(f"{package}.") for package in allowed):
         raise RequestError(
             f"Expected _target_ inside {', '.join(allowed)}; received {target!r}. "
-            f"If that code is to be trusted, add allow=[{target.split('.')[0]}]."
+            f"If you trust that code, add allow=[{target.split('.')[0]}]."
         )
     if any(part.startswith("_") for part in target.split(".")):
-        # The commands themselves lie in __main__, and they do not build models.
+        # The commands are in __main__, and they do not build models.
         raise RequestError(f"Expected _target_ to be public; received {target!r}.")
     return target
 
 
 def check_targets(node: object, allow: Sequence[str]) -> None:
-    """Check every `_target_` below a node, however deep; nothing is imported.
+    """Check every `_target_` below a node at any depth; import nothing.
 
     Raises:
         RequestError: One is not allowed; see `check_target`.
@@ -63,7 +63,7 @@ def locate(target: object, allow: Sequence[str]) -> Callable[..., Any]:
 
     Args:
         target: Such as ``ablate.models.convnet.build``.
-        allow: Packages allowed besides `TRUSTED`.
+        allow: Packages that are allowed in addition to `TRUSTED`.
 
     Raises:
         RequestError: The name is not allowed, cannot be imported, or is not callable.
@@ -71,7 +71,7 @@ def locate(target: object, allow: Sequence[str]) -> Callable[..., Any]:
     module_name, _, name = check_target(target, allow).rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # the code of a user may raise anything
+    except (Exception, SystemExit) as error:  # a user's code may raise anything
         raise RequestError(
             f"Cannot import {module_name!r} of _target_ {target!r}: "
             f"{type(error).__name__}: {error}."

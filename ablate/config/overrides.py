@@ -48,7 +48,7 @@ def parse_values(
     Args:
         arguments: Such as ``study=xyz``.
         keys: The keys that the command knows.
-        literal: Whether values are text as it stands, not numbers, lists and the like.
+        literal: Whether values are kept as text and not read as numbers, lists or mappings.
 
     Raises:
         RequestError: An argument is not key=value, or its key is unknown or given twice.

@@ -1,4 +1,4 @@
-"""Where MLflow keeps the runs: the URI of its store, checked and shown."""
+"""The URI of the store in which MLflow keeps the runs: checked, and written for people."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ablate.errors import RequestError, nearest
 from ablate.wording import without_password
 
 STORE_URI = "sqlite:///mlflow.db"
-"""Where MLflow keeps the runs unless `store.uri` says otherwise."""
+"""The default of `store.uri`."""
 STORE_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 
 
 def check_store_uri(uri: object) -> str:
-    """Where MLflow keeps the runs.
+    """Return the URI of MLflow's store.
 
     Raises:
-        RequestError: It is nothing that MLflow records in.
+        RequestError: MLflow cannot record in it.
     """
     if not isinstance(uri, str) or not uri:
         raise RequestError(f"Expected store.uri such as {STORE_URI}; received {uri!r}.")
     shown = without_password(uri)
-    scheme, separator, place = uri.partition("://")
+    scheme, separator, location = uri.partition("://")
     if not separator or scheme == "file":
         raise RequestError(
             f"Expected store.uri to be an SQLite file or a server, since MLflow keeps no runs in "
@@ -33,18 +33,18 @@ def check_store_uri(uri: object) -> str:
         raise RequestError(
             f"Unknown scheme of store.uri {shown!r}.{nearest(scheme, STORE_SCHEMES)}"
         )
-    if scheme == "sqlite" and not re.fullmatch(r"/[^?]*[^?/]", place):
+    if scheme == "sqlite" and not re.fullmatch(r"/[^?]*[^?/]", location):
         raise RequestError(
             f"Expected the file of store.uri after three slashes, such as {STORE_URI}; received "
             f"{shown!r}."
         )
-    if not place:
+    if not location:
         raise RequestError(f"Expected store.uri to name a server; received {shown!r}.")
     return uri
 
 
 def runs_hint(uri: str) -> str:
-    """How to look at the runs: the command, or the address of the server that shows them."""
+    """Return how to look at the runs: a command, or the address of the server that shows them."""
     shown = without_password(uri)
     if uri.startswith(("http://", "https://")):
         return shown

@@ -46,7 +46,7 @@ class Variant:
         }
 
     def identifying_settings(self) -> dict[str, Any]:
-        """The settings that belong to the identity of a run as they are."""
+        """The settings that are part of a run's identity."""
         return {
             key: value
             for key, value in self.settings().items()

@@ -10,7 +10,7 @@ from ablate.errors import RequestError
 
 
 def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
-    """The model of a variant; imports Keras.
+    """Build the model of a variant.
 
     Args:
         variant: The variant.

@@ -14,7 +14,7 @@ import pandas as pd
 from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell
-from ablate.study.record import COSTS, RESERVED
+from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED
 from ablate.study.response import Direction, Response
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, Factor, Level, Study
@@ -162,7 +162,7 @@ def _table(request: Request) -> pd.DataFrame:
                 f"Expected a factor's column not to be called {name!r}, which reports use for "
                 f"something else; rename it in {request.runs}."
             )
-    if request.response in RESERVED - set(COSTS) or request.response == request.seed:
+    if request.response in OWN_COLUMNS or request.response == request.seed:
         raise RequestError(
             f"Expected as response a column that holds a measured number; received "
             f"{request.response!r}, which reports use for something else."

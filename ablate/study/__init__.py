@@ -1,4 +1,4 @@
-"""The nouns of a study: its factors, responses and design, the cells of it, and what a run leaves.
+"""The nouns of a study: factors, responses, designs and their cells, and what a run leaves.
 
 They must not know Hydra, Keras, MLflow, or where anything is stored.
 """

@@ -1,4 +1,4 @@
-"""Which effects a design cannot tell apart, in words."""
+"""Which effects the cells of a design cannot separate, as sentences."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy.typing as npt
 
 from ablate.study.design import Cell, cells_of
 from ablate.study.study import Factor, Study
+from ablate.wording import enumeration
 
 Columns = npt.NDArray[np.float64]
 
 
 def aliases(study: Study) -> list[str]:
-    """What the cells of a study confuse, up to two-factor interactions; empty where nothing.
+    """The effects that the cells of a study confuse, up to two-factor interactions.
 
-    It is read off the cells themselves. First what is confused wholly, in the order of the study's
-    factors with main effects before interactions, such as ``residual is confused with
-    norm:conv``; then what is confused in part.
+    They are computed from the cells themselves. First come effects that are fully confused, such as
+    ``residual is confused with norm:conv``, in the order of the study's factors, main effects
+    before interactions; then effects that are partly confused.
 
     Raises:
         RequestError: The design does not fit the study; see `ablate.study.design.cells_of`.
@@ -29,17 +30,20 @@ def aliases(study: Study) -> list[str]:
     if len(cells) == math.prod(len(factor.levels) for factor in study.factors):
         return []
     if _one_at_a_time(cells):
-        return ["no interaction can be estimated: the cells move one factor at a time"]
+        return ["no interaction can be estimated: the cells change one factor at a time"]
     main = {factor.name: _main(factor, cells) for factor in study.factors}
     both = {
         f"{one}:{other}": _interaction(main[one], main[other])
         for one, other in itertools.combinations(main, 2)
     }
-    groups = _confused({**main, **both})
-    words = [f"{first} is confused with {_join(others)}" for first, *others in groups]
-    partly = _partly(main, both)
-    told = {name for group in groups for name in group}.union(main if partly else ())
-    return [*words, *partly, *_inseparable({**main, **both}, told, interactions=list(both))]
+    groups = _equal_terms({**main, **both})
+    words = [
+        f"{first} is confused with {enumeration(others, most=len(others))}"
+        for first, *others in groups
+    ]
+    partly = _partly_confused(main, both)
+    named = {name for group in groups for name in group}.union(main if partly else ())
+    return [*words, *partly, *_inseparable({**main, **both}, named, interactions=list(both))]
 
 
 def _one_at_a_time(cells: Sequence[Cell]) -> bool:
@@ -61,8 +65,8 @@ def _interaction(one: Columns, other: Columns) -> Columns:
     return (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
 
 
-def _confused(terms: Mapping[str, Columns]) -> list[list[str]]:
-    """Terms with the same column up to its sign, where they have one column."""
+def _equal_terms(terms: Mapping[str, Columns]) -> list[list[str]]:
+    """Groups of terms whose single column is equal up to its sign."""
     mean = np.ones((len(next(iter(terms.values()))), 1))
     groups: dict[tuple[float, ...], list[str]] = {}
     for name, columns in {**terms, "the mean": mean}.items():
@@ -73,8 +77,8 @@ def _confused(terms: Mapping[str, Columns]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _partly(main: Mapping[str, Columns], both: Mapping[str, Columns]) -> list[str]:
-    """The share of interactions in main effects, where main effects are orthogonal."""
+def _partly_confused(main: Mapping[str, Columns], both: Mapping[str, Columns]) -> list[str]:
+    """The largest share of interactions in main effects, if main effects are orthogonal."""
     effects = np.hstack(list(main.values()))
     count = len(effects)
     balanced = np.hstack([np.ones((count, 1)), effects])
@@ -91,27 +95,28 @@ def _partly(main: Mapping[str, Columns], both: Mapping[str, Columns]) -> list[st
 
 
 def _inseparable(
-    terms: Mapping[str, Columns], told: set[str], *, interactions: Sequence[str]
+    terms: Mapping[str, Columns], named: set[str], *, interactions: Sequence[str]
 ) -> list[str]:
-    """Terms that the cells leave open even when all of them are solved for, and not yet told."""
+    """Terms without a unique estimate even when all terms are estimated together.
+
+    Args:
+        terms: Columns of every term.
+        named: Terms that have been reported already.
+        interactions: Names of the interactions among the terms.
+    """
     widths = [columns.shape[1] for columns in terms.values()]
     mean = np.ones((len(next(iter(terms.values()))), 1))
     _, sizes, right = np.linalg.svd(np.hstack([mean, *terms.values()]), full_matrices=True)
     rank = int((sizes > 1e-9 * sizes[0]).sum())
-    # A coefficient has one least-squares value where no vector of the null space touches it.
+    # A coefficient has a unique least-squares value if every null-space vector is zero there.
     is_open = np.abs(right[rank:]).max(axis=0, initial=0.0)[1:] > 1e-6
     blocks = np.split(is_open, np.cumsum(widths)[:-1])
     left = [
-        name for name, block in zip(terms, blocks, strict=True) if block.any() and name not in told
+        name for name, block in zip(terms, blocks, strict=True) if block.any() and name not in named
     ]
     if not left:
         return []
-    if left == [name for name in interactions if name not in told]:
+    if left == [name for name in interactions if name not in named]:
         more = "" if left == list(interactions) else "further "
-        return [f"no {more}interaction can be told apart from the others"]
-    return [f"the cells cannot tell {_join(left)} apart"]
-
-
-def _join(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+        return [f"no {more}interaction can be separated from the others"]
+    return [f"the cells cannot separate {enumeration(left, most=len(left))}"]

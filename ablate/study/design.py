@@ -67,9 +67,9 @@ Design = Callable[[Study], list[Cell]]
 
 
 def full_factorial(study: Study) -> list[Cell]:
-    """Every combination of levels, reference cell first, the last factor varying fastest.
+    """Every combination of levels, reference cell first; the last factor varies fastest.
 
-    It estimates every main effect and every interaction.
+    The cells estimate every main effect and every interaction.
     """
     names = [factor.name for factor in study.factors]
     _refuse_too_many(study, math.prod(len(factor.levels) for factor in study.factors))
@@ -78,33 +78,36 @@ def full_factorial(study: Study) -> list[Cell]:
 
 
 def leave_one_out(study: Study) -> list[Cell]:
-    """The reference cell, then each factor moved off its reference alone, level by level.
+    """The reference cell, then each factor alone at each of its other levels.
 
-    1 + sum(levels - 1) cells, which estimate what each move costs the full model and no
+    1 + sum(levels - 1) cells. They estimate what each removal costs the full model, and no
     interaction.
     """
     moves = [(factor.name, level) for factor in study.factors for level in factor.level_names[1:]]
-    return [_moved(study, {}), *(_moved(study, {factor: level}) for factor, level in moves)]
+    return [_cell_with(study, {}), *(_cell_with(study, {factor: level}) for factor, level in moves)]
 
 
 def one_in(study: Study) -> list[Cell]:
-    """Nothing, which is every factor off its reference, then each factor alone at its reference.
+    """The cell without any part, then each part alone.
 
-    1 + factors cells, which estimate what each part brings on its own and no interaction. The
-    reference cell is not among them.
+    1 + factors cells. They estimate what each part contributes on its own, and no interaction. The
+    reference cell is not one of them.
 
     Raises:
-        RequestError: A factor has more than two levels, so that nothing could be several cells.
+        RequestError: A factor has more than two levels, so that several cells have no part.
     """
     _refuse_many_levels(study)
-    return [_keeping(study, ()), *(_keeping(study, {factor.name}) for factor in study.factors)]
+    return [
+        _cell_of_parts(study, ()),
+        *(_cell_of_parts(study, {factor.name}) for factor in study.factors),
+    ]
 
 
 def leave_one_out_and_one_in(study: Study) -> list[Cell]:
-    """The cells of `leave_one_out`, then those of `one_in` that are not among them.
+    """The cells of `leave_one_out`, then the further ones of `one_in`.
 
-    2 + 2 * factors cells; up to three factors it is the full factorial. Every cell comes with its
-    opposite, which keeps main effects free of two-factor interactions.
+    2 + 2 * factors cells; with up to three factors, the full factorial. The opposite of every cell
+    is a cell too, which keeps main effects free of two-factor interactions.
 
     Raises:
         RequestError: A factor has more than two levels.
@@ -113,26 +116,27 @@ def leave_one_out_and_one_in(study: Study) -> list[Cell]:
 
 
 def pairs(study: Study) -> list[Cell]:
-    """The reference cell, then each part alone, then each pair of parts and nothing else.
+    """The reference cell, then each part alone, then each pair of parts.
 
-    Of X + Y + Z it leaves out only the cell with nothing.
+    Of X + Y + Z it leaves out only the cell without any part.
 
     Raises:
-        RequestError: There is one factor only, or a factor has more than two levels.
+        RequestError: There is only one factor, or a factor has more than two levels.
     """
     _refuse_many_levels(study)
     _refuse_one_factor(study)
     names = [factor.name for factor in study.factors]
     _refuse_too_many(study, 2 + math.comb(len(names) + 1, 2))
     kept = [*itertools.combinations(names, 1), *itertools.combinations(names, 2)]
-    return _distinct([_moved(study, {}), *(_keeping(study, parts) for parts in kept)])
+    return _distinct([_cell_with(study, {}), *(_cell_of_parts(study, parts) for parts in kept)])
 
 
 def fractional_factorial(study: Study) -> list[Cell]:
-    """The smallest regular fraction of the full factorial with `study.resolution` or a better one.
+    """The smallest regular fraction of the full factorial with `study.resolution` or a higher one.
 
-    Resolution 3 confuses main effects with two-factor interactions, 4 two-factor interactions with
-    each other, 5 neither. The reference cell is in the fraction; the order is the full factorial's.
+    Resolution 3 confuses main effects with two-factor interactions, 4 confuses two-factor
+    interactions with each other, 5 neither. The reference cell is in the fraction. The order is
+    that of the full factorial.
 
     Raises:
         RequestError: There is no resolution, only one factor, or one with more than two levels.
@@ -144,7 +148,7 @@ def fractional_factorial(study: Study) -> list[Cell]:
             "Expected study.resolution with design fractional_factorial: 3 (main effects are "
             "confused with interactions), 4 (interactions with each other) or 5; received nothing."
         )
-    import pydoe  # here because it takes a second
+    import pydoe  # takes a second, so not at the top
 
     return _from_signs(study, pydoe.fracfact_by_res(len(study.factors), study.resolution))
 
@@ -152,8 +156,8 @@ def fractional_factorial(study: Study) -> list[Cell]:
 def plackett_burman(study: Study) -> list[Cell]:
     """As few cells as main effects need: the next multiple of four above the number of factors.
 
-    Each main effect is confused with two-factor interactions of the others, wholly or in part. The
-    reference cell is in the design; the order is the full factorial's.
+    Each main effect is confused with two-factor interactions of the others, fully or partly. The
+    reference cell is in the design. The order is that of the full factorial.
 
     Raises:
         RequestError: There is only one factor, more than 23, or one with more than two levels.
@@ -165,28 +169,28 @@ def plackett_burman(study: Study) -> list[Cell]:
             f"Expected at most 23 factors with design plackett_burman; received "
             f"{len(study.factors)}. Use fractional_factorial with study.resolution=3."
         )
-    import pydoe  # here because it takes a second
+    import pydoe  # takes a second, so not at the top
 
     return _from_signs(study, pydoe.pbdesign(len(study.factors)))
 
 
-def listed(study: Study) -> list[Cell]:
+def cells_by_hand(study: Study) -> list[Cell]:
     """The cells of `study.cells`: the reference cell, then the others in the order of the list.
 
     Raises:
         RequestError: A factor or a level is unknown, a cell is listed twice, the reference cell is
             missing, or a level is in no cell.
     """
-    cells = [_moved(study, dict(moves)) for moves in study.cells]
+    cells = [_cell_with(study, dict(moves)) for moves in study.cells]
     for cell in cells:
         if cells.count(cell) > 1:
             raise RequestError(
-                f"Expected every cell of study.cells once; {cell.name} is there twice."
+                f"Expected every cell of study.cells once; {cell.name} is listed twice."
             )
-    reference = _moved(study, {})
+    reference = _cell_with(study, {})
     if reference not in cells:
         raise RequestError(
-            f"Expected the full model, {{}}, among study.cells; received {len(cells)} cells "
+            f"Expected the full model, {{}}, in study.cells; received {len(cells)} cells "
             f"without {reference.name}."
         )
     for factor in study.factors:
@@ -208,7 +212,7 @@ DESIGNS: Mapping[str, Design] = MappingProxyType(
         "pairs": pairs,
         "fractional_factorial": fractional_factorial,
         "plackett_burman": plackett_burman,
-        "cells": listed,
+        "cells": cells_by_hand,
     }
 )
 
@@ -217,14 +221,14 @@ def cells_of(study: Study) -> list[Cell]:
     """The cells of a study, in the order of its design.
 
     Raises:
-        RequestError: The design is unknown, does not fit the factors, or does not use a key given.
+        RequestError: The design is unknown, does not fit the factors, or ignores a key given.
     """
     design = DESIGNS.get(str(study.design))
     if design is None:
         raise RequestError(
             f"Unknown study.design {study.design!r}.{nearest(str(study.design), DESIGNS)}"
         )
-    # A key without effect would run other cells than its author expects.
+    # If a key had no effect, the study would run other cells than its author expects.
     for key, owner in (("resolution", "fractional_factorial"), ("cells", "cells")):
         if getattr(study, key) and study.design != owner:
             raise RequestError(
@@ -236,8 +240,8 @@ def cells_of(study: Study) -> list[Cell]:
     return cells
 
 
-def _moved(study: Study, moves: Mapping[str, str]) -> Cell:
-    """The full model with some factors moved to other levels."""
+def _cell_with(study: Study, moves: Mapping[str, str]) -> Cell:
+    """The full model with some factors at other levels."""
     factors = {factor.name: factor for factor in study.factors}
     for name, level in moves.items():
         if name not in factors:
@@ -246,24 +250,24 @@ def _moved(study: Study, moves: Mapping[str, str]) -> Cell:
     return Cell(tuple({**study.reference, **moves}.items()))
 
 
-def _keeping(study: Study, parts: Collection[str]) -> Cell:
-    """The cell of two-level factors in which these alone are at their reference."""
+def _cell_of_parts(study: Study, parts: Collection[str]) -> Cell:
+    """The cell of two-level factors in which only these are at their reference."""
     moves = {
         factor.name: factor.level_names[1] for factor in study.factors if factor.name not in parts
     }
-    return _moved(study, moves)
+    return _cell_with(study, moves)
 
 
 def _from_signs(study: Study, signs: Iterable[Iterable[float]]) -> list[Cell]:
-    """A cell a row: a positive sign is the reference level, so that products keep it in a fraction.
+    """One cell for each row; a positive sign stands for the reference level.
 
-    A row of ones satisfies every generator of a fraction that has no minus, and Hadamard matrices
-    are written with one.
+    The reference cell is then in every fraction: a row of ones satisfies each generator without a
+    minus, and the Hadamard matrices of pydoe contain one.
     """
     names = [factor.name for factor in study.factors]
     rows = sorted((tuple(sign > 0 for sign in row) for row in signs), reverse=True)
     return [
-        _keeping(study, {name for name, kept in zip(names, row, strict=True) if kept})
+        _cell_of_parts(study, {name for name, kept in zip(names, row, strict=True) if kept})
         for row in rows
     ]
 
@@ -276,7 +280,7 @@ def _refuse_too_many(study: Study, cells: int) -> None:
     if cells > MOST_CELLS:
         raise RequestError(
             f"Expected at most {MOST_CELLS:,} cells; study.design {study.design!r} of "
-            f"{len(study.factors)} factors has {cells:,}. Take fewer factors, or another design "
+            f"{len(study.factors)} factors has {cells:,}. Use fewer factors, or another design "
             f"such as leave_one_out."
         )
 

@@ -16,7 +16,8 @@ class Response:
 
     Attributes:
         name: Its key in a result, such as ``test_accuracy``.
-        direction: Whether ``higher`` or ``lower`` is better; None as long as the task has not said.
+        direction: Whether ``higher`` or ``lower`` is better; None until `completed_by`
+            takes it from the task.
         unit: ``fraction`` (shown as percent), ``seconds``, ``bytes`` or empty.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_number, check_text, check_whole
-from ablate.study.record import RESERVED
+from ablate.study.record import RESERVED, interval_columns
 from ablate.study.response import Response
 
 SINGLE = "single"
@@ -106,7 +106,7 @@ class Study:
         margin: The loss of the first response that is too small to matter, in its unit.
         responses: What runs are judged by; verdicts are given on the first. A request may
             leave them out, or name them only; `judged_by` resolves them.
-        question: The question in words, shown at the top of the report.
+        question: The question as a sentence, shown at the top of the report.
         resolution: Of a fractional factorial: 3, 4 or 5.
         cells: Listed by hand, each as pairs of factor and level; factors left out of a cell stay at
             their reference.
@@ -154,7 +154,7 @@ class Study:
         _refuse_duplicates(self, "factor", names)
         judged = [response.name for response in self.responses]
         taken = RESERVED.union(
-            judged, (f"{name}_{end}" for name in judged for end in ("mean", "low", "high"))
+            judged, (column for name in judged for column in interval_columns(name))
         )
         for name in names:
             if name in taken:

@@ -23,14 +23,14 @@ from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import is_disk_error
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
-from ablate.store.identity import sources
+from ablate.store.identity import changed_files
 from ablate.store.lock import worker_lock
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
 from ablate.training.trainer import DivergedError, Trainer
 from ablate.workers.exits import DISK_ERROR_EXIT, LOG_HEADER
-from ablate.workers.model_checks import in_words, info_of, model_of
+from ablate.workers.model_checks import in_words, model_of
 from ablate.workers.slots import Slot, occupy
 from ablate.workers.unit import Unit
 
@@ -167,9 +167,9 @@ class _Crew:
 
     def _ready(self) -> Trainer:
         if self._trainer is None:
-            images = image_cache.load(self._folder.images, self._planned.images)
+            images = image_cache.load(self._folder.images, self._planned.dataset)
             self._heartbeat()
-            model = model_of(self._planned, info_of(self._plan.images[self._planned.images]))
+            model = model_of(self._planned, self._plan.dataset_of(self._planned))
             self._heartbeat()
             _refuse_changed_code(self._planned, self._plan)
             self._trainer = Trainer(model, images, self._planned.variant.recipe)
@@ -234,9 +234,7 @@ def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
     Raises:
         RequestError: A file was edited since the plan was made.
     """
-    found = sources([planned.variant], plan.backend)
-    changed = [name for name, content in found.items() if plan.sources.get(name) != content]
-    if changed:
+    if changed := changed_files(planned, plan):
         raise RequestError(
             f"Expected the code that the study was planned with; changed since then: "
             f"{', '.join(changed)}. The next command says what that means for the study."

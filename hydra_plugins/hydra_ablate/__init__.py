@@ -1,1 +1,1 @@
-"""Hydra's doors to `ablate`; Hydra imports every module here whenever any application starts."""
+"""Hydra's plugins of `ablate`: thin classes, because every Hydra application imports them all."""

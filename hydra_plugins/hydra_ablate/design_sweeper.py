@@ -1,4 +1,4 @@
-"""The sweeper `design`: hands a study to the runner."""
+"""The sweeper `design`: passes a study to the runner."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class DesignSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra offers, and make the launcher that the configuration chooses."""
+        """Store what Hydra provides, and create the launcher that the configuration chooses."""
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the study; ends the program with the study's exit code."""
-        # Every Hydra application in this environment imports this file; the work waits until here.
+        """Run the study; raise SystemExit with its exit code."""
+        # Every Hydra application in this environment imports this file, so import the runner here.
         from ablate.runner.sweep import sweep
 
         code = sweep(self.hydra_context, self.config, launcher=self.launcher, arguments=arguments)
-        # Hydra drops what a sweep returns, and turns exceptions into its own messages.
+        # Hydra drops what a sweep returns, and replaces exceptions by its own messages.
         raise SystemExit(code)
 
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 
 class LocalLauncher(Launcher):
-    """A fresh process for every cell, forked from a server that has imported Keras."""
+    """Trains every cell in a fresh process, forked from a server that has imported Keras."""
 
     def __init__(self) -> None:
         self.config: DictConfig
@@ -20,13 +20,13 @@ class LocalLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Keep the configuration; the plan on disk holds all else that workers need."""
+        """Store the configuration; the plan on disk holds everything else that workers need."""
         self.config = config
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Train the unit of every job; results are on disk when this returns."""
+        """Train the unit of every job; the results are on disk afterwards."""
         from ablate.workers.launch import launch
 
         launch(self.config, job_overrides)

@@ -1,4 +1,4 @@
-"""Where Hydra finds studies: the user's `experiments/`, then `conf/`, then the shipped ones."""
+"""The search path of Hydra: the user's `experiments/`, then `conf/`, then the shipped ones."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
 class ExperimentsSearchPath(SearchPathPlugin):
-    """Adds both `experiments/` folders, to the search path of `ablate` and to no other's."""
+    """Adds both `experiments/` folders to the search path of `ablate` and of no other program."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Add the folders where the application's own configuration is that of `ablate`."""
-        from ablate.config.locate import shipped
+        """Add the folders if the application's own configuration is that of `ablate`."""
+        from ablate.config.locate import shipped_folder
 
         main = [item.path for item in search_path.get_path() if item.provider == "main"]
-        if main != [str(shipped("conf"))]:
+        if main != [str(shipped_folder("conf"))]:
             return
         own = Path.cwd() / "experiments"
         if own.is_dir():
             search_path.prepend("own-experiments", str(own), SearchPathQuery(provider="main"))
-        search_path.append("experiments", str(shipped("experiments")))
+        search_path.append("experiments", str(shipped_folder("experiments")))

@@ -10,8 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from ablate.config.arguments import check_arguments
-from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
-from ablate.config.locate import shipped
+from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
+from ablate.config.locate import shipped_folder
 from ablate.config.request import content_of, read_request
 from ablate.planning.planner import composer, make_plan
 from ablate.runner.sweep import _refuse_overrides
@@ -31,7 +31,7 @@ def planned(*arguments: str) -> Plan:
     """
     given = check_arguments(["--multirun", *arguments])
     overrides = [argument for argument in given if not argument.startswith("-")]
-    with initialize_config_dir(str(shipped("conf")), version_base="1.3"):
+    with initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
         config = compose(
             "config", overrides=[*overrides, "hydra.mode=MULTIRUN"], return_hydra_config=True
         )
@@ -49,7 +49,7 @@ def answer(*arguments: str) -> str:
     try:
         planned(*arguments)
     except REQUEST_ERRORS as error:
-        return in_one_line(error)
+        return request_error_line(error)
     return ""
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ablate.config.arguments import check_arguments
-from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
+from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from ablate.report.__main__ import main as report
 from ablate.study.design import Cell
 from tests.faults.asking import SMALL, answer, write_study
@@ -78,7 +78,7 @@ def test_any_arguments_are_passed_on_or_refused_in_one_line(
     try:
         passed = check_arguments(arguments)
     except REQUEST_ERRORS as error:
-        line = in_one_line(error)
+        line = request_error_line(error)
         assert line
         assert line.isprintable()
     else:

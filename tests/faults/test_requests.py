@@ -11,7 +11,7 @@ import pytest
 from pytest import param
 
 from ablate.config.arguments import check_arguments
-from ablate.config.hydra_errors import REQUEST_ERRORS, in_one_line
+from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from tests.conftest import Command
 from tests.faults.asking import ABSENT, PRESENT, SMALL, answer, planned, write_study
 
@@ -27,7 +27,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def refused(*arguments: str) -> str:
     with pytest.raises(REQUEST_ERRORS) as refusal:
         check_arguments(arguments)
-    return in_one_line(refusal.value)
+    return request_error_line(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def levels(*nodes: str) -> str:
         ),
         param(
             SMALL + "design: cells\ncells: [{}, {residual: absent}, {residual: absent}]",
-            "is there twice",
+            "is listed twice",
             id="cell_twice",
         ),
         param(

@@ -28,7 +28,7 @@ def by_hand(factors: tuple[Factor, ...], *cells: dict[str, str]) -> Study:
     return Study("mine", factors, design="cells", cells=tuple(tuple(c.items()) for c in cells))
 
 
-ONE_AT_A_TIME = ["no interaction can be estimated: the cells move one factor at a time"]
+ONE_AT_A_TIME = ["no interaction can be estimated: the cells change one factor at a time"]
 A, B, C = study(3, "pairs").factors
 
 
@@ -48,7 +48,7 @@ A, B, C = study(3, "pairs").factors
         param(study(3, "leave_one_out_and_one_in"), [], id="both_of_three_is_the_full_factorial"),
         param(
             study(5, "leave_one_out_and_one_in"),
-            ["no interaction can be told apart from the others"],
+            ["no interaction can be separated from the others"],
             id="both_of_five",
         ),
         param(study(3, "pairs"), [], id="pairs_of_three"),
@@ -86,7 +86,7 @@ A, B, C = study(3, "pairs").factors
             [
                 "main effects are partly confused with interactions of two other factors, "
                 "by up to 0.33 of their size",
-                "no interaction can be told apart from the others",
+                "no interaction can be separated from the others",
             ],
             id="plackett_burman_of_twelve_cells",
         ),
@@ -106,7 +106,7 @@ A, B, C = study(3, "pairs").factors
         ),
         param(
             by_hand((A, NORM), {}, {"a": "absent", "norm": "ln"}, {"norm": "none"}),
-            ["the cells cannot tell a, norm and a:norm apart"],
+            ["the cells cannot separate a, norm and a:norm"],
             id="three_levels_by_hand",
         ),
     ],

@@ -181,7 +181,7 @@ def test_cells_listed_by_hand_are_visited_in_their_order_after_the_reference() -
     [
         param([], "received 0 cells without skip=present, norm=bn", id="none"),
         param([{"norm": "ln"}, {"skip": "absent"}], "the full model, {}", id="no_reference"),
-        param([{}, {"skip": "absent"}, {"norm": "bn"}], "is there twice", id="twice_by_default"),
+        param([{}, {"skip": "absent"}, {"norm": "bn"}], "is listed twice", id="twice_by_default"),
         param([{}, {"skp": "absent"}], "Did you mean 'skip'", id="unknown_factor"),
         param([{}, {"skip": "absnt"}], "Did you mean 'absent'", id="unknown_level"),
         param(

@@ -13,7 +13,6 @@ from ablate.store.events import EpochEnded, Event, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, digest
 from ablate.study.design import Run
-from ablate.study.response import Response
 from ablate.study.result import Result, Status
 from ablate.tracking.mlflow.client import Client, MlflowRun, Point
 from ablate.tracking.mlflow.database import SQLITE, absolute_uri
@@ -186,7 +185,8 @@ class Recorder:
         self._client.end_run(self._parent, "FINISHED")
 
     def _new_followed(self, run: Run, attempt: str) -> _Followed:
-        return _Followed(attempt, curve_names((Response("accuracy"),)))
+        info = self._plan.dataset_of(self._cells[run.cell])
+        return _Followed(attempt, curve_names(info.measures))
 
     def _write(self, run: Run, followed: _Followed) -> None:
         if run not in self._children:
