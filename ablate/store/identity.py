@@ -22,7 +22,7 @@ from ablate.config.variant import Variant
 from ablate.errors import RequestError
 from ablate.store.plan import Plan, PlannedCell, digest
 
-CELL_TRAINER = "ablate.training.trainer"
+CELL_TRAINER = "ablate.workers.keras_cell_trainer"
 """The module of what trains the seeds of a cell."""
 TASKS = "ablate.tasks"
 ENGINES = {"tensorflow": "ablate.training.tensorflow", "jax": "ablate.training.jax"}

@@ -12,13 +12,12 @@ import keras
 
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
-from ablate.errors import RequestError
 from ablate.models.build import build_model
 from ablate.models.macs import count_macs
 from ablate.store.plan import ModelSize, PlannedCell
 from ablate.tasks.task import task_of
-from ablate.training.trainer import DivergedError, Trainer, output_shape
-from ablate.wording import error_message, error_summary
+from ablate.training.trainer import Trainer, output_shape
+from ablate.workers.failures import failure_message
 from ablate.workers.slots import Slot, occupy
 
 PROBE_STEPS = 8
@@ -35,12 +34,12 @@ def measure(
     for planned in cells:
         try:
             info = datasets[planned.dataset]
-            model = model_of(planned, info)
+            model = build_model(planned.variant, info)
             task_of(info.task).check_output(output_shape(model, info.shape), info)
             size = ModelSize(model.count_params(), count_macs(model))
             answer.send_bytes(json.dumps({"size": dataclasses.asdict(size)}).encode())
         except Exception as error:
-            answer.send_bytes(json.dumps({"refusal": in_words(error)}).encode())
+            answer.send_bytes(json.dumps({"refusal": failure_message(error)}).encode())
     answer.close()
 
 
@@ -51,7 +50,7 @@ def probe(planned: PlannedCell, slot: Slot, *, datasets: Datasets, answer: Conne
     info = datasets[planned.dataset]
     recipe = dataclasses.replace(planned.variant.recipe, epochs=2)
     noise = _noise(info, recipe.batch_size)
-    epochs = Trainer(model_of(planned, info), noise, recipe).run(0)
+    epochs = Trainer(build_model(planned.variant, info), noise, recipe).run(0)
     next(epochs)
     built = time.perf_counter()
     second = next(epochs)
@@ -76,22 +75,3 @@ def _noise(info: DatasetInfo, batch_size: int) -> Images:
         scale=1 / 255,
         task=info.task,
     )
-
-
-def model_of(planned: PlannedCell, info: DatasetInfo) -> keras.Model:
-    """The model of a cell for a data set.
-
-    Raises:
-        RequestError: The `model` node does not fit its builder.
-    """
-    # Keras numbers the layers without a name in the order in which they are made; a model's layers
-    # must have the same names whatever this process built before.
-    keras.utils.clear_session()
-    return build_model(planned.variant, info)
-
-
-def in_words(error: BaseException) -> str:
-    """Return why a run or a check failed, on one line; what users did wrong needs no type."""
-    if isinstance(error, RequestError | DivergedError):
-        return error_message(error)
-    return error_summary(error)
