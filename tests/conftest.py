@@ -56,5 +56,5 @@ def cifar_sample() -> Path:
     """A small part of CIFAR-10 as a user's own `.npz` file, where this machine has it."""
     path = SHARED / "cifar10-sample.npz"
     if not path.is_file():
-        pytest.skip("the sample of CIFAR-10 beside the project is missing")
+        pytest.skip("the sample of CIFAR-10 next to the project is missing")
     return path

@@ -23,12 +23,12 @@ def from_arrays(
     classes: Sequence[str] | None = None,
     split_seed: int,
 ) -> Unsplit:
-    """Images whose test part is `x_test`, and whose validation part comes out of `x_train`.
+    """Images with `x_test` as the test part and a validation part that is taken from `x_train`.
 
     Args:
         arrays: `x_train` and `x_test`, uint8 from 0 to 255 or floats from 0 to 1, shape
             `(images, height, width)` or `(images, height, width, channels)`; `y_train` and
-            `y_test`, integers from 0 up, shape `(images,)` or `(images, 1)`.
+            `y_test`, integers of 0 or more, shape `(images,)` or `(images, 1)`.
         classes: Names of the classes; None: their numbers.
         split_seed: Seed of the validation part.
 
@@ -45,8 +45,8 @@ def from_arrays(
             )
     if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
         raise RequestError(
-            f"Expected x_train and x_test alike; received {x_train.dtype} of shape "
-            f"{x_train.shape[1:]} and {x_test.dtype} of shape {x_test.shape[1:]} an image."
+            f"Expected x_train and x_test of one dtype and shape; received {x_train.dtype} of "
+            f"shape {x_train.shape[1:]} and {x_test.dtype} of shape {x_test.shape[1:]} an image."
         )
     names = _class_names(y_train, classes)
     if y_test.max() >= len(names):
@@ -66,7 +66,7 @@ def from_arrays(
 
 
 def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
-    """The images as uint8 or float32 with an axis for channels."""
+    """Return the images as uint8 or float32 with an axis for channels."""
     if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
         raise RequestError(
             f"Expected {name} as uint8 from 0 to 255 or floats from 0 to 1; received {x.dtype}."
@@ -100,7 +100,7 @@ def _check_floats(name: str, x: NDArray[np.floating[Any]]) -> None:
 
 
 def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
-    """The labels as int64 of one axis."""
+    """Return the labels as int64 with one axis."""
     if not np.issubdtype(y.dtype, np.integer):
         raise RequestError(f"Expected whole numbers in {name}; received {y.dtype}.")
     if y.ndim != 1 and y.shape[1:] != (1,):
@@ -109,14 +109,14 @@ def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
         )
     if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
         raise RequestError(
-            f"Expected labels from 0 up in {name}; received {y.min()} to {y.max()}, the first of "
-            f"them wrong at index {((y < 0) | (y > np.iinfo(np.int64).max)).argmax()}."
+            f"Expected labels of 0 or more in {name}; received {y.min()} to {y.max()}, the first "
+            f"wrong one at index {((y < 0) | (y > np.iinfo(np.int64).max)).argmax()}."
         )
     return y.reshape(-1).astype(np.int64)
 
 
 def _class_names(y: NDArray[np.int64], classes: Sequence[str] | None) -> tuple[str, ...]:
-    """A name for each class, if the labels count the classes without a gap."""
+    """Return a name for each class, if the labels count the classes without a gap."""
     present = np.unique(y)
     expected = len(present) if classes is None else len(classes)
     if len(present) == expected and present[-1] == expected - 1:

@@ -30,12 +30,12 @@ def load(*, path: str | None = None, split_seed: int = 0) -> Unsplit:
     """CIFAR-10 with its own test images; a fifth of the training images is for validation.
 
     Args:
-        path: A NumPy archive of it (x_train, y_train, x_test, y_test), for machines without a
-            network; None: `keras.datasets`, which downloads it once and keeps it.
+        path: A NumPy archive of CIFAR-10 (x_train, y_train, x_test, y_test), for machines without
+            a network; None: `keras.datasets`, which downloads it once.
         split_seed: Seed of the validation part.
 
     Raises:
-        RequestError: It cannot be downloaded or read, or an array is not what it should be.
+        RequestError: CIFAR-10 cannot be downloaded or read, or an array is not as described.
 
     Source: Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
     """
@@ -44,7 +44,7 @@ def load(*, path: str | None = None, split_seed: int = 0) -> Unsplit:
 
 
 def _download() -> dict[str, NDArray[Any]]:
-    from keras.datasets import cifar10  # seconds to import, and needed for this source alone
+    from keras.datasets import cifar10  # seconds to import, and needed only for this source
 
     try:
         (x_train, y_train), (x_test, y_test) = cifar10.load_data()

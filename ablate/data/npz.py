@@ -25,7 +25,7 @@ def load(*, path: str, split_seed: int = 0) -> Unsplit:
         split_seed: Seed of the validation part.
 
     Raises:
-        RequestError: The file cannot be read, or an array is not what it should be.
+        RequestError: The file cannot be read, or an array is not as described.
     """
     return from_arrays(read(path), split_seed=split_seed)
 
@@ -34,12 +34,13 @@ def read(path: str) -> dict[str, NDArray[Any]]:
     """The four arrays of an archive.
 
     Raises:
-        RequestError: There is no such file, it is no archive, or an array is missing or unreadable.
+        RequestError: The file does not exist or is not an archive, or an array is missing or
+            unreadable.
     """
     file = _existing(path)
     if not zipfile.is_zipfile(file):
         raise RequestError(
-            f"Expected an archive that numpy.savez wrote; {path} is none, or was cut short."
+            f"Expected an archive that numpy.savez wrote; {path} is not one, or is truncated."
         )
     with np.load(file, allow_pickle=False) as archive:
         for key in KEYS:
@@ -56,7 +57,7 @@ def _member(archive: Any, key: str, path: str) -> NDArray[Any]:
         array = archive[key]
     except (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error):
-            # Unpickling runs whatever code the file holds, so such arrays are never read.
+            # Unpickling runs any code that the file contains, so such arrays are never read.
             raise RequestError(
                 f"Expected numbers in {key} of {path}; received Python objects. Save it again "
                 f"with one dtype, such as uint8."
@@ -70,21 +71,22 @@ def _member(archive: Any, key: str, path: str) -> NDArray[Any]:
 def _existing(path: str) -> Path:
     if not isinstance(path, str) or not path:
         raise RequestError(f"Expected data.path to be the path of a file; received {path!r}.")
-    # The functions of os.path call what cannot be looked at absent; those of pathlib raise.
+    # os.path.isfile returns False for unreadable paths; Path.is_file raises.
     file = Path(os.path.expanduser(path))
     if os.path.isfile(file):
         return file
     if os.path.isdir(file):
         raise RequestError(
-            f"Expected data.path to be a file; {path} is a folder.{_beside(file, '')}"
+            f"Expected data.path to be a file; {path} is a folder.{_nearest_archive(file, '')}"
         )
     if not os.path.isdir(file.parent):
         raise RequestError(f"Expected the file {path}; there is no folder {file.parent}.")
-    raise RequestError(f"Expected the file {path}; there is none.{_beside(file.parent, file.name)}")
+    hint = _nearest_archive(file.parent, file.name)
+    raise RequestError(f"Expected the file {path}; there is none.{hint}")
 
 
-def _beside(folder: Path, name: str) -> str:
-    """The end of a refusal: which archive of the folder may have been meant."""
+def _nearest_archive(folder: Path, name: str) -> str:
+    """The end of an error message: the archive of the folder that may have been meant."""
     archives = sorted(item.name for item in folder.glob("*.npz"))
     close = difflib.get_close_matches(name, archives, n=1) or archives[:1]
-    return f" Did you mean {folder / close[0]}?" if close else f" {folder} holds no .npz file."
+    return f" Did you mean {folder / close[0]}?" if close else f" {folder} contains no .npz file."

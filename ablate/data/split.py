@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.errors import RequestError
+from ablate.fields import check_whole
 from ablate.seeds import stream_seed
 
 
@@ -27,11 +27,8 @@ def stratified(
     Raises:
         RequestError: The seed is not a whole number of 0 or more.
     """
-    if type(split_seed) is not int or split_seed < 0:
-        raise RequestError(
-            f"Expected data.split_seed to be a whole number of 0 or more; received {split_seed!r}."
-        )
-    # The last cut is left out: the last part ends at the end, even if the shares do not add up to 1.
+    check_whole(split_seed, "data.split_seed", least=0)
+    # Without the last cut: the last part ends with the last image, however the shares are rounded.
     cuts = np.cumsum(list(shares.values()))[:-1]
     pieces: dict[str, list[NDArray[np.int64]]] = {name: [] for name in shares}
     for label in np.unique(strata):

@@ -10,7 +10,7 @@ from ablate.errors import RequestError
 
 
 def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
-    """The model of a variant; imports Keras.
+    """Build the model of a variant.
 
     Args:
         variant: The variant.
@@ -19,6 +19,9 @@ def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
     Raises:
         RequestError: The `model` node does not fit its builder.
     """
+    # Keras numbers the layers without a name in the order in which a process makes them. A model's
+    # layers must have the same names whatever this process built before.
+    keras.utils.clear_session()
     function, options = resolve_call(variant.model, "model", allow=variant.allow)
     model = function(info.shape, len(info.classes), **options)
     if not isinstance(model, keras.Model):

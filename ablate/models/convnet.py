@@ -10,19 +10,20 @@ from typing import Any
 import keras
 from keras import layers
 
-from ablate.errors import RequestError, nearest
+from ablate.errors import RequestError
+from ablate.fields import check_choice, check_flag, check_number
 
 Tensor = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Downsampling:
-    """How a block makes its image smaller; as it stands, not at all.
+    """How a block makes its image smaller; by default, not at all.
 
     Attributes:
         factor: What the sides of the image are divided by, rounded up.
-        strides: Step of the block's second convolution.
-        pooling: Makes the layer that follows it.
+        strides: Strides of the block's second convolution.
+        pooling: Makes the layer that follows the second convolution.
     """
 
     factor: int = 1
@@ -44,7 +45,7 @@ DOWNSAMPLINGS = {
 }
 
 
-def build(  # noqa: PLR0913 - a keyword a switch, as conf/model/convnet.yaml has them
+def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yaml
     input_shape: tuple[int, int, int],
     classes: int,
     *,
@@ -57,9 +58,9 @@ def build(  # noqa: PLR0913 - a keyword a switch, as conf/model/convnet.yaml has
 ) -> keras.Model:
     """The convnet: a pyramid of blocks of two 3x3 convolutions, averaged into one dense layer.
 
-    Layers are named for their place (`block1_conv2`), alike in all variants, so that the layers
-    that two variants share can start from equal weights. Images of any size will do: halving rounds
-    up, and a side of one pixel stays one pixel.
+    Layers are named by their position (`block1_conv2`), equally in all variants, so that the layers
+    that two variants share can start from equal weights. Images of any size are accepted: halving
+    rounds up, and a side of one pixel stays one pixel.
 
     Args:
         input_shape: Height, width and channels of an image.
@@ -67,28 +68,32 @@ def build(  # noqa: PLR0913 - a keyword a switch, as conf/model/convnet.yaml has
         filters: Channels of each block; every block but the last halves the image.
         residual: Whether a block's input is added to its output, through a 1x1 convolution without
             activation where the block halves the image (then strided) or changes the channels.
-        norm: Where batch normalization stands: ``none``, ``before_activation`` or
-            ``after_activation``. A convolution that is normalized directly has no bias, since the
-            normalization has a shift of its own.
+        norm: Where batch normalization is: ``none``, ``before_activation`` or
+            ``after_activation``. A convolution that is followed directly by normalization has no
+            bias, because the normalization adds a shift itself.
         norm_momentum: Momentum of the moving statistics of batch normalization, from 0 to below 1.
         conv: ``conv2d`` or ``separable``, for all 3x3 convolutions.
-        downsampling: ``max_pool`` or ``average_pool`` behind a block's two convolutions, or
-            ``strides`` in the second of them.
+        downsampling: ``max_pool`` or ``average_pool`` after a block's two convolutions, or
+            ``strides`` in the second convolution.
 
     Returns:
         A model from images in [0, 1], shape `(batch, height, width, channels)`, to probabilities,
         shape `(batch, classes)`, or `(batch, 1)` for two classes.
 
     Raises:
-        RequestError: A switch has no such position.
+        RequestError: A switch does not have the given setting.
 
     Source: Chollet, Deep Learning with Python, 2nd edition, 2021, section 9.3, the network of
         9.3.2 and listings 9.4 and 9.5.
     """
     _check_filters(filters)
-    _check_momentum(norm_momentum)
-    if not isinstance(residual, bool):
-        raise RequestError(f"Expected model.residual to be true or false; received {residual!r}.")
+    check_number(
+        norm_momentum,
+        "model.norm_momentum",
+        accepts=lambda momentum: 0 <= momentum < 1,
+        expected="a number from 0 to below 1, such as 0.9",
+    )
+    check_flag(residual, "model.residual")
     pyramid = [_choose("downsampling", downsampling, DOWNSAMPLINGS)] * (len(filters) - 1)
     images = x = layers.Input(input_shape, name="images")
     for number, (channels, smaller) in enumerate(
@@ -112,7 +117,7 @@ def build(  # noqa: PLR0913 - a keyword a switch, as conf/model/convnet.yaml has
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Two convolutions, each with its normalization and activation, and the way around them."""
+    """Two convolutions, each with its normalization and activation, and the join after them."""
 
     name: str
     channels: int
@@ -123,12 +128,12 @@ class _Block:
     join: Callable[[_Block, Tensor, Tensor], Tensor]
 
     def apply(self, x: Tensor) -> Tensor:
-        y = self._convolve(x, place=1)
-        y = self._convolve(y, place=2, strides=self.downsampling.strides)
+        y = self._convolve(x, number=1)
+        y = self._convolve(y, number=2, strides=self.downsampling.strides)
         y = self.downsampling.pooling(name=f"{self.name}_pool")(y)
         return self.join(self, x, y)
 
-    def _convolve(self, x: Tensor, *, place: int, strides: int = 1) -> Tensor:
+    def _convolve(self, x: Tensor, *, number: int, strides: int = 1) -> Tensor:
         convolution = partial(
             self.convolution,
             self.channels,
@@ -139,12 +144,12 @@ class _Block:
         )
         makers = {"conv": convolution, "norm": self.normalization, "relu": layers.ReLU}
         for step in self.order:
-            x = makers[step](name=f"{self.name}_{step}{place}")(x)
+            x = makers[step](name=f"{self.name}_{step}{number}")(x)
         return x
 
 
 def _add_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
-    """The block's input added to its output; projected where it has another shape."""
+    """Add the block's input to its output, projected where the shapes differ."""
     factor = block.downsampling.factor
     if factor > 1 or x.shape[-1] != block.channels:
         name = f"{block.name}_projection"
@@ -153,7 +158,7 @@ def _add_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _leave_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
-    """The block's output alone."""
+    """Return the block's output without its input."""
     return y
 
 
@@ -166,16 +171,5 @@ def _check_filters(filters: object) -> None:
         )
 
 
-def _check_momentum(momentum: object) -> None:
-    number = isinstance(momentum, int | float) and not isinstance(momentum, bool)
-    if not number or not 0 <= momentum < 1:  # type: ignore[operator]
-        raise RequestError(
-            f"Expected model.norm_momentum to be a number from 0 to below 1, such as 0.9; received "
-            f"{momentum!r}."
-        )
-
-
 def _choose(key: str, name: object, choices: dict[str, Any]) -> Any:
-    if not isinstance(name, str) or name not in choices:
-        raise RequestError(f"Unknown model.{key} {name!r}.{nearest(str(name), choices)}")
-    return choices[name]
+    return choices[check_choice(name, f"model.{key}", choices=choices)]

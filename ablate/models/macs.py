@@ -27,7 +27,7 @@ def count_macs(model: keras.Model) -> int:
         model: A built model.
 
     Raises:
-        RequestError: The model takes images of no fixed size.
+        RequestError: The model does not fix the size of its images.
     """
     return sum(macs_by_layer(model).values())
 
@@ -35,33 +35,33 @@ def count_macs(model: keras.Model) -> int:
 def macs_by_layer(model: keras.Model) -> dict[str, int]:
     """Multiply-accumulates of each of the model's layers, by name.
 
-    A convolution or dense layer does one for every weight that goes into every value it makes;
-    positions that fall on padding count, biases do not. A layer counts as often as the graph of a
-    functional model calls it, and a model or layer that holds others counts what they do. Layers
-    held by a layer that is no functional model count once, for the input they were built with.
-    All other layers count nothing (normalization, activation, pooling, addition, embedding,
-    attention, recurrence, weights of a user's own layer): in convnets their arithmetic is small.
+    A convolution or dense layer does one operation for each weight that contributes to each value
+    of its output; padding counts, biases do not. In a functional model a layer counts once for each
+    call, and a layer that contains other layers counts what they do. Layers inside a layer that is
+    not a functional model count once, for the input they were built with. All other layers count
+    as 0 (normalization, activation, pooling, addition, embedding, attention, recurrence, weights of
+    a user's own layer): in convnets their arithmetic is small.
 
     Args:
         model: A built model.
 
     Raises:
-        RequestError: The model takes images of no fixed size.
+        RequestError: The model does not fix the size of its images.
     """
     if isinstance(model, keras.Function):
-        return dict(_called(model, model.inputs))
-    return dict(_held(model))
+        return dict(_calls(model, model.inputs))
+    return dict(_inner(model))
 
 
-def _called(graph: keras.Function, inputs: list[keras.KerasTensor]) -> Counter[str]:
+def _calls(graph: keras.Function, inputs: list[keras.KerasTensor]) -> Counter[str]:
     """Multiply-accumulates of every call in a functional model, for one input of that shape.
 
-    Keras itself infers the shape of an output with `_run_through_graph`. It visits each call of a
-    layer, where `layer.output` knows the first alone.
+    `_run_through_graph`, with which Keras infers the shape of an output, visits every call of a
+    layer; `layer.output` knows only the first call.
     """
     counts: Counter[str] = Counter()
 
-    def counted(operation: Any) -> Callable[..., Any]:
+    def count(operation: Any) -> Callable[..., Any]:
         def infer(*args: Any, **kwargs: Any) -> Any:
             tensors = [x for x in keras.tree.flatten((args, kwargs)) if hasattr(x, "shape")]
             counts[operation.name] += _macs(operation, tensors)
@@ -70,14 +70,14 @@ def _called(graph: keras.Function, inputs: list[keras.KerasTensor]) -> Counter[s
         return infer
 
     one = [keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype) for tensor in inputs]
-    graph._run_through_graph(one, operation_fn=counted)
+    graph._run_through_graph(one, operation_fn=count)
     return counts
 
 
-def _held(layer: keras.Layer) -> Counter[str]:
-    """Multiply-accumulates of the layers that a layer holds, for the shapes they were built with.
+def _inner(layer: keras.Layer) -> Counter[str]:
+    """Multiply-accumulates of the layers inside a layer, for the shapes they were built with.
 
-    Keras lists the layers of a model in public, but not those of a layer.
+    Keras has a public list of the layers of a model, but not of the layers inside a layer.
     """
     counts: Counter[str] = Counter()
     for child in layer._layers:
@@ -90,23 +90,23 @@ def _held(layer: keras.Layer) -> Counter[str]:
 def _macs(layer: Any, inputs: list[keras.KerasTensor]) -> int:
     """Multiply-accumulates of one call of a layer."""
     if isinstance(layer, keras.Function):
-        return _called(layer, inputs or layer.inputs).total()
+        return _calls(layer, inputs or layer.inputs).total()
     if isinstance(layer, (*DENSE, *DEPTHWISE, *SEPARABLE, *TRANSPOSED)):
         return _weighted(layer, inputs[0].shape)
-    return _held(layer).total() if isinstance(layer, keras.Layer) else 0
+    return _inner(layer).total() if isinstance(layer, keras.Layer) else 0
 
 
 def _weighted(layer: Any, shape: Shape) -> int:
     """Multiply-accumulates of a dense layer or convolution."""
     if isinstance(layer, TRANSPOSED):
-        # Each value of the input is spread over the kernel, whatever the strides.
-        return _values(shape) * math.prod(layer.kernel.shape[:-1])
-    made = _values(layer.compute_output_shape(shape))
+        # Each value of the input meets the whole kernel, independent of the strides.
+        return _values(shape) * int(math.prod(layer.kernel.shape[:-1]))
+    outputs: int = _values(layer.compute_output_shape(shape))
     if isinstance(layer, SEPARABLE):
         kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
-        return made // layer.filters * sum(math.prod(kernel.shape) for kernel in kernels)
+        return outputs // int(layer.filters) * sum(int(math.prod(each.shape)) for each in kernels)
     own_axes = 2 if isinstance(layer, DEPTHWISE) else 1
-    return made * math.prod(layer.kernel.shape[:-own_axes])
+    return outputs * int(math.prod(layer.kernel.shape[:-own_axes]))
 
 
 def _values(shape: Shape) -> int:
@@ -114,7 +114,7 @@ def _values(shape: Shape) -> int:
     sizes = [size for size in shape[1:] if size is not None]
     if len(sizes) < len(shape) - 1:
         raise RequestError(
-            f"Expected a model of images of one fixed size, whose multiply-accumulates can be "
-            f"counted; received one that takes {shape[1:]}."
+            f"Expected a model for images of one fixed size, whose multiply-accumulates can be "
+            f"counted; received one for {shape[1:]}."
         )
     return math.prod(sizes)

@@ -63,7 +63,7 @@ def differences(earlier: Plan, plan: Plan) -> tuple[str, ...]:
     """
     return (
         *_settings(earlier, plan),
-        *_images(earlier, plan),
+        *_datasets(earlier, plan),
         *_sources(earlier, plan),
     )
 
@@ -151,30 +151,56 @@ def _flat(planned: PlannedCell) -> dict[str, str]:
     return {key: json.dumps(value) for key, value in settings.items()}
 
 
-def _images(earlier: Plan, plan: Plan) -> Iterator[str]:
-    new = {planned.images for planned in plan.cells} - {item.images for item in earlier.cells}
-    if new:
-        yield f"images: {_describe_images(earlier)} -> {_describe_images(plan)}"
+def _datasets(earlier: Plan, plan: Plan) -> Iterator[str]:
+    if {each.dataset for each in plan.cells} - {each.dataset for each in earlier.cells}:
+        yield f"images: {_describe_datasets(earlier)} -> {_describe_datasets(plan)}"
 
 
-def _describe_images(plan: Plan) -> str:
+def _describe_datasets(plan: Plan) -> str:
     return " and ".join(
-        f"{item['train']} + {item['validation']} + {item['test']} of "
-        f"{' x '.join(str(side) for side in item['shape'])} (fingerprint {fingerprint[:8]})"
-        for fingerprint, item in plan.images.items()
+        f"{info.train} + {info.validation} + {info.test} of "
+        f"{' x '.join(str(side) for side in info.shape)} (fingerprint {fingerprint[:8]})"
+        for fingerprint, info in plan.datasets.items()
     )
 
 
 def _sources(earlier: Plan, plan: Plan) -> Iterator[str]:
     if earlier.backend != plan.backend:
         yield f"backend: {earlier.backend} -> {plan.backend}"
-    for name in sorted({*earlier.sources, *plan.sources}):
-        old, new = earlier.sources.get(name), plan.sources.get(name)
-        if old == new:
-            continue
+    before = {planned.cell.slug: planned for planned in earlier.cells}
+    shared = [
+        (before[planned.cell.slug], planned)
+        for planned in plan.cells
+        if planned.cell.slug in before
+    ]
+    # If factors were added or renamed, no cell is in both plans: compare what both plans reach.
+    codes = {(old.code, new.code) for old, new in shared} or {
+        (old, new) for old in earlier.sources for new in plan.sources
+    }
+    lines = {
+        line
+        for old, new in codes
+        for line in _source_lines(
+            earlier.sources.get(old, {}), plan.sources.get(new, {}), additions=bool(shared)
+        )
+    }
+    yield from sorted(lines)
+
+
+def _source_lines(
+    before: Mapping[str, str], now: Mapping[str, str], *, additions: bool
+) -> Iterator[str]:
+    if now and not before:
+        yield "code: recorded in another way by an earlier version of this program"
+        return
+    for name in sorted({*before, *now}) if additions else sorted(before.keys() & now.keys()):
+        old, new = before.get(name), now.get(name)
+        kind = "code" if name.endswith(".py") else "library"
         if old is None or new is None:
-            yield f"code: {name} {'is new' if old is None else 'is gone'}"
-        elif name.endswith(".py"):
-            yield f"code: {name} was changed"
-        else:
-            yield f"library: {name} {old} -> {new}"
+            yield f"{kind}: {name} {'is new' if old is None else 'is no longer used'}"
+        elif old != new:
+            yield (
+                f"{kind}: {name} was changed"
+                if kind == "code"
+                else f"{kind}: {name} {old} -> {new}"
+            )

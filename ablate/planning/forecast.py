@@ -70,7 +70,9 @@ def measure_paces(
         return []
     by_size = sorted(pending.values(), key=lambda planned: planned.macs)
     ends = [by_size[0], *by_size[-1:]] if len(by_size) > 1 else by_size
-    measured = time_cells(ends, slots, images=state.plan.images, timeout_seconds=timeout_seconds)
+    measured = time_cells(
+        ends, slots, datasets=state.plan.datasets, timeout_seconds=timeout_seconds
+    )
     return [Pace(**each) for each in measured]
 
 
@@ -114,10 +116,10 @@ def detectable(plan: Plan, spread: float) -> float:
 
 
 def _unit_seconds(plan: Plan, planned: PlannedCell, seeds: int, *, paces: Sequence[Pace]) -> float:
-    images, recipe = plan.images[planned.images], planned.variant.recipe
+    info, recipe = plan.dataset_of(planned), planned.variant.recipe
     pace = _interpolate(paces, planned.macs)
-    steps = max(1, images["train"] // recipe.batch_size)
-    evaluated = recipe.epochs * images["validation"] + images["train"] + images["test"]
+    steps = max(1, info.train // recipe.batch_size)
+    evaluated = recipe.epochs * info.validation + info.train + info.test
     run = recipe.epochs * steps * pace.step_seconds + evaluated * pace.image_seconds
     return pace.build_seconds + seeds * run
 

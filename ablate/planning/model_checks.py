@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing import connection
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
-from ablate.store.plan import PlannedCell
+from ablate.store.plan import ModelSize, PlannedCell
 from ablate.workers.processes import CONTEXT, spawn
 from ablate.workers.slots import Slot
 
@@ -18,25 +19,27 @@ TRIES = 3
 """How often a process that builds models is started: it may have been killed by chance."""
 PACE_TIMEOUT_SECONDS = 60.0
 """Longest time for measuring a pace: a plan without a forecast is better than none."""
+Datasets = Mapping[str, DatasetInfo]
+"""What is known of the data sets of a plan, by fingerprint."""
 
 
 def measure_cells(
     cells: Sequence[PlannedCell],
     slots: Sequence[Slot],
     *,
-    images: Mapping[str, Mapping[str, Any]],
+    datasets: Datasets,
     timeout_seconds: float,
-) -> dict[str, dict[str, int]]:
+) -> dict[str, ModelSize]:
     """Parameters and MACs of every cell's model, each built once in a worker process.
 
     Args:
         cells: The cells.
         slots: What each worker may use.
-        images: What the plan says of the images, by fingerprint.
+        datasets: The data sets.
         timeout_seconds: Longest time for building a model.
 
     Returns:
-        Keyword arguments of `ModelSize`, by the slug of the cell.
+        Sizes by the slug of the cell.
 
     Raises:
         RequestError: A model cannot be built. The message names the cell, unless all cells fail in
@@ -45,7 +48,9 @@ def measure_cells(
     answers: dict[str, dict[str, Any]] = {}
     for tries in range(TRIES):
         left = [planned for planned in cells if planned.cell.slug not in answers]
-        found, exit_codes = _ask_all(left, slots, images=images, timeout_seconds=timeout_seconds)
+        found, exit_codes = _ask_all(
+            left, slots, datasets=datasets, timeout_seconds=timeout_seconds
+        )
         answers |= found
         if len(answers) == len(cells):
             break
@@ -58,20 +63,19 @@ def measure_cells(
     for slug, refusal in refused.items():
         shared = len(refused) == len(cells) and len(set(refused.values())) == 1
         raise RequestError(refusal if shared else f"In cell {slug}: {refusal}")
-    return {slug: answer["measures"] for slug, answer in answers.items()}
+    return {slug: ModelSize(**answer["size"]) for slug, answer in answers.items()}
 
 
 def _ask_all(
     cells: Sequence[PlannedCell],
     slots: Sequence[Slot],
-    *,
-    images: Mapping[str, Mapping[str, Any]],
+    datasets: Datasets,
     timeout_seconds: float,
 ) -> tuple[dict[str, dict[str, Any]], list[int]]:
     """Answers of worker processes by cell, and the exit codes of those that ended too early."""
     shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
     asked = [
-        (share, *_start(_measure, share, slot, dict(images)))
+        (share, *_start(_measure, share, slot, datasets))
         for share, slot in zip(shares, slots, strict=True)
         if share
     ]
@@ -98,7 +102,7 @@ def time_cells(
     cells: Sequence[PlannedCell],
     slots: Sequence[Slot],
     *,
-    images: Mapping[str, Mapping[str, Any]],
+    datasets: Datasets,
     timeout_seconds: float,
 ) -> list[dict[str, Any]]:
     """How fast some cells train, as many at once as there are slots; those that fail left out.
@@ -106,14 +110,14 @@ def time_cells(
     Args:
         cells: The cells.
         slots: What each worker may use.
-        images: What the plan says of the images, by fingerprint.
+        datasets: The data sets.
         timeout_seconds: Seconds after which a process counts as hanging.
     """
     seconds = min(timeout_seconds, PACE_TIMEOUT_SECONDS)
     answers = []
     for start in range(0, len(cells), len(slots)):
         asked = [
-            _start(_probe, planned, slot, dict(images))
+            _start(_probe, planned, slot, datasets)
             for planned, slot in zip(cells[start:], slots, strict=False)
         ]
         for receiver, process in asked:
@@ -123,9 +127,7 @@ def time_cells(
     return answers
 
 
-def _start(
-    target: Callable[..., None], *arguments: Any
-) -> tuple[connection.Connection, BaseProcess]:
+def _start(target: Callable[..., None], *arguments: Any) -> tuple[Connection, BaseProcess]:
     """Start a worker process that answers through its last argument, a connection."""
     receiver, sender = CONTEXT.Pipe(duplex=False)
     process = spawn(target, *arguments, sender)
@@ -133,9 +135,7 @@ def _start(
     return receiver, process
 
 
-def _receive(
-    receiver: connection.Connection, process: BaseProcess, timeout_seconds: float
-) -> dict[str, Any]:
+def _receive(receiver: Connection, process: BaseProcess, timeout_seconds: float) -> dict[str, Any]:
     """The next answer of a process.
 
     Raises:
@@ -151,16 +151,22 @@ def _receive(
 
 
 def _measure(
-    cells: list[PlannedCell], slot: Slot, images: dict[str, Any], answer: connection.Connection
+    cells: list[PlannedCell],
+    slot: Slot,
+    datasets: Datasets,
+    answer: Connection,
 ) -> None:
     from ablate.workers.model_checks import measure
 
-    measure(cells, slot, images=images, answer=answer)
+    measure(cells, slot, datasets=datasets, answer=answer)
 
 
 def _probe(
-    planned: PlannedCell, slot: Slot, images: dict[str, Any], answer: connection.Connection
+    planned: PlannedCell,
+    slot: Slot,
+    datasets: Datasets,
+    answer: Connection,
 ) -> None:
     from ablate.workers.model_checks import probe
 
-    probe(planned, slot, images=images, answer=answer)
+    probe(planned, slot, datasets=datasets, answer=answer)

@@ -1,11 +1,9 @@
-"""From a request to a frozen plan: every cell composed, its images read, its model measured."""
+"""From a request to a frozen plan: every cell composed, its data set read, its code identified."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
@@ -17,10 +15,11 @@ from ablate.config.overrides import parse_override
 from ablate.config.request import check_switches, content_of
 from ablate.config.variant import Variant, read_variant
 from ablate.data.images import Images
+from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 from ablate.planning.images import load_images
-from ablate.planning.provenance import backend, provenance
-from ablate.store.identity import sources
+from ablate.planning.provenance import find_backend, provenance
+from ablate.store.identity import SourceReader
 from ablate.store.plan import Plan, PlannedCell, digest
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
@@ -29,34 +28,24 @@ from ablate.study.response import Response
 from ablate.study.study import Study
 from ablate.tasks.task import describe
 
-RESPONSES = (
-    Response("test_accuracy", "higher", "fraction"),
-    Response("test_loss", "lower"),
-    Response("val_accuracy", "higher", "fraction"),
-    Response("val_loss", "lower"),
-    Response("train_seconds", "lower", "seconds"),
-)
-"""The responses that every run leaves, the default of a study first."""
-
 MOST_RUNS = 100_000
-"""More are a slip of the keyboard, and their plan would not fit into memory."""
+"""More runs are probably a typing error, and their plan would not fit into memory."""
 
 Compose = Callable[[Sequence[str]], Variant]
 
 
 def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[str]) -> Compose:
-    """A function from a cell's overrides to its variant, in the way Hydra composes a job.
+    """A function from a cell's overrides to its variant, composed as Hydra composes a job.
 
-    The overrides of the command line come first and those of the levels last: a study that switches
-    a part means what it says. Each variant is checked as the request itself was, since a level may
-    choose files that nobody has looked into.
+    The overrides of a level come after those of the command line, so they take effect. Each variant
+    is checked like the request itself, because a level may choose files that were not checked yet.
     """
     request, own = content_of(config), hydra_node(config)
     check_switches(request)
 
     def compose(overrides: Sequence[str]) -> Variant:
         for override in overrides:
-            _refuse_stray(override)
+            _refuse_other_groups(override)
         with translate_errors():
             composed = loader.load_sweep_config(config, [*arguments, *overrides])
         given = [*own["overrides"]["hydra"], *arguments, *overrides]
@@ -72,8 +61,8 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
     return compose
 
 
-def _refuse_stray(override: str) -> None:
-    """An override of anything else than a variant would be ignored without a word."""
+def _refuse_other_groups(override: str) -> None:
+    """Refuse an override outside the groups of a variant, which would have no effect."""
     key = parse_override(override).key_or_group
     if key.split(".")[0] not in VARIANT_GROUPS:
         raise RequestError(
@@ -83,7 +72,7 @@ def _refuse_stray(override: str) -> None:
 
 
 def overrides_of(study: Study, cell: Cell) -> list[str]:
-    """The overrides that bring a cell about, factor by factor."""
+    """The overrides of a cell's levels, factor by factor."""
     return [
         override
         for factor in study.factors
@@ -95,23 +84,23 @@ def make_plan(study: Study, compose: Compose) -> tuple[Plan, dict[str, Images]]:
     """The plan of a study, its models not yet measured, and its images by fingerprint.
 
     Raises:
-        RequestError: Anything in the study, a variant or the images is not what it should be.
+        RequestError: Something in the study, a variant or the images is not valid.
     """
     cells = cells_of(study)
     _refuse_too_many_runs(study, len(cells))
     variants = {cell: compose(overrides_of(study, cell)) for cell in cells}
     plan, images = plan_cells(study, variants, seeds=tuple(range(study.replicates)))
-    _refuse_twins(plan)
+    _refuse_equal_cells(plan)
     return plan, images
 
 
 def plan_cells(
     study: Study, variants: Mapping[Cell, Variant], *, seeds: tuple[int, ...]
 ) -> tuple[Plan, dict[str, Images]]:
-    """The plan for variants that are composed already, and their images by fingerprint.
+    """The plan of cells whose variants are composed, and their images by fingerprint.
 
     Raises:
-        RequestError: The images of a variant are not sound, or there is nothing to train with.
+        RequestError: The images of a variant are not valid, or no backend is installed.
     """
     loaded: dict[str, Images] = {}
     for variant in variants.values():
@@ -119,22 +108,30 @@ def plan_cells(
         if key not in loaded:
             loaded[key] = load_images(variant)
     images = {item.fingerprint: item for item in loaded.values()}
-    study = study.judged_by(RESPONSES)
-    backend_name = backend()
-    code = sources(variants.values(), backend_name)
+    datasets = {fingerprint: describe(item) for fingerprint, item in images.items()}
+    backend = find_backend()
+    reader, sources = SourceReader(backend), {}
+    cells = []
+    for cell, variant in variants.items():
+        dataset = loaded[digest(variant.data)].fingerprint
+        code, reached = reader.read(variant, task=datasets[dataset].task)
+        sources[code] = reached
+        cells.append(PlannedCell(cell, variant, dataset, seeds, code))
     plan = Plan(
-        study=study,
-        cells=tuple(
-            PlannedCell(cell, variant, loaded[digest(variant.data)].fingerprint, seeds)
-            for cell, variant in variants.items()
-        ),
-        images={fingerprint: _describe(item) for fingerprint, item in images.items()},
-        code=digest(code),
-        backend=backend_name,
-        provenance=provenance(backend_name),
-        sources=code,
+        study=study.judged_by(_responses(datasets)),
+        cells=tuple(cells),
+        datasets=datasets,
+        backend=backend,
+        provenance=provenance(backend),
+        sources=sources,
     )
     return plan, images
+
+
+def _responses(datasets: Mapping[str, DatasetInfo]) -> list[Response]:
+    """The responses that runs on these data sets have, the default of a study first."""
+    found = {each.name: each for info in datasets.values() for each in info.responses}
+    return list(found.values())
 
 
 def with_more_seeds(state: StudyState) -> Plan | None:
@@ -151,25 +148,18 @@ def with_more_seeds(state: StudyState) -> Plan | None:
     return None if cells == plan.cells else dataclasses.replace(plan, cells=cells)
 
 
-def _describe(images: Images) -> dict[str, Any]:
-    """What a plan and a report say of the images."""
-    info = describe(images)
-    record: dict[str, Any] = json.loads(json.dumps(info.as_json()))
-    return {**record, "chance": info.guessing[f"test_{info.measures[0].name}"]}
-
-
 def _refuse_too_many_runs(study: Study, cells: int) -> None:
     replicates = study.most_replicates or study.replicates
     if cells * replicates > MOST_RUNS:
         raise RequestError(
             f"Expected at most {MOST_RUNS:,} runs; received {replicates:,} replicates of "
-            f"{cells:,} cells, {cells * replicates:,} runs. Lower study.replicates, or take "
-            f"fewer factors."
+            f"{cells:,} cells, {cells * replicates:,} runs. Lower study.replicates, or use fewer "
+            f"factors."
         )
 
 
-def _refuse_twins(plan: Plan) -> None:
-    """Two cells without a difference that could change a result would be compared with themselves.
+def _refuse_equal_cells(plan: Plan) -> None:
+    """Refuse two cells whose variants cannot differ in a result.
 
     They may be composed differently, such as from another path to the same images.
     """

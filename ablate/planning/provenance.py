@@ -1,4 +1,4 @@
-"""Where results come from: versions, commit, and the code that can change a result."""
+"""The provenance of results: the backend, versions, commit and machine of the planning process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ablate.store.identity import LIBRARIES, library_version
 from ablate.wording import own_command
 
 
-def backend() -> str:
-    """The Keras backend to train with: what KERAS_BACKEND says, else what is installed.
+def find_backend() -> str:
+    """The Keras backend to train with: KERAS_BACKEND if it is set, else the installed one.
 
     Raises:
-        RequestError: None is installed, or another one is asked for.
+        RequestError: None is installed, or KERAS_BACKEND names another one.
     """
     asked = os.environ.get("KERAS_BACKEND")
     if asked is not None and asked not in LIBRARIES:
@@ -27,8 +27,8 @@ def backend() -> str:
         if importlib.util.find_spec(name) is not None:
             return name
     raise RequestError(
-        f"Expected {asked or 'tensorflow or jax'} to be installed; found nothing of it. "
-        f"Install ablate-study[{'jax' if asked == 'jax' else 'cpu'}]."
+        f"No Keras backend is installed (looked for {asked or 'tensorflow and jax'}). Install "
+        f" ablate-study[{'jax' if asked == 'jax' else 'cpu'}]."
     )
 
 
@@ -52,7 +52,7 @@ def provenance(backend_name: str) -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says of the working directory; None where there is no git or no checkout."""
+    """The answer of git in the working directory; None without git or outside a checkout."""
     try:
         answer = subprocess.run(
             ["git", *arguments], capture_output=True, text=True, timeout=20, check=True

@@ -1,5 +1,5 @@
 """What people read of a study: tables, figures and pages, built from its record and its analysis.
 
-It can be built again at any time. It must not know how runs are trained or what a task measures,
-and it never imports Keras or MLflow.
+A report can be built again at any time. It must not know how runs are trained or what a task
+measures, and it never imports Keras or MLflow.
 """

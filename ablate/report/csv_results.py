@@ -14,7 +14,7 @@ import pandas as pd
 from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell
-from ablate.study.record import COSTS, RESERVED
+from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED
 from ablate.study.response import Direction, Response
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, Factor, Level, Study
@@ -123,9 +123,9 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
     cells are missing.
     """
     found = list(dict.fromkeys(cells))
-    reference = Cell(tuple(study.reference.items()))
+    holds_reference = any(study.is_reference(cell.levels) for cell in found)
     combinations = math.prod(len(factor.levels) for factor in study.factors)
-    if reference not in found or combinations == len(found):
+    if not holds_reference or combinations == len(found):
         return {}
     return {"design": "cells", "cells": tuple(cell.levels for cell in found)}
 
@@ -162,7 +162,7 @@ def _table(request: Request) -> pd.DataFrame:
                 f"Expected a factor's column not to be called {name!r}, which reports use for "
                 f"something else; rename it in {request.runs}."
             )
-    if request.response in RESERVED - set(COSTS) or request.response == request.seed:
+    if request.response in OWN_COLUMNS or request.response == request.seed:
         raise RequestError(
             f"Expected as response a column that holds a measured number; received "
             f"{request.response!r}, which reports use for something else."

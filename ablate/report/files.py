@@ -18,22 +18,18 @@ from ablate.analysis.findings import Analysis, Effect, Simplest
 from ablate.report.cells import records
 from ablate.report.sentences import component_sentence, effect_method, simplest_sentence
 from ablate.report.warning_texts import warning_texts
-from ablate.study.record import COSTS, StudyRecord
+from ablate.study.record import (
+    CELL_COSTS,
+    COSTS,
+    DIFFERENCE,
+    EFFECT_COLUMNS,
+    WHOLE_NUMBERS,
+    StudyRecord,
+    interval_columns,
+)
 from ablate.study.study import Study
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-WHOLE = ("seed", "n", "n_planned", "parameters", "macs", "peak_memory_bytes")
-EFFECT_COLUMNS = (
-    "effect",
-    "kind",
-    "estimate",
-    "low",
-    "high",
-    "p",
-    "p_adjusted",
-    "n",
-    "verdict",
-)
 
 
 def runs_csv(study: Study, runs: pd.DataFrame) -> str:
@@ -57,9 +53,9 @@ def cells_csv(analysis: Analysis) -> str:
         "cell",
         *(factor.name for factor in study.factors),
         "n",
-        *(f"{item.name}_{end}" for item in study.responses for end in ("mean", "low", "high")),
-        *("difference", "difference_low", "difference_high"),
-        *("parameters", "macs", "train_seconds"),
+        *(name for item in study.responses for name in interval_columns(item.name)),
+        *DIFFERENCE,
+        *CELL_COSTS,
     ]
     return _csv(columns, _exact(analysis.cells))
 
@@ -129,7 +125,7 @@ def _exact(frame: pd.DataFrame) -> list[dict[str, object]]:
     return [
         {
             key: int(value)
-            if key in WHOLE and isinstance(value, float) and value.is_integer()
+            if key in WHOLE_NUMBERS and isinstance(value, float) and value.is_integer()
             else value
             for key, value in row.items()
         }

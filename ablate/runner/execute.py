@@ -58,7 +58,9 @@ def measure_models(
     if unknown or state.pending:
         start_server(state)
     if unknown:
-        sizes = measure_cells(unknown, slots, images=plan.images, timeout_seconds=timeout_seconds)
+        sizes = measure_cells(
+            unknown, slots, datasets=plan.datasets, timeout_seconds=timeout_seconds
+        )
         plan = plan.with_model_sizes(sizes)
     return state.with_plan(plan)
 

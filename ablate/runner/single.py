@@ -74,12 +74,15 @@ def with_earlier(plan: Plan, earlier: Plan | None) -> Plan:
         seeds = tuple(other for other in old.seeds if Run(old.cell, other).key in kept)
         if old.cell == now.cell:
             now = dataclasses.replace(now, seeds=tuple(sorted((*seeds, seed))))
-        elif seeds and earlier.code == plan.code:
+        elif seeds:
             cells.append(dataclasses.replace(old, seeds=seeds))
-        elif seeds:  # with other code, its model may have another size when it is built again
-            cells.append(dataclasses.replace(old, seeds=seeds, parameters=0, macs=0))
-    images = {**earlier.images, **plan.images}
-    return dataclasses.replace(plan, cells=(*cells, now), images=images, kept=kept)
+    return dataclasses.replace(
+        plan,
+        cells=(*cells, now),
+        datasets={**earlier.datasets, **plan.datasets},
+        sources={**earlier.sources, **plan.sources},
+        kept=kept,
+    )
 
 
 @dataclass
@@ -115,8 +118,13 @@ class _Command:
         ((planned, run),) = plan.runs()
         result = state.results.get(run)
         if result is not None:
-            place = folder.run(planned.cell.slug, run.seed).path
-            show_run(session.console, result, path=place, store_uri=request.store_uri)
+            show_run(
+                session.console,
+                result,
+                info=plan.dataset_of(planned),
+                path=folder.run(planned.cell.slug, run.seed).path,
+                store_uri=request.store_uri,
+            )
         if recording.fault:
             session.console.print(Text(recording.fault), soft_wrap=True)
         if self.stopped:

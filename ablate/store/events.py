@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -89,6 +89,10 @@ def from_line(line: bytes) -> Event | None:
         return None
 
 
+def _started(content: dict[str, Any]) -> Started:
+    return Started(str(content["attempt"]), str(content["fingerprint"]))
+
+
 def _epoch(content: dict[str, Any]) -> EpochEnded:
     epoch, seconds = int(content.pop("epoch")), float(content.pop("seconds"))
     return EpochEnded(epoch, {key: float(value) for key, value in content.items()}, seconds)
@@ -108,8 +112,8 @@ _NAMES: Mapping[type, str] = {
     Interrupted: "interrupted",
     Resumed: "resumed",
 }
-_READERS = {
-    "started": lambda content: Started(**content),
+_READERS: Mapping[str, Callable[[dict[str, Any]], Event]] = {
+    "started": _started,
     "epoch": _epoch,
     "interrupted": _interrupted,
     "resumed": _resumed,

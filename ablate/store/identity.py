@@ -1,57 +1,176 @@
-"""The identity of a run: everything outside its configuration and data that can change its result."""
+"""The code part of a run's identity: what its variant reaches through imports.
+
+A variant reaches the modules of its targets, its task, its cell trainer and the engine of its
+backend, and what these import, also inside functions. So a new data set, another engine or a report
+changes the identity of no run, and no module that a run depends on can be forgotten. Each module
+counts as the parser sees it: without comments, docstrings and formatting.
+"""
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable
+import platform
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ablate.config.locate import PACKAGE, TRUSTED, check_target
 from ablate.config.variant import Variant
 from ablate.errors import RequestError
+from ablate.store.plan import Plan, PlannedCell, digest
 
-TRAINING_CODE = ("models", "data", "training", "seeds.py", "config/recipe.py", "config/variant.py")
+CELL_TRAINER = "ablate.workers.keras_cell_trainer"
+"""The module of what trains the seeds of a cell."""
+TASKS = "ablate.tasks"
+ENGINES = {"tensorflow": "ablate.training.tensorflow", "jax": "ablate.training.jax"}
+"""The module of the engine of each backend; only one of them trains a run."""
 LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",)}
+"""The distributions that may hold a backend."""
+MESSAGES = ("ablate.errors", "ablate.fields", "ablate.wording")
+"""Modules that check input and word messages, and cannot change a result."""
 
 
-def sources(variants: Iterable[Variant], backend_name: str) -> dict[str, str]:
-    """Everything outside the configuration and the images that can change a result.
+class SourceReader:
+    """Finds the sources that variants reach; reads each file once.
 
-    That is the code that builds, reads and trains and the modules that the variants name, a digest
-    a file, and the versions of Keras, NumPy and the backend. Reports and documentation do not
-    count.
+    Args:
+        backend: ``tensorflow`` or ``jax``.
+        package: The folder of this program's code.
     """
-    found = {name: _digest(file) for name, file in sorted(_training_files(variants).items())}
-    libraries = ("keras", "numpy", *LIBRARIES[backend_name])
-    return found | {name: version for name in libraries if (version := library_version(name))}
+
+    def __init__(self, backend: str, *, package: Path = PACKAGE) -> None:
+        self._backend, self._package = backend, package
+        others = [engine for name, engine in ENGINES.items() if name != backend]
+        self._excluded = {package.name, *MESSAGES, *others}
+        self._source = functools.cache(_Source.read)
+        self._reach = functools.cache(self._reach_now)
+
+    def read(self, variant: Variant, *, task: str) -> tuple[str, Mapping[str, str]]:
+        """Everything besides configuration and images that can change the results of a variant.
+
+        Args:
+            variant: The variant.
+            task: Name of the task of its data set.
+
+        Returns:
+            A digest of it all, and the digest of each file and the version of each library by name.
+
+        Raises:
+            RequestError: A file cannot be found or read.
+        """
+        targets = tuple(check_target(target, variant.allow) for target in variant.targets())
+        return self._reach(targets, task)
+
+    def _reach_now(self, targets: tuple[str, ...], task: str) -> tuple[str, Mapping[str, str]]:
+        files: dict[str, Path] = {}
+        roots = [CELL_TRAINER, ENGINES[self._backend], f"{TASKS}.{task}"]
+        for target in targets:
+            module = target.rpartition(".")[0]
+            package = module.partition(".")[0]
+            if package == self._package.name:
+                roots.append(module)
+            elif package not in TRUSTED:
+                files.update(_package_files(module))
+        roots += [name for path in files.values() for name in self._imports(path, "")]
+        files.update(self._closure(roots))
+        digests = {name: self._source(path).digest for name, path in sorted(files.items())}
+        sources = digests | library_versions(self._backend)
+        return digest(sources), sources
+
+    def _closure(self, roots: Iterable[str]) -> dict[str, Path]:
+        """The files of this program's modules that some of them reach, by path in the package."""
+        files: dict[str, Path] = {}
+        waiting = list(roots)
+        while waiting:
+            module = waiting.pop()
+            path = self._path(module)
+            if path is None or module in self._excluded:
+                continue
+            name = str(path.relative_to(self._package.parent))
+            if name not in files:
+                files[name] = path
+                waiting += self._imports(path, module)
+        return files
+
+    def _imports(self, path: Path, module: str) -> Iterator[str]:
+        """The names that a file imports from this program; not all of them are modules."""
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        for name, level in self._source(path).imports:
+            # A relative import starts at the package that holds the module.
+            parts = package.split(".")[: len(package.split(".")) + 1 - level] if level else []
+            absolute = ".".join([*parts, name])
+            if absolute.partition(".")[0] == self._package.name:
+                yield absolute
+
+    def _path(self, module: str) -> Path | None:
+        """The file of a module of this program; None if a name is no module."""
+        path = self._package.parent.joinpath(*module.split("."))
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.is_file():
+                return file
+        return None
 
 
-def _digest(file: Path) -> str:
-    try:
-        return hashlib.blake2s(file.read_bytes(), digest_size=8).hexdigest()
-    except OSError as error:
-        raise RequestError(f"Cannot read {file}, the code of a model: {error.strerror}.") from error
+class _Source:
+    """A file as far as it can change a result.
+
+    Attributes:
+        digest: Hash of its code.
+        imports: The dotted names that it imports, each with the level of a relative import.
+    """
+
+    def __init__(self, digest: str, imports: tuple[tuple[str, int], ...]) -> None:
+        self.digest, self.imports = digest, imports
+
+    @staticmethod
+    def read(path: Path) -> _Source:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise RequestError(
+                f"Cannot read {path}, the code of a model: {error.strerror}."
+            ) from error
+        try:
+            tree = _RemoveDocumentation().visit(ast.parse(content))
+        except (SyntaxError, ValueError, RecursionError):
+            return _Source(_digest(content), ())  # not for this Python, so it is not imported
+        return _Source(_digest(ast.dump(tree).encode()), tuple(_imported_names(tree)))
 
 
-def _training_files(variants: Iterable[Variant]) -> dict[str, Path]:
-    """Files by a name that is the same wherever the package lies."""
-    files: dict[str, Path] = {}
-    for name in TRAINING_CODE:
-        path = PACKAGE / name
-        for file in path.rglob("*.py") if path.is_dir() else [path]:
-            files[str(file.relative_to(PACKAGE.parent))] = file
-    for variant in variants:
-        for node in (variant.model, variant.data):
-            module = check_target(node.get("_target_"), variant.allow).rpartition(".")[0]
-            if module.split(".")[0] not in TRUSTED:
-                files.update(_sources(module))
-    return files
+class _RemoveDocumentation(ast.NodeTransformer):
+    """Removes what has no effect at run time: docstrings, and blocks for type checkers."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.AST]:
+        self.generic_visit(node)
+        name = node.test.attr if isinstance(node.test, ast.Attribute) else None
+        name = node.test.id if isinstance(node.test, ast.Name) else name
+        return list(node.orelse) if name == "TYPE_CHECKING" else node
 
 
-def _sources(module: str) -> dict[str, Path]:
-    """The files of the package that holds a user's module, since it may import any of them."""
+def _imported_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            yield base, node.level
+            for alias in node.names:  # a module of the package, or what the module defines
+                yield f"{base}.{alias.name}" if base else alias.name, node.level
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2s(content, digest_size=8).hexdigest()
+
+
+def _package_files(module: str) -> dict[str, Path]:
+    """All files of the package that holds a user's module: it may import any of them."""
     spec = importlib.util.find_spec(module.split(".")[0])
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise RequestError(f"Cannot find the code of the module {module!r} that a _target_ names.")
@@ -61,13 +180,32 @@ def _sources(module: str) -> dict[str, Path]:
     return {
         str(file.relative_to(origin.parent.parent)): file
         for file in origin.parent.rglob("*.py")
-        # Not what editors and systems leave beside the files; no name imports it.
+        # Editors and systems leave hidden files there, which cannot be imported.
         if not any(part.startswith(".") for part in file.relative_to(origin.parent).parts)
     }
 
 
+def library_versions(backend: str) -> dict[str, str]:
+    """Versions of Python and of the libraries that can change a result, by name."""
+    major, minor, _ = platform.python_version_tuple()
+    versions = {name: library_version(name) for name in ("keras", "numpy", *LIBRARIES[backend])}
+    return {
+        "python": f"{major}.{minor}",
+        **{name: version for name, version in versions.items() if version},
+    }
+
+
 def library_version(distribution: str) -> str:
+    """The version of an installed distribution; empty if it is not installed."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return ""
+
+
+def changed_files(planned: PlannedCell, plan: Plan) -> list[str]:
+    """Files and libraries of a cell that have changed since the plan was made."""
+    task = plan.dataset_of(planned).task
+    _, found = SourceReader(plan.backend).read(planned.variant, task=task)
+    before = plan.sources_of(planned)
+    return [name for name in sorted({*found, *before}) if found.get(name) != before.get(name)]

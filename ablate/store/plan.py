@@ -1,4 +1,4 @@
-"""The frozen plan of a study: every cell's composed configuration and the identity of every run."""
+"""The frozen plan of a study: the configuration of every cell and the identity of every run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,23 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ablate.config.variant import Variant, read_variant
+from ablate.data.info import DatasetInfo
 from ablate.study.design import Cell, Run
 from ablate.study.file import study_from_mapping
 from ablate.study.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """How large a model is.
+
+    Attributes:
+        parameters: Number of its weights.
+        macs: Multiply-accumulates of one forward pass over one image.
+    """
+
+    parameters: int
+    macs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +35,18 @@ class PlannedCell:
     Attributes:
         cell: The cell.
         variant: Its concrete model, data and recipe.
-        images: Fingerprint of the images it is trained on.
+        dataset: Fingerprint of the data set that it is trained on.
         seeds: The run seeds of its replicates.
-        parameters: Number of weights of its model.
+        code: Digest of the sources that its variant reaches; see `ablate.store.identity`.
+        parameters: Number of weights of its model; 0 if the model is not measured yet.
         macs: Multiply-accumulates of one forward pass over one image.
     """
 
     cell: Cell
     variant: Variant
-    images: str
+    dataset: str
     seeds: tuple[int, ...]
+    code: str = ""
     parameters: int = 0
     macs: int = 0
 
@@ -42,23 +58,21 @@ class Plan:
     Attributes:
         study: The study.
         cells: Its cells, in the order of the design.
-        images: What is known of each set of images, by fingerprint: shape, classes, counts, chance.
-        code: Hash of the code and the libraries that can change a result.
+        datasets: What is known of each data set, by fingerprint.
         backend: ``tensorflow`` or ``jax``.
         provenance: Versions, commit and the like of the planning process.
-        sources: What `code` is the hash of: digest of every file, version of every library.
+        sources: The sources of each code digest: digest of every file, version of every library.
         kept: Fingerprints of results that are used although what they were trained with has
-            changed, by ``cell/seed``.
+            changed, by `Run.key`.
         changes: What has changed since these were trained, a line each.
     """
 
     study: Study
     cells: tuple[PlannedCell, ...]
-    images: Mapping[str, Mapping[str, Any]]
-    code: str
+    datasets: Mapping[str, DatasetInfo]
     backend: str
     provenance: Mapping[str, str]
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
 
@@ -75,11 +89,19 @@ class Plan:
                 return planned
         raise KeyError(slug)
 
-    def with_model_sizes(self, sizes: Mapping[str, Mapping[str, int]]) -> Plan:
-        """The plan with the parameters and MACs of some cells, given by slug."""
+    def dataset_of(self, planned: PlannedCell) -> DatasetInfo:
+        """What is known of the data set of a cell."""
+        return self.datasets[planned.dataset]
+
+    def sources_of(self, planned: PlannedCell) -> Mapping[str, str]:
+        """The sources that a cell reaches; empty if they are unknown."""
+        return self.sources.get(planned.code, {})
+
+    def with_model_sizes(self, sizes: Mapping[str, ModelSize]) -> Plan:
+        """The plan with the sizes of the models of some cells, given by slug."""
         cells = tuple(
-            replace(planned, parameters=found["parameters"], macs=found["macs"])
-            if (found := sizes.get(planned.cell.slug))
+            replace(planned, parameters=size.parameters, macs=size.macs)
+            if (size := sizes.get(planned.cell.slug))
             else planned
             for planned in self.cells
         )
@@ -87,30 +109,31 @@ class Plan:
 
     def with_model_sizes_of(self, earlier: Plan) -> Plan:
         """The plan with the model sizes that an earlier plan holds of equal models."""
-        if (earlier.code, earlier.backend) != (self.code, self.backend):
-            return self
-        known = {digest([cell.variant.model, cell.images]): cell for cell in earlier.cells}
+        known = {
+            _model_identity(cell): ModelSize(cell.parameters, cell.macs)
+            for cell in earlier.cells
+            if cell.parameters
+        }
         sizes = {
-            planned.cell.slug: {"parameters": found.parameters, "macs": found.macs}
+            planned.cell.slug: known[identity]
             for planned in self.cells
-            if (found := known.get(digest([planned.variant.model, planned.images])))
+            if (identity := _model_identity(planned)) in known
         }
         return self.with_model_sizes(sizes)
 
     def fingerprint(self, planned: PlannedCell, seed: int) -> str:
         """Identity of a run: hash of everything that can change its result, and nothing else.
 
-        Where the images lie, how they are read and what they are called does not count, only what
-        they are; nor does the device, the number of workers or the name of the study. A result that
-        is kept has the identity that it was trained with.
+        Where the images are and what their files are called does not count, only their content;
+        nor do the device, the number of workers and the name of the study. A result that is kept
+        has the identity that it was trained with.
         """
-        if (kept := self.kept.get(f"{planned.cell.slug}/{seed}")) is not None:
+        if (kept := self.kept.get(Run(planned.cell, seed).key)) is not None:
             return kept
         identity = {
-            "model": planned.variant.model,
-            "recipe": asdict(planned.variant.recipe),
-            "images": planned.images,
-            "code": self.code,
+            "settings": planned.variant.identifying_settings(),
+            "dataset": planned.dataset,
+            "code": planned.code,
             "backend": self.backend,
             "seed": seed,
         }
@@ -132,27 +155,25 @@ class Plan:
         """The plan as plain JSON values."""
         return {
             "study": self.study.as_mapping(),
-            "cells": [
-                {
-                    "slug": planned.cell.slug,
-                    "levels": dict(planned.cell.levels),
-                    "variant": asdict(planned.variant),
-                    "images": planned.images,
-                    "parameters": planned.parameters,
-                    "macs": planned.macs,
-                    "fingerprints": {
-                        str(seed): self.fingerprint(planned, seed) for seed in planned.seeds
-                    },
-                }
-                for planned in self.cells
-            ],
-            "images": {key: dict(value) for key, value in self.images.items()},
-            "code": self.code,
+            "cells": [self._cell_as_json(planned) for planned in self.cells],
+            "datasets": {key: info.as_json() for key, info in self.datasets.items()},
             "backend": self.backend,
             "provenance": dict(self.provenance),
-            "sources": dict(self.sources),
+            "sources": {key: dict(value) for key, value in self.sources.items()},
             "kept": dict(self.kept),
             "changes": list(self.changes),
+        }
+
+    def _cell_as_json(self, planned: PlannedCell) -> dict[str, Any]:
+        return {
+            "slug": planned.cell.slug,
+            "levels": dict(planned.cell.levels),
+            "variant": asdict(planned.variant),
+            "dataset": planned.dataset,
+            "code": planned.code,
+            "parameters": planned.parameters,
+            "macs": planned.macs,
+            "fingerprints": {str(seed): self.fingerprint(planned, seed) for seed in planned.seeds},
         }
 
     @staticmethod
@@ -160,25 +181,33 @@ class Plan:
         """The plan that `as_json` wrote."""
         return Plan(
             study=study_from_mapping(record["study"]),
-            cells=tuple(
-                PlannedCell(
-                    cell=Cell(tuple(item["levels"].items())),
-                    variant=read_variant(item["variant"]),
-                    images=item["images"],
-                    seeds=tuple(int(seed) for seed in item["fingerprints"]),
-                    parameters=item["parameters"],
-                    macs=item["macs"],
-                )
-                for item in record["cells"]
-            ),
-            images=record["images"],
-            code=record["code"],
+            cells=tuple(_cell_from_json(item) for item in record["cells"]),
+            datasets={
+                key: DatasetInfo.from_json(value) for key, value in record["datasets"].items()
+            },
             backend=record["backend"],
             provenance=record["provenance"],
             sources=record["sources"],
             kept=record["kept"],
             changes=tuple(record["changes"]),
         )
+
+
+def _cell_from_json(record: Mapping[str, Any]) -> PlannedCell:
+    return PlannedCell(
+        cell=Cell(tuple(record["levels"].items())),
+        variant=read_variant(record["variant"]),
+        dataset=record["dataset"],
+        seeds=tuple(int(seed) for seed in record["fingerprints"]),
+        code=record["code"],
+        parameters=record["parameters"],
+        macs=record["macs"],
+    )
+
+
+def _model_identity(planned: PlannedCell) -> str:
+    """Hash of everything that can change the size of a model."""
+    return digest([planned.variant.model, planned.dataset, planned.code])
 
 
 def digest(content: object) -> str:

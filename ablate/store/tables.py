@@ -45,23 +45,22 @@ def study_record(state: StudyState) -> StudyRecord:
         if result is not None and result.status is Status.COMPLETE:
             provenance.update(result.provenance)
             epochs += _epoch_rows(run, events)
-    guessed = plan.study.response.name.endswith("accuracy")
     return StudyRecord(
         study=plan.study,
         runs=run_table(state),
         histories=pd.DataFrame(epochs, columns=_epoch_columns(epochs)),
         provenance={
             **provenance,
-            **_describe_images(plan),
+            **_describe_datasets(plan),
             "command": plan.provenance.get("command", ""),
         },
         held_constant=plan.held_constant(),
-        chance=max(item["chance"] for item in plan.images.values()) if guessed else None,
+        chance=_score_of_guessing(plan),
+        measures=_measures(plan),
         interruptions=tuple(interruptions),
         changes=plan.changes,
         kept=sum(run.key in plan.kept for _, run in plan.runs()),
         # Until the plan holds a DatasetInfo for each data set.
-        measures=(Response("accuracy", "higher", "fraction"),),
     )
 
 
@@ -108,16 +107,29 @@ def _interruptions(run: Run, events: list[Event]) -> Iterator[str]:
             yield f"{run.cell.name}, seed {run.seed} {how} ({event.cause}{skipped})"
 
 
-def _describe_images(plan: Plan) -> dict[str, str]:
+def _score_of_guessing(plan: Plan) -> float | None:
+    """The study's response of a model that ignores its input, on the data set where it is best."""
+    name = plan.study.response.name
+    scores = [info.guessing[name] for info in plan.datasets.values() if name in info.guessing]
+    best = min if plan.study.response.direction == "lower" else max
+    return best(scores) if scores else None
+
+
+def _measures(plan: Plan) -> tuple[Response, ...]:
+    found = {measure.name: measure for info in plan.datasets.values() for measure in info.measures}
+    return tuple(found.values())
+
+
+def _describe_datasets(plan: Plan) -> dict[str, str]:
     """How many images there are, their shape, and what was left out."""
     words = {}
-    for number, item in enumerate(plan.images.values(), start=1):
-        shape = " x ".join(str(size) for size in item["shape"])
-        key = "images" if len(plan.images) == 1 else f"images {number}"
+    for number, info in enumerate(plan.datasets.values(), start=1):
+        shape = " x ".join(str(size) for size in info.shape)
+        key = "images" if len(plan.datasets) == 1 else f"images {number}"
         words[key] = (
-            f"{item['train']} to train, {item['validation']} to validate, {item['test']} to test; "
-            f"{shape}; {len(item['classes'])} classes"
+            f"{info.train} to train, {info.validation} to validate, {info.test} to test; "
+            f"{shape}; {len(info.classes)} classes"
         )
-        if item["excluded"]:
-            words[f"{key} left out"] = f"{len(item['excluded'])}: {'; '.join(item['excluded'])}"
+        if info.excluded:
+            words[f"{key} left out"] = f"{len(info.excluded)}: {'; '.join(info.excluded)}"
     return words

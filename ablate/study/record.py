@@ -1,4 +1,7 @@
-"""The tables of a study: their columns, and a study as found on disk."""
+"""The tables of a study: the one schema of their columns, and a study as analyses read it.
+
+The columns of factors and responses have the names that the study gives them; all others are here.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +15,48 @@ if TYPE_CHECKING:
     from ablate.study.response import Response
     from ablate.study.study import Study
 
-RESERVED = frozenset({
-    "cell", "seed", "status", "error", "mlflow_run_id", "n", "n_planned",
-    "difference", "difference_low", "difference_high",
-    "parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes",
-})  # fmt: skip
-"""Columns of the tables that a study leaves; no factor can have their names."""
-
 COSTS = ("parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes")
+"""Costs of a run, as in `ablate.study.result.Cost`."""
+CELL_COSTS = COSTS[:3]
+"""Costs of which the table of cells holds the mean."""
+COUNTS = ("n", "n_planned")
+"""Of a cell: its complete runs, and the runs that are planned."""
+DIFFERENCE = ("difference", "difference_low", "difference_high")
+"""Of a cell: the difference of its mean response from that of the reference cell."""
+EFFECT_COLUMNS = (
+    "effect", "kind", "estimate", "low", "high", "p", "p_adjusted", "n", "verdict",
+)  # fmt: skip
+WHOLE_NUMBERS = ("seed", *COUNTS, "parameters", "macs", "peak_memory_bytes")
+"""Columns that hold whole numbers, even where a missing one made pandas use floats."""
+OWN_COLUMNS = frozenset({"cell", "seed", "status", "error", "mlflow_run_id", *COUNTS, *DIFFERENCE})
+"""Columns of the tables of runs and cells that are neither factors nor measured."""
+RESERVED = OWN_COLUMNS | set(COSTS)
+"""Names that no factor can have."""
+
+
+def interval_columns(response: str) -> tuple[str, str, str]:
+    """The columns of a cell's mean response and its confidence interval."""
+    return f"{response}_mean", f"{response}_low", f"{response}_high"
 
 
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
-    """A study as found on disk.
+    """A study with the results of its runs.
 
     Attributes:
         study: The study.
         runs: A row a planned run: `cell`, a column a factor, `seed`, `status`, `error`, responses,
             costs, `mlflow_run_id`.
         histories: A row an epoch of every complete run: `cell`, `seed`, `epoch` and its numbers;
-            None where unknown.
+            None if unknown.
         provenance: Versions, commit, device and the like.
         held_constant: Keys that are equal in all cells, with their value.
-        chance: First response of always guessing the most frequent class; None where unknown.
-        interruptions: What broke runs off that went on, a line each.
-        changes: What has changed since runs that are kept were trained, a line each.
-        kept: Number of those runs.
-        measures: What the task measures at each epoch besides the loss; empty where unknown.
+        chance: First response of a model that ignores its input; None if unknown.
+        interruptions: Why runs were interrupted that were then resumed, a line each.
+        changes: What has changed since the kept results were trained, a line each.
+        kept: Number of results that are used although something has changed since.
+        measures: What the task measures besides the loss; runs have `test_<name>`, `val_<name>` and
+            `train_<name>` of each.
     """
 
     study: Study

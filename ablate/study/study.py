@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_number, check_text, check_whole
-from ablate.study.record import RESERVED
+from ablate.study.record import RESERVED, interval_columns
 from ablate.study.response import Response
 
 SINGLE = "single"
@@ -154,7 +154,7 @@ class Study:
         _refuse_duplicates(self, "factor", names)
         judged = [response.name for response in self.responses]
         taken = RESERVED.union(
-            judged, (f"{name}_{end}" for name in judged for end in ("mean", "low", "high"))
+            judged, (column for name in judged for column in interval_columns(name))
         )
         for name in names:
             if name in taken:
@@ -207,6 +207,10 @@ class Study:
     def reference(self) -> dict[str, str]:
         """The level of every factor in the full model."""
         return {factor.name: factor.reference.name for factor in self.factors}
+
+    def is_reference(self, levels: Iterable[tuple[str, str]]) -> bool:
+        """Whether levels, as pairs of factor and level, are those of the full model."""
+        return dict(levels) == self.reference
 
     def as_mapping(self) -> dict[str, Any]:
         """The study as its YAML file could state it; `study_from_mapping` reads it back."""

@@ -18,6 +18,7 @@ from rich.text import Text
 from ablate.analysis.findings import Analysis
 from ablate.analysis.looks import looks_of
 from ablate.config.store_uri import runs_hint
+from ablate.data.info import DatasetInfo
 from ablate.report.sections.answer import answer_lines
 from ablate.store.events import EpochEnded, Event, Interrupted, Resumed, Started
 from ablate.store.folder import StudyFolder
@@ -54,7 +55,7 @@ def show_plan(console: Console, state: StudyState) -> None:
         table.add_column(heading, justify="right")
     done = Counter(run.cell for run in state.settled)
     for planned in plan.cells:
-        reference = dict(planned.cell.levels) == study.reference
+        reference = study.is_reference(planned.cell.levels)
         table.add_row(
             *(escape(level) for _, level in planned.cell.levels),
             f"{done[planned.cell]}/{len(planned.seeds)}",
@@ -153,8 +154,8 @@ class ProgressDisplay:
     def _epoch(self, run: Run, event: EpochEnded) -> str:
         planned = self._cells[run.cell]
         parts = [f"epoch {event.epoch}/{planned.variant.recipe.epochs}"]
-        measure = Response("accuracy", "higher", "fraction")
-        if (value := event.numbers.get(f"val_{measure.name}")) is not None:
+        for measure in self._plan.dataset_of(planned).measures[:1]:
+            value = event.numbers[f"val_{measure.name}"]
             number = f"{100 * value:.1f} %" if measure.unit == "fraction" else f"{value:.4g}"
             parts.append(f"validation {measure.name.replace('_', ' ')} {number}")
         return ", ".join([*parts, f"{event.seconds:.2f} s"])
@@ -185,19 +186,20 @@ def show_how_to_resume(console: Console) -> None:
     console.print(Text(text), soft_wrap=True)
 
 
-def show_run(console: Console, result: Result, *, path: Path, store_uri: str) -> None:
+def show_run(
+    console: Console, result: Result, *, info: DatasetInfo, path: Path, store_uri: str
+) -> None:
     """Print the responses and costs of one run, and where it is.
 
     Args:
         console: Where to print.
         result: How the run ended.
+        info: The data set of the run.
         path: The folder of the run.
         store_uri: MLflow's tracking URI.
     """
     if result.status is Status.COMPLETE:
-        known = {
-            name: Response(name, "higher", "fraction") for name in ("test_accuracy", "val_accuracy")
-        }
+        known = {response.name: response for response in info.responses}
         for name, value in result.responses.items():
             console.print(_number(known.get(name, Response(name)), value))
     else:

@@ -1,4 +1,4 @@
-"""Setting a model to what a fresh build with some run seed would hold."""
+"""Reset a model to what a fresh build with a run seed would hold."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def reset(model: keras.Model, seed: int) -> None:
     """Give every variable of every layer the value that a fresh build with this run seed holds.
 
     Weights, statistics and the states of random generators each come from a stream named after
-    their layer, so a layer starts from the same values in every variant that has it, whatever
-    stands before it. A seed written into the model itself gives way to the run seed.
+    their layer, so a layer starts from the same values in every variant that has it, independent of
+    the layers before it. The run seed replaces a seed written into the model.
 
     Args:
-        model: A built model, whose layers can be made anew from their `get_config`.
+        model: A built model, whose layers can be rebuilt from their `get_config`.
         seed: The run seed.
 
     Raises:
-        RequestError: A layer cannot be made anew from its `get_config`.
+        RequestError: A layer cannot be rebuilt from its `get_config`.
     """
     for path, layer in layers_by_path(model).items():
         generators = _generators(layer)
@@ -44,8 +44,8 @@ def reset(model: keras.Model, seed: int) -> None:
 def layers_by_path(model: keras.Model) -> dict[str, keras.Layer]:
     """Every layer of a model at any depth, by a path of names that is the same in every process.
 
-    A step of the path is the attribute that holds the layer, or else the layer's name. Keras counts
-    up the names that it gives of itself over all models of a process; here they are counted within
+    A step of the path is the attribute that holds the layer, or otherwise the layer's name. Keras
+    numbers the names that it generates over all models of a process; here they are numbered within
     the layer that holds them.
     """
     found: dict[int, tuple[str, keras.Layer]] = {}
@@ -54,13 +54,13 @@ def layers_by_path(model: keras.Model) -> dict[str, keras.Layer]:
 
 
 def _walk(layer: keras.Layer, path: str, found: dict[int, tuple[str, keras.Layer]]) -> None:
-    if id(layer) in found:  # shared by two layers: known by the first path that leads to it
+    if id(layer) in found:  # shared by two layers: the first path counts
         return
     found[id(layer)] = path, layer
     attributes = {id(value): name for name, value in vars(layer).items()}
     used: Counter[str] = Counter()
-    # Keras lists the layers of a model in public, but not those of a layer; `_layers` is the list
-    # that its own `variables` is made from.
+    # Keras has a public list of the layers of a model, but not of the layers inside a layer;
+    # `_layers` is the list from which it makes `variables`.
     for child in layer._layers:
         name = attributes.get(id(child)) or _uncounted(child)
         used[name] += 1
@@ -69,16 +69,16 @@ def _walk(layer: keras.Layer, path: str, found: dict[int, tuple[str, keras.Layer
 
 
 def _uncounted(layer: keras.Layer) -> str:
-    """The layer's name, without the number that Keras appends to a name it gives of itself."""
+    """The layer's name, without the number that Keras appends to a name it generates."""
     stem = re.sub(r"_\d+$", "", layer.name)
-    given = stem.replace("_", "") == type(layer).__name__.lower()
-    return stem if given else layer.name
+    generated = stem.replace("_", "") == type(layer).__name__.lower()
+    return stem if generated else layer.name
 
 
 def _own_variables(layer: keras.Layer) -> list[keras.Variable]:
-    """Variables of the layer that are in none of the layers within it."""
-    within = {id(variable) for child in layer._layers for variable in child.variables}
-    return [variable for variable in layer.variables if id(variable) not in within]
+    """Variables of the layer itself, without those of the layers inside it."""
+    inner = {id(variable) for child in layer._layers for variable in child.variables}
+    return [variable for variable in layer.variables if id(variable) not in inner]
 
 
 def _generators(layer: keras.Layer) -> dict[str, keras.random.SeedGenerator]:
@@ -92,7 +92,7 @@ def _generators(layer: keras.Layer) -> dict[str, keras.random.SeedGenerator]:
 def _fresh_values(
     layer: keras.Layer, path: str, seed: int, own: list[keras.Variable]
 ) -> list[keras.Variable]:
-    """What the layer's own variables hold when it is made anew."""
+    """What the layer's own variables hold after a rebuild."""
     stream = f"init/{path}"
     try:
         config = layer.get_config()
@@ -102,14 +102,14 @@ def _fresh_values(
                 fresh.build_from_config(layer.get_build_config() or {})
     except (NotImplementedError, TypeError) as error:
         raise RequestError(
-            f"Expected a get_config from which layer {path} can be made anew; received "
+            f"Expected a get_config from which layer {path} can be rebuilt; received "
             f"{error_summary(error, limit=300)}"
         ) from error
     states = {id(generator.state) for generator in _generators(fresh).values()}
     values = [variable for variable in _own_variables(fresh) if id(variable) not in states]
     if [value.shape for value in values] != [variable.shape for variable in own]:
         raise RequestError(
-            f"Expected layer {path} to hold the same variables when it is made anew; received "
+            f"Expected layer {path} to hold the same variables after it is rebuilt; received "
             f"{[value.name for value in values]} for {[variable.name for variable in own]}."
         )
     return values
@@ -125,12 +125,12 @@ def _seeded(node: Any, stream: str, seed: int) -> Any:
             filled["config"]["seed"] = stream_seed(seed, stream)
         return filled
     if isinstance(node, list):
-        return [_seeded(value, f"{stream}/{place}", seed) for place, value in enumerate(node)]
+        return [_seeded(value, f"{stream}/{index}", seed) for index, value in enumerate(node)]
     return node
 
 
 def _is_foreign(layer: keras.Layer, config: Mapping[str, Any]) -> bool:
-    """Whether somebody else than Keras wrote the layer or a part that its configuration names."""
+    """Whether the layer, or a part that its configuration names, is not from Keras."""
     modules = [type(layer).__module__, *_modules(config)]
     return any(module.partition(".")[0] != "keras" for module in modules)
 
@@ -145,11 +145,11 @@ def _modules(node: Any) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _seeded_globals(seed: int, *, foreign: bool) -> Iterator[None]:
-    """Seeds for what draws from a generator that belongs to no layer.
+    """Seed the generators that belong to no layer.
 
-    In Keras' own layers that is a seed left open, which comes from Python's `random`. Other code
-    may draw from anything; but `set_random_seed` makes TensorFlow forget its prepared functions,
-    half a second of work, so only such code pays for it.
+    Keras' own layers draw a seed that is not given from Python's `random`. Other code may draw from
+    any generator; but `set_random_seed` makes TensorFlow forget its prepared functions, half a
+    second of work, so it is called only for such code.
     """
     before = random.getstate()
     if foreign:

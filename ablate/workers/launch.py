@@ -34,7 +34,8 @@ def train_job(config: DictConfig) -> None:
     plan = folder.read_plan()
     slot = slots_for(plan, request.device)[0]
     device = occupy(slot, plan.backend)
-    from ablate.workers.worker import Callbacks, train_unit  # imports Keras
+    from ablate.workers.cell_runs import Callbacks  # these imports load Keras
+    from ablate.workers.worker import train_unit
 
     train_unit(
         folder,

@@ -7,57 +7,50 @@ import json
 import time
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from typing import Any
 
 import keras
 
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
-from ablate.errors import RequestError
 from ablate.models.build import build_model
 from ablate.models.macs import count_macs
-from ablate.store.plan import PlannedCell
+from ablate.store.plan import ModelSize, PlannedCell
 from ablate.tasks.task import task_of
-from ablate.training.trainer import DivergedError, Trainer, output_shape
-from ablate.wording import error_message, error_summary
+from ablate.training.trainer import Trainer, output_shape
+from ablate.workers.failures import failure_message
 from ablate.workers.slots import Slot, occupy
 
 PROBE_STEPS = 8
 PROBE_IMAGES = 256
-Described = Mapping[str, Mapping[str, Any]]  # what a plan says of images, by fingerprint
+Datasets = Mapping[str, DatasetInfo]
+"""What is known of the data sets of a plan, by fingerprint."""
 
 
-def measure(cells: list[PlannedCell], slot: Slot, *, images: Described, answer: Connection) -> None:
+def measure(
+    cells: list[PlannedCell], slot: Slot, *, datasets: Datasets, answer: Connection
+) -> None:
     """Build the model of each cell and send back its parameters and MACs, or why it is refused."""
     occupy(slot, keras.backend.backend())
     for planned in cells:
         try:
-            info = info_of(images[planned.images])
-            model = model_of(planned, info)
+            info = datasets[planned.dataset]
+            model = build_model(planned.variant, info)
             task_of(info.task).check_output(output_shape(model, info.shape), info)
-            answer.send_bytes(
-                json.dumps(
-                    {
-                        "measures": {
-                            "parameters": model.count_params(),
-                            "macs": count_macs(model),
-                        }
-                    }
-                ).encode()
-            )
+            size = ModelSize(model.count_params(), count_macs(model))
+            answer.send_bytes(json.dumps({"size": dataclasses.asdict(size)}).encode())
         except Exception as error:
-            answer.send_bytes(json.dumps({"refusal": in_words(error)}).encode())
+            answer.send_bytes(json.dumps({"refusal": failure_message(error)}).encode())
     answer.close()
 
 
-def probe(planned: PlannedCell, slot: Slot, *, images: Described, answer: Connection) -> None:
+def probe(planned: PlannedCell, slot: Slot, *, datasets: Datasets, answer: Connection) -> None:
     """Take some steps on noise, and send back how long they took."""
     occupy(slot, keras.backend.backend())
     started = time.perf_counter()
-    info = info_of(images[planned.images])
+    info = datasets[planned.dataset]
     recipe = dataclasses.replace(planned.variant.recipe, epochs=2)
     noise = _noise(info, recipe.batch_size)
-    epochs = Trainer(model_of(planned, info), noise, recipe).run(0)
+    epochs = Trainer(build_model(planned.variant, info), noise, recipe).run(0)
     next(epochs)
     built = time.perf_counter()
     second = next(epochs)
@@ -82,27 +75,3 @@ def _noise(info: DatasetInfo, batch_size: int) -> Images:
         scale=1 / 255,
         task=info.task,
     )
-
-
-def model_of(planned: PlannedCell, info: DatasetInfo) -> keras.Model:
-    """The model of a cell for a data set.
-
-    Raises:
-        RequestError: The `model` node does not fit its builder.
-    """
-    # Keras numbers the layers without a name in the order in which they are made; a model's layers
-    # must have the same names whatever this process built before.
-    keras.utils.clear_session()
-    return build_model(planned.variant, info)
-
-
-def info_of(described: Mapping[str, Any]) -> DatasetInfo:
-    """What a plan knows of a data set."""
-    return DatasetInfo.from_json({k: v for k, v in described.items() if k != "chance"})
-
-
-def in_words(error: BaseException) -> str:
-    """Return why a run or a check failed, on one line; what users did wrong needs no type."""
-    if isinstance(error, RequestError | DivergedError):
-        return error_message(error)
-    return error_summary(error)

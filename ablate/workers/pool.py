@@ -117,7 +117,8 @@ class _Pool:
         """Wait until a worker exits, sends a message or exceeds the heartbeat timeout."""
         timeout = self._fault_policy.heartbeat_timeout_seconds
         oldest = min(worker.last_heartbeat for worker in self._workers.values())
-        sources = [*self._workers, *(worker.messages for worker in self._workers.values())]
+        sources: list[int | connection.Connection] = [*self._workers]
+        sources += [worker.messages for worker in self._workers.values()]
         ready = connection.wait(sources, max(0.0, timeout - (time.monotonic() - oldest)))
         for worker in self._workers.values():
             if worker.messages in ready:

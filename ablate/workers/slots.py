@@ -48,7 +48,7 @@ def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
     Raises:
         RequestError: A GPU is requested and there is none.
     """
-    pixels = max(item["shape"][0] * item["shape"][1] for item in plan.images.values())
+    pixels = max(info.shape[0] * info.shape[1] for info in plan.datasets.values())
     cores = len(os.sched_getaffinity(0))
     return share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
 

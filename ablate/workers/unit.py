@@ -36,8 +36,9 @@ class Unit:
     def from_overrides(overrides: Sequence[str]) -> Unit:
         """Read the unit from a job's overrides."""
         for override in OverridesParser.create().parse_overrides(list(overrides)):
-            if override.key_or_group == "unit":
-                return Unit.from_node({str(k): v for k, v in override.value().items()})
+            value = override.value()
+            if override.key_or_group == "unit" and isinstance(value, dict):
+                return Unit.from_node({str(key): item for key, item in value.items()})
         raise ValueError(f"Expected an override unit=...; received {list(overrides)}.")
 
 

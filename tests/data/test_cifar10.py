@@ -1,4 +1,4 @@
-"""CIFAR-10: from an archive, or from Keras where there is a network."""
+"""CIFAR-10: from an archive, or from Keras with a network."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def arrays(classes=10):
     }
 
 
-def test_an_archive_of_it_gets_the_names_of_its_classes(tmp_path):
+def test_an_archive_gets_the_class_names(tmp_path):
     np.savez(tmp_path / "cifar10.npz", **arrays())
     images = prepare(cifar10.load(path=str(tmp_path / "cifar10.npz")))
 
@@ -40,23 +40,23 @@ def test_an_archive_with_other_classes_is_refused(tmp_path, classes, message):
 
 @pytest.fixture
 def download(monkeypatch):
-    """Stands in for what needs a network: Keras' own download."""
+    """Replaces Keras' download, which needs a network."""
     from keras import datasets
 
-    def becomes(function):
+    def replace_by(function):
         monkeypatch.setattr(datasets.cifar10, "load_data", function)
 
-    return becomes
+    return replace_by
 
 
-def test_without_a_path_it_comes_from_keras(download):
+def test_without_a_path_keras_downloads_it(download):
     own = arrays()
     download(lambda: ((own["x_train"], own["y_train"]), (own["x_test"], own["y_test"])))
 
     assert prepare(cifar10.load()).shape == (32, 32, 3)
 
 
-def test_a_failed_download_is_one_line_that_names_the_way_round(download):
+def test_a_failed_download_is_refused_with_the_alternative(download):
     def fail():
         raise Exception("URL fetch failure:\nno route to host")
 

@@ -1,4 +1,4 @@
-"""The digits: real, whole and in fixed parts."""
+"""The digits: complete, and in fixed parts."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_the_digits_are_stored_small_and_scaled_to_one(images):
     assert images.train.x.max() * images.scale == 1.0
 
 
-def test_the_parts_hold_every_digit_of_the_source_once(images):
+def test_the_parts_contain_every_digit_of_the_source_once(images):
     source = load_digits()
     found = np.concatenate([part.x.reshape(-1, 64) for part in images.parts.values()])
     labels = np.concatenate([part.y for part in images.parts.values()])

@@ -1,4 +1,4 @@
-"""Folders of photographs: read alike everywhere, and every bad file found by name."""
+"""Folders of photographs: equal on every machine, and every bad file reported by name."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def picture(seed=0, mode="RGB", size=(40, 30)):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes of five sound photographs each, of two sizes."""
+    """Two classes of five valid photographs each, of two sizes."""
     root = tmp_path / "pets"
     for label, name in enumerate(("cat", "dog")):
         (root / name).mkdir(parents=True)
@@ -42,7 +42,7 @@ def refusal(folder, **options):
     with pytest.raises(RequestError) as caught:
         load(folder, **options)
     message = str(caught.value)
-    assert message.isprintable(), "one line, and nothing that steers a terminal"
+    assert message.isprintable(), "one line without control characters"
     return message
 
 
@@ -52,7 +52,7 @@ def cut(file, image, share, **options):
 
 
 def bomb(file, side):
-    """A small file whose header promises many pixels."""
+    """A small file whose header claims many pixels."""
     picture().save(file)
     with file.open("r+b") as stream:
         stream.seek(18)
@@ -98,12 +98,12 @@ BAD = [
     param(
         "a.jpg",
         lambda file: file.write_bytes(b"\xff\xd8"),
-        "no image, or cut short in its header",
+        "not an image, or truncated in its header",
         id="only_a_magic_number",
     ),
     param("a.png", lambda file: cut(file, picture(), 0.5), "truncated", id="cut_png"),
     param("a.bmp", lambda file: cut(file, picture(), 0.5), "truncated", id="cut_bmp"),
-    param("a.webp", lambda file: cut(file, picture(), 0.5), "broken, ", id="cut_webp"),
+    param("a.webp", lambda file: cut(file, picture(), 0.5), "damaged, ", id="cut_webp"),
     param("a.jpg", lambda file: picture().save(file, "GIF"), "a GIF named .jpg", id="gif_as_jpg"),
     param("a.JPG", lambda file: picture().save(file, "BMP"), "a BMP named .JPG", id="bmp_as_jpg"),
     param(
@@ -115,7 +115,7 @@ BAD = [
     param(
         "a.png",
         lambda file: file.write_text("hello"),
-        "no image, or cut short in its header",
+        "not an image, or truncated in its header",
         id="text_as_png",
     ),
     param(
@@ -133,7 +133,7 @@ BAD = [
     param(
         "._a.jpg",
         lambda file: picture().save(file),
-        "what macOS leaves beside a file",
+        "a file that macOS adds to a folder",
         id="apple_double",
     ),
     param("a.jpg", lambda file: picture(mode="CMYK").save(file), "CMYK colours", id="cmyk"),
@@ -152,27 +152,27 @@ BAD = [
     param("a.webp", animated, "animated", id="animated_webp"),
     param("a.bmp", lambda file: bomb(file, 10_000), "more than 89478485 pixels", id="bomb"),
     param("a.bmp", lambda file: bomb(file, 60_000), "more than 89478485 pixels", id="large_bomb"),
-    param("a.jpg", link_out, "a link that leads out of the folder", id="link_out"),
+    param("a.jpg", link_out, "a link to a file outside the folder", id="link_out"),
     param(
         "a.jpg",
         lambda file: file.symlink_to("nowhere.jpg"),
-        "no file that can be read",
+        "not a readable file",
         id="link_to_nothing",
     ),
     param(
         "a.jpg",
         lambda file: file.symlink_to("a.jpg"),
-        "no file that can be read",
+        "not a readable file",
         id="link_to_itself",
     ),
-    param("a.jpg", lambda file: os.mkfifo(file), "no file that can be read", id="pipe"),
-    param("a.jpg", lambda file: file.mkdir(), "a folder within a class", id="folder"),
+    param("a.jpg", lambda file: os.mkfifo(file), "not a readable file", id="pipe"),
+    param("a.jpg", lambda file: file.mkdir(), "a folder in a class folder", id="folder"),
 ]
 
 
 @pytest.mark.parametrize(("name", "write", "reason"), BAD)
-def test_a_bad_file_is_refused_by_name_or_skipped_and_listed(folder, name, write, reason):
-    sound = load(folder)
+def test_a_bad_file_is_refused_or_skipped_and_listed(folder, name, write, reason):
+    expected = load(folder)
     write(folder / "cat" / name)
 
     message = refusal(folder)
@@ -181,7 +181,7 @@ def test_a_bad_file_is_refused_by_name_or_skipped_and_listed(folder, name, write
     images = load(folder, on_bad="skip")
     assert len(images.excluded) == 1
     assert images.excluded[0].startswith(f"cat/{name}: {reason}")
-    assert images.fingerprint == sound.fingerprint
+    assert images.fingerprint == expected.fingerprint
 
 
 @pytest.mark.parametrize("cut_at", np.linspace(0.05, 0.97, 12).round(2).tolist())
@@ -217,7 +217,7 @@ def test_no_cut_of_a_jpeg_is_read_as_an_image(folder, progressive):
     ],
     ids=lambda value: None if isinstance(value, dict) else value,
 )
-def test_a_sound_file_is_an_image(folder, name, mode, options):
+def test_a_valid_file_is_an_image(folder, name, mode, options):
     picture(99, mode).save(folder / "cat" / name, **options)
     images = load(folder)
 
@@ -225,8 +225,8 @@ def test_a_sound_file_is_an_image(folder, name, mode, options):
     assert images.excluded == ()
 
 
-def every(images):
-    """Each image with its label as bytes, whatever part it is in."""
+def labelled_bytes(images):
+    """Each image as bytes with its label, from all parts."""
     return [
         (int(label), image.tobytes())
         for part in images.parts.values()
@@ -255,7 +255,7 @@ def test_each_file_becomes_one_image_of_its_class(folder):
         for file in sorted((folder / name).iterdir())
     ]
 
-    assert sorted(every(load(folder))) == sorted(expected)
+    assert sorted(labelled_bytes(load(folder))) == sorted(expected)
 
 
 def test_grey_is_repeated_into_three_channels(folder):
@@ -267,17 +267,17 @@ def test_grey_is_repeated_into_three_channels(folder):
     assert (x == x[..., :1]).all()
 
 
-def test_a_photograph_is_turned_upright(folder):
-    lying, exif = picture(7, size=(16, 12)), Image.Exif()
+def test_a_photograph_is_rotated_by_its_orientation(folder):
+    stored, exif = picture(7, size=(16, 12)), Image.Exif()
     exif[0x0112] = 6
-    lying.save(folder / "cat" / "5.png", exif=exif)
-    upright = lying.transpose(Image.Transpose.ROTATE_270)
+    stored.save(folder / "cat" / "5.png", exif=exif)
+    upright = stored.transpose(Image.Transpose.ROTATE_270)
     expected = np.asarray(upright.resize((6, 8), Image.Resampling.BILINEAR)).tobytes()
 
-    assert (0, expected) in every(load(folder))
+    assert (0, expected) in labelled_bytes(load(folder))
 
 
-def test_the_same_files_are_the_same_images_wherever_they_lie(folder, tmp_path):
+def test_the_images_do_not_depend_on_the_path(folder, tmp_path):
     copy = tmp_path / "elsewhere"
     copy.mkdir()
     for name in ("dog", "cat"):
@@ -297,9 +297,9 @@ def test_the_same_files_are_left_out_at_every_size(folder):
     assert small.train.y.tolist() == large.train.y.tolist()
 
 
-def test_hidden_files_and_litter_are_passed_over(folder):
+def test_hidden_and_system_files_are_ignored(folder):
     for name in (".DS_Store", "Thumbs.db", "desktop.ini", ".hidden.jpg"):
-        (folder / "cat" / name).write_text("litter")
+        (folder / "cat" / name).write_text("content")
     (folder / "README.txt").write_text("hello")
     (folder / ".git").mkdir()
     (folder / "__MACOSX").mkdir()
@@ -307,10 +307,10 @@ def test_hidden_files_and_litter_are_passed_over(folder):
     assert load(folder).classes == ("cat", "dog")
 
 
-def test_an_image_in_no_class_folder_is_bad(folder):
+def test_an_image_outside_the_class_folders_is_bad(folder):
     picture().save(folder / "stray.jpg")
 
-    assert "1 bad: stray.jpg: an image in no class folder." in refusal(folder)
+    assert "1 bad: stray.jpg: an image outside the class folders." in refusal(folder)
 
 
 def test_a_link_within_the_folder_is_followed(folder):
@@ -324,19 +324,19 @@ def test_a_class_folder_outside_is_not_read(folder, tmp_path):
     (folder / "wolf").symlink_to(tmp_path / "wolf")
 
     assert load(folder, on_bad="skip").classes == ("cat", "dog")
-    assert "wolf/0.jpg: a link that leads out of the folder" in refusal(folder)
+    assert "wolf/0.jpg: a link to a file outside the folder" in refusal(folder)
 
 
 @pytest.mark.parametrize("broken", [0, 3], ids=["empty_folder", "only_bad_files"])
-def test_a_class_without_a_sound_image_is_bad_and_may_be_skipped(folder, broken):
+def test_a_class_without_a_valid_image_is_bad(folder, broken):
     (folder / "bird").mkdir()
     for number in range(broken):
         (folder / "bird" / f"{number}.jpg").touch()
 
-    assert f"{broken + 1} bad: bird: no sound image" in refusal(folder)
+    assert f"{broken + 1} bad: bird: no valid image" in refusal(folder)
     images = load(folder, on_bad="skip")
     assert images.classes == ("cat", "dog")
-    assert images.excluded[0] == "bird: no sound image"
+    assert images.excluded[0] == "bird: no valid image"
 
 
 def test_many_bad_files_are_counted_and_the_first_named(folder):
@@ -367,7 +367,7 @@ def test_odd_names_are_shown_on_one_line(folder, name, shown):
     assert load(folder, on_bad="skip").excluded == (shown,)
 
 
-def test_odd_names_of_classes_and_sound_files_are_harmless(folder):
+def test_odd_names_of_classes_and_files_are_accepted(folder):
     shutil.move(folder / "dog", folder / "dog\n🐕")
     shutil.move(folder / "cat" / "0.jpg", folder / "cat" / "0\n.jpg")
 
@@ -384,7 +384,7 @@ def test_an_image_size_is_refused(folder, image_size):
 
 
 @pytest.mark.parametrize("side", [10**6, 10**200], ids=["large", "beyond_floats"])
-def test_images_that_do_not_fit_into_memory_are_refused(folder, side):
+def test_images_larger_than_memory_are_refused(folder, side):
     assert "Give a smaller data.image_size." in refusal(folder, image_size=[side, side])
 
 
@@ -405,14 +405,14 @@ def test_an_unknown_policy_is_refused_with_the_nearest(folder):
     ],
     ids=["near", "no_parent", "too_long", "odd", "archive", "a_class", "one_up"],
 )
-def test_a_path_that_is_no_folder_of_classes_is_refused(folder, tmp_path, path, message):
+def test_a_path_without_class_folders_is_refused(folder, tmp_path, path, message):
     (tmp_path / "images.npz").touch()
 
     assert message.format(tmp=tmp_path) in refusal(tmp_path / path)
 
 
 @pytest.mark.parametrize("path", [None, "", 7], ids=str)
-def test_a_path_that_is_no_text_is_refused(path):
+def test_a_path_that_is_not_text_is_refused(path):
     with pytest.raises(RequestError, match="the path of a folder; received"):
         image_folder.load(path=path, image_size=[8, 8])
 
@@ -431,7 +431,7 @@ def test_a_class_needs_an_image_for_each_part(folder, count, loads):
     if loads:
         assert load(folder).classes == ("cat", "dog")
     else:
-        assert "4 sound images or more each" in refusal(folder)
+        assert "4 valid images or more each" in refusal(folder)
         assert "received 5 of cat, 3 of dog." in refusal(folder)
 
 
@@ -442,10 +442,10 @@ def test_one_class_left_after_skipping_is_refused(folder):
     assert "Expected two classes or more" in refusal(folder, on_bad="skip")
 
 
-def test_real_photographs_of_cats_and_dogs_load_whole():
+def test_real_photographs_of_cats_and_dogs_load():
     path = SHARED / "cats-vs-dogs"
     if not path.is_dir():
-        pytest.skip("the photographs of cats and dogs beside the project are missing")
+        pytest.skip("the photographs of cats and dogs next to the project are missing")
     images = load(path, image_size=[32, 32])
 
     assert images.classes == ("cat", "dog")

@@ -1,4 +1,4 @@
-"""The images: they check themselves, and their fingerprint is their identity."""
+"""Images check themselves, and their fingerprint is their identity."""
 
 from dataclasses import FrozenInstanceError, replace
 
@@ -29,7 +29,7 @@ def with_labels(part, *labels):
     return replace(part, y=np.array(labels, np.int64))
 
 
-def test_images_have_the_shape_of_one():
+def test_the_shape_is_that_of_one_image():
     assert images().shape == (3, 2, 1)
 
 
@@ -85,12 +85,12 @@ def test_images_refuse(parts, message):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.5, 1.5], ids=str)
-def test_images_refuse_floats_that_the_network_should_not_see(value):
+def test_images_refuse_floats_outside_0_to_1(value):
     parts = {name: split(dtype=np.float32) for name in ("train", "validation", "test")}
-    spoilt = {**parts, "test": with_pixel(parts["test"], value)}
+    parts_with_value = {**parts, "test": with_pixel(parts["test"], value)}
 
     with pytest.raises(RequestError, match="test images within"):
-        images(**spoilt, scale=1.0)
+        images(**parts_with_value, scale=1.0)
 
 
 def test_equal_images_have_an_equal_fingerprint():
@@ -103,7 +103,7 @@ def test_equal_images_have_an_equal_fingerprint():
         pytest.param({"test": with_pixel(split(value=2), 3)}, id="a_pixel"),
         pytest.param({"test": with_labels(split(value=2), 1, 0, 0, 1)}, id="a_label"),
         pytest.param({"scale": 1 / 128}, id="the_scale"),
-        pytest.param({"train": split(8)}, id="an_image_more"),
+        pytest.param({"train": split(8)}, id="one_more_image"),
         pytest.param({"train": split(4), "validation": split(6)}, id="the_cut_between_parts"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Archives: read safely, checked, and refused with one line that helps."""
+"""Archives: read safely, checked, and refused in one helpful line."""
 
 import io
 import zipfile
@@ -24,14 +24,14 @@ def arrays(**changes):
     }
 
 
-def in_floats(**changes):
+def float_arrays(**changes):
     own = arrays()
     scaled = {name: own[name] / 255 for name in ("x_train", "x_test")}
     return {**own, **scaled, **changes}
 
 
-def spoilt(value, *indices):
-    x = in_floats()["x_train"]
+def with_value(value, *indices):
+    x = float_arrays()["x_train"]
     x[list(indices), 0, 0, 0] = value
     return x
 
@@ -57,7 +57,7 @@ def refusal(path):
     return message
 
 
-def test_the_test_arrays_stay_the_test_part_and_a_fifth_of_the_others_validates(save):
+def test_the_test_arrays_are_the_test_part_and_a_fifth_validates(save):
     own = arrays()
     images = load(save(own))
 
@@ -69,7 +69,7 @@ def test_the_test_arrays_stay_the_test_part_and_a_fifth_of_the_others_validates(
     assert images.scale == 1 / 255
 
 
-def test_train_and_validation_together_are_the_training_arrays(save):
+def test_train_and_validation_are_the_training_arrays(save):
     own = arrays()
     images = load(save(own))
     found = np.concatenate([images.train.x, images.validation.x])
@@ -79,7 +79,7 @@ def test_train_and_validation_together_are_the_training_arrays(save):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"], ids=str)
 def test_floats_are_stored_as_float32_and_not_scaled(save, dtype):
-    own = in_floats()
+    own = float_arrays()
     for name in ("x_train", "x_test"):
         own[name] = own[name].astype(dtype)
     images = load(save(own))
@@ -96,14 +96,14 @@ def test_images_without_channels_get_one(save):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64], ids=lambda it: it.__name__)
-def test_labels_may_stand_in_a_column_of_any_whole_numbers(save, dtype):
+def test_labels_may_be_a_column_of_any_integer_type(save, dtype):
     own = arrays()
     columns = {name: own[name].astype(dtype)[:, np.newaxis] for name in ("y_train", "y_test")}
 
     assert load(save({**own, **columns})).fingerprint == load(save(own, "plain.npz")).fingerprint
 
 
-def test_the_fingerprint_tells_images_apart_and_not_paths(save):
+def test_the_fingerprint_depends_on_images_and_not_on_paths(save):
     own = arrays()
     path = save(own)
     known = load(path).fingerprint
@@ -141,22 +141,32 @@ def test_a_relative_path_starts_at_the_working_directory(save, monkeypatch):
             arrays(x_test=np.zeros((6, 4, 0, 3), "u1")), "images in x_test", id="no_width"
         ),
         pytest.param(
-            in_floats(x_train=spoilt(np.nan, 7, 9)),
+            float_arrays(x_train=with_value(np.nan, 7, 9)),
             "finite values in x_train; 2 of 20 images .* first at index 7",
             id="not_a_number",
         ),
-        pytest.param(in_floats(x_train=spoilt(np.inf, 3)), "1 of 20 .* index 3", id="infinite"),
         pytest.param(
-            in_floats(x_train=spoilt(255, 3)), "0 to 1 in x_train.* to 255", id="float_to_255"
+            float_arrays(x_train=with_value(np.inf, 3)), "1 of 20 .* index 3", id="infinite"
         ),
         pytest.param(
-            in_floats(x_train=spoilt(-1, 3)), "0 to 1 in x_train; received -1", id="below_zero"
+            float_arrays(x_train=with_value(255, 3)),
+            "0 to 1 in x_train.* to 255",
+            id="float_to_255",
         ),
         pytest.param(
-            in_floats(x_test=arrays()["x_test"]), "x_train and x_test alike", id="two_dtypes"
+            float_arrays(x_train=with_value(-1, 3)),
+            "0 to 1 in x_train; received -1",
+            id="below_zero",
         ),
         pytest.param(
-            arrays(x_test=np.zeros((6, 3, 4, 3), "u1")), "alike.*4, 3, 3.*3, 4, 3", id="shapes"
+            float_arrays(x_test=arrays()["x_test"]),
+            "x_train and x_test of one dtype",
+            id="two_dtypes",
+        ),
+        pytest.param(
+            arrays(x_test=np.zeros((6, 3, 4, 3), "u1")),
+            "one dtype and shape.*4, 3, 3.*3, 4, 3",
+            id="shapes",
         ),
         pytest.param(
             arrays(y_train=np.tile([0, 1], 9)), "20 in x_train and 18 in y_train", id="lengths"
@@ -206,12 +216,12 @@ def test_an_archive_is_refused_for(save, content, message):
 @pytest.mark.parametrize(
     "path", ["x" * 300 + ".npz", "~nobody-of-that-name/a.npz"], ids=["too_long", "unknown_home"]
 )
-def test_a_path_that_cannot_be_looked_at_is_answered_like_a_missing_one(path):
+def test_an_unreadable_path_is_reported_as_missing(path):
     with pytest.raises(RequestError, match="Expected the file"):
         load(path)
 
 
-def test_a_missing_file_is_answered_with_the_nearest_one(save):
+def test_a_missing_file_is_refused_with_the_nearest_one(save):
     path = Path(save(arrays()))
 
     assert f"Did you mean {path}?" in refusal(str(path.with_name("image.npz")))
@@ -221,22 +231,22 @@ def test_a_missing_folder_is_named(tmp_path):
     assert f"no folder {tmp_path / 'no'}" in refusal(str(tmp_path / "no" / "images.npz"))
 
 
-def test_a_folder_is_answered_with_the_archive_in_it(save):
+def test_a_folder_is_refused_with_the_archive_in_it(save):
     path = Path(save(arrays()))
 
     assert f"Did you mean {path}?" in refusal(str(path.parent))
 
 
-def test_an_empty_folder_is_said_to_hold_no_archive(tmp_path):
-    assert f"{tmp_path} holds no .npz file" in refusal(str(tmp_path / "images.npz"))
+def test_a_folder_without_an_archive_is_reported(tmp_path):
+    assert f"{tmp_path} contains no .npz file" in refusal(str(tmp_path / "images.npz"))
 
 
 @pytest.mark.parametrize("path", [None, "", 3], ids=repr)
-def test_a_path_that_is_none_is_refused(path):
+def test_a_path_that_is_not_text_is_refused(path):
     assert "Expected data.path" in refusal(path)
 
 
-def test_a_missing_array_is_answered_with_the_nearest_one(save):
+def test_a_missing_array_is_refused_with_the_nearest_one(save):
     own = arrays()
     own["x_tests"] = own.pop("x_test")
 
@@ -248,17 +258,17 @@ def test_a_missing_array_is_answered_with_the_nearest_one(save):
     [
         pytest.param(b"", id="empty"),
         pytest.param(b"not an archive", id="text"),
-        pytest.param(None, id="cut_short"),
+        pytest.param(None, id="truncated"),
     ],
 )
-def test_what_is_no_archive_is_refused(save, content):
+def test_other_content_is_refused(save, content):
     path = Path(save(arrays()))
     path.write_bytes(path.read_bytes()[:-100] if content is None else content)
 
     assert "Expected an archive that numpy.savez wrote" in refusal(str(path))
 
 
-def test_a_lone_array_is_no_archive(tmp_path):
+def test_a_single_array_is_not_an_archive(tmp_path):
     np.save(tmp_path / "images.npy", np.zeros(3))
 
     assert "Expected an archive that numpy.savez wrote" in refusal(str(tmp_path / "images.npy"))
@@ -273,7 +283,7 @@ def test_an_array_with_flipped_bytes_is_refused(save):
     assert "Expected x_train" in refusal(str(path))
 
 
-def test_a_member_that_is_no_array_is_refused(tmp_path):
+def test_a_member_that_is_not_an_array_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "images.npz", "w") as archive:
         for name in ("x_train", "y_train", "x_test", "y_test"):
             archive.writestr(f"{name}.npy", b"text")

@@ -1,4 +1,4 @@
-"""The split: covering, disjoint, in proportion, and decided by its seed alone."""
+"""The split: complete, disjoint, in proportion, and determined by its seed."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_parts_are_disjoint_and_cover_every_image(y, shares, seed):
 
 
 @given(labels, shares, seeds)
-def test_every_part_holds_its_share_of_every_class_to_within_one_image(y, shares, seed):
+def test_every_part_has_its_share_of_every_class(y, shares, seed):
     parts = stratified(y, shares, split_seed=seed)
 
     for label in np.unique(y):
@@ -47,8 +47,8 @@ def test_another_seed_gives_other_parts():
 
 
 def test_the_split_of_one_class_does_not_depend_on_the_others():
-    alone, beside = np.zeros(50, int), np.repeat([0, 1], [50, 30])
-    parts = (stratified(y, SHARES, split_seed=0)["train"] for y in (alone, beside))
+    alone, with_others = np.zeros(50, int), np.repeat([0, 1], [50, 30])
+    parts = (stratified(y, SHARES, split_seed=0)["train"] for y in (alone, with_others))
     first, second = parts
 
     assert np.array_equal(first, second[second < 50])
@@ -61,6 +61,6 @@ def test_two_classes_of_equal_size_are_shuffled_differently():
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, "0", None, True], ids=repr)
-def test_a_seed_that_is_no_whole_number_is_refused(seed):
+def test_a_seed_that_is_not_a_whole_number_is_refused(seed):
     with pytest.raises(RequestError, match=r"data\.split_seed"):
         stratified(np.array([0, 1]), SHARES, split_seed=seed)

@@ -30,7 +30,7 @@ from tests.faults.mlflow_store import (
     replay_with_calls,
     status_of,
 )
-from tests.store.written import IMAGES, Written, written
+from tests.store.written import DATASET, Written, written
 
 ALL_METRICS = "select * from metrics order by 1, 2, 3, 4, 5, 6"
 
@@ -210,7 +210,7 @@ def test_factors_with_unusual_names_have_their_levels_in_mlflow(folder_with_data
         PlannedCell(cell, Variant({"_target_": "a.b", "conv": "plain"}, {}, Recipe()), "p", (0,))
         for cell in cells_of(study)
     )
-    plan = Plan(study, cells, {"p": IMAGES}, "code", "tensorflow", {})
+    plan = Plan(study, cells, {"p": DATASET}, "tensorflow", {})
     replay(Written(StudyFolder(Path("runs/unusual")), plan).train())
     params = query(
         "select run_uuid, params.key, substr(params.value, 1, 7) from params "

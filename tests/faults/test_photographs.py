@@ -1,4 +1,4 @@
-"""Photographs that are broken or not what they seem, in a study of a user's own folder."""
+"""Photographs that are damaged or misnamed, in a study of a user's own folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARGUMENTS = ("--multirun", "data=image_folder", "data.image_size=[16,16]", "devi
 
 
 def photographs(folder: Path) -> Path:
-    """Two classes of sound photographs."""
+    """Write two classes of valid photographs."""
     generator = np.random.default_rng(0)
     for label in ("cat", "dog"):
         (folder / label).mkdir(parents=True)
@@ -26,11 +26,11 @@ def photographs(folder: Path) -> Path:
     return folder
 
 
-def spoil(folder: Path) -> dict[str, str]:
-    """Put bad files among them; what has to be said of each."""
-    sound = (folder / "cat" / "0.jpg").read_bytes()
+def add_bad_files(folder: Path) -> dict[str, str]:
+    """Add bad files, and return for each the reason that must be reported."""
+    valid = (folder / "cat" / "0.jpg").read_bytes()
     grey = Image.fromarray(np.zeros((20, 20), np.uint8))
-    (folder / "cat" / "cut.jpg").write_bytes(sound[: len(sound) // 2])
+    (folder / "cat" / "cut.jpg").write_bytes(valid[: len(valid) // 2])
     (folder / "cat" / "empty.jpg").write_bytes(b"")
     (folder / "cat" / "._0.jpg").write_bytes(b"\0\5\26\7")
     grey.save(folder / "dog" / "gif.jpg", "GIF")
@@ -48,14 +48,12 @@ def spoil(folder: Path) -> dict[str, str]:
         "dog/cmyk.jpg": "CMYK",
         "dog/deep.png": "16 bit",
         "dog/palette.png": "palette",
-        "bird": "no sound image",
+        "bird": "no valid image",
     }
 
 
-def test_bad_photographs_are_refused_by_name_or_left_out_of_every_run(
-    ablate: Command, tmp_path: Path
-) -> None:
-    expected = spoil(photographs(tmp_path / "pets"))
+def test_bad_photographs_are_refused_or_left_out(ablate: Command, tmp_path: Path) -> None:
+    expected = add_bad_files(photographs(tmp_path / "pets"))
     refused = ablate(tmp_path, *ARGUMENTS, "data.path=pets")
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert f"{len(expected)} bad" in refused.stderr
@@ -76,7 +74,7 @@ def test_bad_photographs_are_refused_by_name_or_left_out_of_every_run(
 
 def test_real_cats_and_dogs_reach_a_report(ablate: Command, tmp_path: Path) -> None:
     if not (SHARED / "cats-vs-dogs").is_dir():
-        pytest.skip("the photographs of cats and dogs beside the project are missing")
+        pytest.skip("the photographs of cats and dogs next to the project are missing")
     arguments = [*TINY[:3], "study.replicates=1", f"data.path={SHARED / 'cats-vs-dogs'}"]
     done = ablate(tmp_path, *ARGUMENTS, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from ablate.errors import RequestError
 from ablate.models.convnet import CONVOLUTIONS, DOWNSAMPLINGS, NORMS, build
 
-# NumPy 2 wants a `copy` argument of `__array__`, which variables of Keras 3.15 lack; `get_weights`
-# stumbles over it on JAX.
+# NumPy 2 expects a `copy` argument of `__array__`, which variables of Keras 3.15 do not have;
+# `get_weights` fails on it under JAX.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning:keras"
 )
@@ -34,7 +34,7 @@ every_combination = pytest.mark.parametrize("switches", COMBINATIONS, ids=NAMES)
 
 @functools.cache
 def variant(**switches: Any) -> keras.Model:
-    """A variant small enough to be built thirty-six times; not to be trained."""
+    """A variant that is small, as it is built thirty-six times; it is not trained."""
     return build((8, 8, 3), 2, filters=(4, 6, 6), **switches)
 
 
@@ -46,7 +46,7 @@ def kinds(model: keras.Model) -> dict[str, str]:
     return {layer.name: type(layer).__name__ for layer in model.layers}
 
 
-def test_the_books_network_has_the_books_parameters_layer_by_layer():
+def test_the_books_network_has_the_books_parameters():
     model = build((32, 32, 3), 2)
     counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
     assert list(counts.items()) == [
@@ -73,10 +73,10 @@ def test_the_books_network_has_the_books_shapes():
 @every_combination
 def test_every_combination_learns(switches):
     images = np.random.default_rng(0).random((4, 7, 9, 3), dtype=np.float32)
-    # A seed, and channels enough, so that no convolution is dead from the start.
+    # With a seed and enough channels, no convolution outputs only zeros from the start.
     keras.utils.set_random_seed(0)
     model = build((7, 9, 3), 3, filters=(8, 12, 12), **switches)
-    # Eager, because tracing a step takes longer than four small images.
+    # Eager, because tracing a step takes longer than training on four small images.
     model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
     before = model.get_weights()
     loss = model.train_on_batch(images, np.array([0, 1, 2, 1]))
@@ -86,7 +86,7 @@ def test_every_combination_learns(switches):
 
 
 @every_combination
-def test_every_combination_comes_back_from_its_config(switches):
+def test_every_combination_is_rebuilt_from_its_config(switches):
     model = variant(**switches)
     config = model.get_config()
     again = keras.Model.from_config(copy.deepcopy(config))
@@ -117,7 +117,7 @@ def test_a_layer_has_one_name_in_all_variants(switches):
 
 
 @every_combination
-def test_only_a_convolution_that_is_normalized_directly_lacks_a_bias(switches):
+def test_only_directly_normalized_convolutions_have_no_bias(switches):
     model = variant(**switches)
     assert {layer.use_bias for layer in convolutions(model)} == {
         switches["norm"] != "before_activation"
@@ -138,7 +138,7 @@ def test_only_a_convolution_that_is_normalized_directly_lacks_a_bias(switches):
         ),
     ],
 )
-def test_normalization_stands_where_the_switch_says(norm, order):
+def test_normalization_is_where_the_switch_says(norm, order):
     model = build((8, 8, 1), 10, filters=[4], residual=False, norm=norm)
     names = [layer.name for layer in model.layers]
     assert names == [
@@ -151,7 +151,7 @@ def test_normalization_stands_where_the_switch_says(norm, order):
     assert all(layer.activation is keras.activations.linear for layer in convolutions(model))
 
 
-def test_normalization_has_the_momentum_asked_for():
+def test_normalization_has_the_given_momentum():
     model = build((8, 8, 1), 10, norm="after_activation", norm_momentum=0.75)
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert [layer.momentum for layer in norms] == [0.75] * 6
@@ -167,7 +167,7 @@ def test_normalization_has_the_momentum_asked_for():
         pytest.param(1, [8], {1: 1}, id="a_lone_block_of_other_channels_needs_one"),
     ],
 )
-def test_projections_are_where_the_book_puts_them(downsampling, channels, filters, strides):
+def test_projections_are_where_the_book_has_them(downsampling, channels, filters, strides):
     model = build((9, 9, channels), 2, filters=filters, downsampling=downsampling, conv="separable")
     found = {
         number: model.get_layer(f"block{number}_projection")
@@ -181,7 +181,7 @@ def test_projections_are_where_the_book_puts_them(downsampling, channels, filter
         assert layer.activation is keras.activations.linear
 
 
-def test_without_residual_connections_nothing_else_changes():
+def test_removing_residual_connections_changes_nothing_else():
     present, absent = (kinds(build((8, 8, 3), 10, residual=residual)) for residual in (True, False))
     gone = {name for name in present if name.endswith(("_add", "_projection"))}
     assert absent == {name: kind for name, kind in present.items() if name not in gone}
@@ -252,7 +252,7 @@ def test_a_bad_value_is_refused_in_one_line(key, value, answer):
     assert "\n" not in str(refusal.value)
 
 
-def test_a_bad_downsampling_is_refused_where_nothing_is_downsampled():
+def test_a_bad_downsampling_is_refused_for_one_block():
     with pytest.raises(RequestError, match="max_pool"):
         build((8, 8, 1), 10, filters=[4], downsampling="maxpool")
 

@@ -42,15 +42,15 @@ def model_of(layer: keras.Layer, *shape: int) -> keras.Model:
         pytest.param(layers.MaxPooling2D(2), 0, id="pooling_is_not_counted"),
     ],
 )
-def test_a_layer_does_what_is_counted_by_hand(layer, macs):
+def test_a_layer_counts_as_by_hand(layer, macs):
     assert count_macs(model_of(layer, 8, 6, 4)) == macs
 
 
-def test_a_dense_layer_does_one_a_weight():
+def test_a_dense_layer_counts_one_for_each_weight():
     assert count_macs(model_of(layers.Dense(5), 7)) == 35
 
 
-def test_the_books_network_does_what_is_counted_by_hand():
+def test_the_books_network_counts_as_by_hand():
     counts = macs_by_layer(build((32, 32, 3), 2))
     assert {name: macs for name, macs in counts.items() if macs} == {
         "block1_conv1": 1024 * 9 * 3 * 32,
@@ -66,32 +66,32 @@ def test_the_books_network_does_what_is_counted_by_hand():
     }
 
 
-def test_mobilenet_does_the_569_million_that_its_authors_published():
+def test_mobilenet_counts_the_published_569_million():
     """Source: Howard et al. 2017, https://arxiv.org/abs/1704.04861, table 4."""
     assert round(count_macs(keras.applications.MobileNet(weights=None)) / 1e6) == 569
 
 
-def test_a_layer_called_twice_counts_twice_each_at_its_own_size():
+def test_a_layer_called_twice_counts_at_both_sizes():
     shared = layers.Conv2D(3, 3, padding="same", name="shared")
     images = layers.Input((8, 8, 3))
     model = keras.Model(images, shared(layers.MaxPooling2D(2)(shared(images))))
     assert macs_by_layer(model)["shared"] == (64 + 16) * 9 * 3 * 3
 
 
-def test_a_layer_that_another_model_calls_too_counts_once_here():
+def test_a_call_by_another_model_does_not_count():
     shared = layers.Conv2D(3, 3, padding="same")
     other, model = model_of(shared, 16, 16, 3), model_of(shared, 8, 8, 3)
     assert (count_macs(other), count_macs(model)) == (256 * 81, 64 * 81)
 
 
-def test_a_model_within_a_model_counts_at_the_size_it_is_called_with():
+def test_an_inner_model_counts_at_the_size_of_its_call():
     part = model_of(layers.Conv2D(3, 3, padding="same"), None, None, 3)
     images = layers.Input((8, 8, 3))
     model = keras.Model(images, part(layers.AveragePooling2D(2)(part(images))))
     assert macs_by_layer(model)[part.name] == (64 + 16) * 81
 
 
-def test_a_model_within_a_model_may_have_several_inputs():
+def test_an_inner_model_may_have_several_inputs():
     left, right = layers.Input((4,)), layers.Input((6,))
     part = keras.Model([left, right], [layers.Dense(2)(left), layers.Dense(3)(right)])
     inputs = [layers.Input((4,)), layers.Input((6,))]
@@ -106,7 +106,7 @@ def test_a_sequential_model_counts_like_the_functional_one():
 
 
 class Twofold(layers.Layer):
-    """A user's own layer, which holds others."""
+    """A user's own layer with layers inside it."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -123,19 +123,19 @@ class Twofold(layers.Layer):
 OWN = 64 * 9 * 3 * 4 + 64 * 4 * 4 + 36 * 9 * 4 * 5
 
 
-def test_a_layer_that_holds_layers_counts_what_they_do():
+def test_a_layer_counts_the_layers_inside_it():
     model = model_of(Twofold(name="own"), 8, 8, 3)
     assert macs_by_layer(model)["own"] == OWN
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have a `build:UserWarning")  # Keras sees it too
-def test_a_layer_held_but_never_called_counts_nothing():
+@pytest.mark.filterwarnings("ignore:.*does not have a `build:UserWarning")  # Keras warns too
+def test_a_layer_that_is_never_called_counts_nothing():
     own = Twofold(name="own")
     own.unused = layers.Conv2D(4, 3)
     assert count_macs(model_of(own, 8, 8, 3)) == OWN
 
 
-def test_a_subclassed_model_counts_what_its_layers_do():
+def test_a_subclassed_model_counts_its_layers():
     class Own(keras.Model):
         def __init__(self):
             super().__init__()
@@ -149,14 +149,14 @@ def test_a_subclassed_model_counts_what_its_layers_do():
     assert count_macs(model) == OWN + 36 * 5 * 2
 
 
-def test_arithmetic_between_layers_is_no_hindrance():
+def test_arithmetic_between_layers_is_allowed():
     images = layers.Input((8, 8, 3))
     halved = 1.0 - 0.5 * images
     model = keras.Model(images, layers.Conv2D(4, 1)(inputs=halved))
     assert count_macs(model) == 64 * 3 * 4
 
 
-def test_a_model_of_images_of_any_size_is_refused():
+def test_a_model_for_images_of_any_size_is_refused():
     with pytest.raises(RequestError, match=r"one fixed size.*\(None, None, 4\)"):
         count_macs(model_of(layers.Conv2D(4, 3), None, None, 3))
 
@@ -181,7 +181,7 @@ def operations_by_profiler(model: keras.Model) -> dict[str, int]:
     options = builder(builder.float_operation()).with_empty_output().build()
     profile = tf.compat.v1.profiler.profile(graph, cmd="op", options=options)
     operations = {}
-    # Each entry holds the next, and its total counts that too.
+    # Each entry contains the next, and its total includes it.
     while profile.children:
         inner = profile.children[0]
         below = inner.children[0].total_float_ops if inner.children else 0

@@ -16,14 +16,14 @@ from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.store.tables import read_record
-from tests.store.written import IMAGES, Written, adopted, plan_of, with_factor
+from tests.store.written import DATASET, Written, adopted, plan_of, with_code, with_factor
 
 SOURCES = {"ablate/models/convnet.py": "a", "keras": "3.15.1"}
 
 
 def base(replicates: int = 2) -> Plan:
     plan = plan_of(replicates=replicates, recipe=Recipe(epochs=1))
-    return dataclasses.replace(plan, sources=SOURCES)
+    return with_code(plan, "old", SOURCES)
 
 
 def varied(plan: Plan, **changes: object) -> Plan:
@@ -35,8 +35,9 @@ def varied(plan: Plan, **changes: object) -> Plan:
 
 
 def on_other_images(plan: Plan) -> Plan:
-    cells = tuple(dataclasses.replace(cell, images="other") for cell in plan.cells)
-    return dataclasses.replace(plan, cells=cells, images={"other": {**IMAGES, "train": 7}})
+    cells = tuple(dataclasses.replace(cell, dataset="other") for cell in plan.cells)
+    other = dataclasses.replace(DATASET, train=7, fingerprint="other")
+    return dataclasses.replace(plan, cells=cells, datasets={"other": other})
 
 
 def with_other_level(plan: Plan) -> Plan:
@@ -47,7 +48,7 @@ def with_other_level(plan: Plan) -> Plan:
 
 
 def with_sources(plan: Plan, **changes: str) -> Plan:
-    return dataclasses.replace(plan, code="new", sources={**SOURCES, **changes})
+    return with_code(plan, "new", {**SOURCES, **changes})
 
 
 def reconciled(folder: StudyFolder, plan: Plan, on_change: str = "refuse") -> StudyState:

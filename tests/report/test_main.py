@@ -17,10 +17,7 @@ from ablate.study.design import cells_of
 from ablate.study.result import Cost, Result, Status
 from ablate.study.study import Study
 from tests.report.simulated import runs_of
-from tests.store.written import epoch_of
-
-IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
-          "chance": 0.5, "excluded": []}  # fmt: skip
+from tests.store.written import DATASET, epoch_of
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +39,14 @@ def store(study: Study, *, diverged: bool = False) -> None:
         PlannedCell(
             cell,
             Variant({"_target_": "a.b"}, {}, Recipe(epochs=1)),
-            images="pixels",
+            dataset=DATASET.fingerprint,
             seeds=tuple(range(study.replicates)),
             parameters=10,
             macs=20,
         )
         for cell in cells_of(study)
     )
-    plan = Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"python": "3.11"})
+    plan = Plan(study, cells, {DATASET.fingerprint: DATASET}, "tensorflow", {"python": "3.11"})
     folder = StudyFolder(Path("runs") / study.name)
     StudyState.read(folder, plan).adopt()
     for index, (planned, run) in enumerate(plan.runs()):

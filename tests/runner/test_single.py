@@ -12,7 +12,7 @@ from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.study.design import Cell
-from tests.store.written import Written, plan_of
+from tests.store.written import Written, plan_of, with_code
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def single(cell: int, *, seed: int, code: str) -> Plan:
     """The plan of one run, of a cell whose model is measured."""
     plan = plan_of(replicates=1)
     planned = dataclasses.replace(plan.cells[cell], seeds=(seed,))
-    return dataclasses.replace(plan, cells=(planned,), code=code)
+    return with_code(dataclasses.replace(plan, cells=(planned,)), code)
 
 
 def extended(folder: StudyFolder, plan: Plan) -> Plan:

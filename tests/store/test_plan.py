@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from ablate.config.recipe import Recipe
-from tests.store.written import plan_of
+from tests.store.written import plan_of, with_code
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_model_sizes_are_reused_while_models_and_code_are_equal() -> None:
         plan, cells=tuple(dataclasses.replace(cell, parameters=0, macs=0) for cell in plan.cells)
     )
     assert unmeasured.with_model_sizes_of(measured) == plan
-    other = dataclasses.replace(measured, code="other")
+    other = with_code(measured, "other")
     assert unmeasured.with_model_sizes_of(other) == unmeasured

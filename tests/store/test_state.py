@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from ablate.store.folder import StudyFolder
 from ablate.store.state import StudyState
 from ablate.store.tables import read_record, run_table
 from ablate.study.result import Result, Status
-from tests.store.written import Written, adopted, epoch_of, plan_of, with_factor
+from tests.store.written import Written, adopted, epoch_of, plan_of, with_code, with_factor
 
 
 @pytest.fixture
@@ -140,5 +139,5 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> dict[Path, int]:
 
 def test_a_result_of_other_code_is_not_used(folder: StudyFolder) -> None:
     study = adopted(folder, plan_of()).train()
-    changed = Written(folder, dataclasses.replace(study.plan, code="changed"))
+    changed = Written(folder, with_code(study.plan, "changed"))
     assert changed.state.results == {}

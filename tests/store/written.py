@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
+from ablate.data.info import DatasetInfo
 from ablate.store.events import EpochEnded, Event, Started, to_line
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run, cells_of
+from ablate.study.response import Response
 from ablate.study.result import Cost, Result, Status
 from ablate.study.study import Factor, Level, Study
 from tests.conftest import ACCURACY
 
-IMAGES = {"shape": [8, 8, 1], "classes": ["a", "b"], "train": 6, "validation": 2, "test": 2,
-          "chance": 0.5, "excluded": []}  # fmt: skip
+DATASET = DatasetInfo(
+    task="classification",
+    shape=(8, 8, 1),
+    classes=("a", "b"),
+    train=6,
+    validation=2,
+    test=2,
+    fingerprint="pixels",
+    measures=(Response("accuracy", "higher", "fraction"),),
+    guessing={"test_accuracy": 0.5, "val_accuracy": 0.5},
+)
 COST = Cost(10, 20, 0.3, 0.1, 1000)
 
 
@@ -39,14 +51,21 @@ def plan_of(
             Variant(
                 {"_target_": "a.b", "conv": "plain", **dict(cell.levels)}, {}, recipe or Recipe()
             ),
-            images="pixels",
+            dataset=DATASET.fingerprint,
             seeds=tuple(range(replicates)),
+            code="code",
             parameters=10,
             macs=20,
         )
         for cell in cells_of(study)
     )
-    return Plan(study, cells, {"pixels": IMAGES}, "code", "tensorflow", {"ablate": "0"})
+    return Plan(study, cells, {DATASET.fingerprint: DATASET}, "tensorflow", {"ablate": "0"})
+
+
+def with_code(plan: Plan, code: str, sources: Mapping[str, str] | None = None) -> Plan:
+    """The plan whose cells all reach other code."""
+    cells = tuple(dataclasses.replace(planned, code=code) for planned in plan.cells)
+    return dataclasses.replace(plan, cells=cells, sources={code: sources or {}})
 
 
 def with_factor(plan: Plan) -> Plan:

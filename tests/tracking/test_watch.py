@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from ablate.store.events import EpochEnded, Event, Resumed
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
 from ablate.tracking.watch import Watch
-from tests.store.written import Written, written
+from tests.store.written import Written, with_code, written
 
 
 class Listener:
@@ -122,7 +121,7 @@ def test_a_watch_from_now_on_reports_only_what_is_new(study: Written) -> None:
 
 def test_a_result_with_another_identity_is_ignored(study: Written) -> None:
     study.train(study.runs[0])
-    changed = Written(study.folder, dataclasses.replace(study.plan, code="changed"))
+    changed = Written(study.folder, with_code(study.plan, "changed"))
     watching, listener = watch(changed)
     watching.look()
     assert listener.take() == ["Started", 1, 2, 3]

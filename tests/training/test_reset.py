@@ -157,6 +157,6 @@ def test_a_layer_that_cannot_be_made_anew_is_refused() -> None:
 
     model = keras.Sequential([layers.Input((4, 4, 1)), Silent(3, 2)])
     with pytest.raises(
-        RequestError, match=r"get_config from which layer model/silent can be made anew"
+        RequestError, match=r"get_config from which layer model/silent can be rebuilt"
     ):
         reset(model, 0)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ablate.report.blocks import Item, Listing
 from ablate.report.names import component_names, effect_name
 from ablate.report.section import Content, ReportData
+from ablate.wording import quantity
 
 ORDER = 30
 
@@ -33,7 +34,7 @@ def limit_sentences(data: ReportData) -> Iterator[str]:
         if component.further_seeds:
             yield (
                 f"{effect_name(component.name, names)}: undecided; about "
-                f"{component.further_seeds} further seeds would likely decide it."
+                f"{quantity(component.further_seeds, 'further seed')} would likely decide it."
             )
     if not any(component.average for component in analysis.components):
         yield "The design cannot show the effect of a part on average, only in the full model."

@@ -13,7 +13,7 @@ ORDER = 90
 
 
 def content(data: ReportData) -> Content:
-    """The number of runs a cell, then the warnings that are not serious."""
+    """The number of runs in each cell, then the warnings that are not serious."""
     counts = data.analysis.cells["n"]
     fewest, most = int(counts.min()), int(counts.max())
     number = f"{most} in every cell." if fewest == most else f"{fewest} to {most} in a cell."

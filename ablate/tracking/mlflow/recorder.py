@@ -13,7 +13,6 @@ from ablate.store.events import EpochEnded, Event, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, digest
 from ablate.study.design import Run
-from ablate.study.response import Response
 from ablate.study.result import Result, Status
 from ablate.tracking.mlflow.client import Client, MlflowRun, Point
 from ablate.tracking.mlflow.database import SQLITE, absolute_uri
@@ -186,7 +185,8 @@ class Recorder:
         self._client.end_run(self._parent, "FINISHED")
 
     def _new_followed(self, run: Run, attempt: str) -> _Followed:
-        return _Followed(attempt, curve_names((Response("accuracy"),)))
+        info = self._plan.dataset_of(self._cells[run.cell])
+        return _Followed(attempt, curve_names(info.measures))
 
     def _write(self, run: Run, followed: _Followed) -> None:
         if run not in self._children:
@@ -266,7 +266,7 @@ class Recorder:
             "ablate.design": study.design,
             "ablate.cell": run.cell.slug,
             "ablate.seed": str(run.seed),
-            "ablate.reference": str(dict(run.cell.levels) == study.reference).lower(),
+            "ablate.reference": str(study.is_reference(run.cell.levels)).lower(),
             "ablate.fingerprint": self._fingerprint(run),
             "ablate.attempt": attempt,
             "ablate.origin": self._origin,
