@@ -8,16 +8,14 @@ import pandas as pd
 from ablate.analysis.estimates import Estimates, estimate, mean_intervals
 from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array, Measurements
+from ablate.study.record import CELL_COSTS, DIFFERENCE, interval_columns
 from ablate.study.study import Study
-
-COSTS = ("parameters", "macs", "train_seconds")
 
 
 def reference_index(study: Study, measurements: Measurements) -> int | None:
     """Return the index of the full model's cell; None where the design lacks it."""
-    reference = tuple(study.reference.items())
-    indices = [index for index, cell in enumerate(measurements.cells) if cell.levels == reference]
-    return indices[0] if indices else None
+    cells = enumerate(measurements.cells)
+    return next((index for index, cell in cells if study.is_reference(cell.levels)), None)
 
 
 def reference_differences(study: Study, measurements: Measurements) -> Estimates | None:
@@ -41,22 +39,15 @@ def cell_table(study: Study, measurements: Measurements) -> pd.DataFrame:
     columns |= {"n": measurements.counts, "n_planned": np.maximum(planned, study.replicates)}
     for response in study.responses:
         ends = mean_intervals(measurements.responses[response.name])
-        columns |= {
-            f"{response.name}_{end}": values
-            for end, values in zip(("mean", "low", "high"), ends, strict=True)
-        }
+        columns |= dict(zip(interval_columns(response.name), ends, strict=True))
     change = reference_differences(study, measurements)
     reference = reference_index(study, measurements)
-    for name, end in (
-        ("difference", "estimate"),
-        ("difference_low", "low"),
-        ("difference_high", "high"),
-    ):
+    for name, end in zip(DIFFERENCE, ("estimate", "low", "high"), strict=True):
         values = np.full(len(cells), np.nan) if change is None else getattr(change, end).copy()
         if reference is not None:
             values[reference] = np.nan
         columns[name] = values
-    columns |= {name: column_means(measurements, name) for name in COSTS}
+    columns |= {name: column_means(measurements, name) for name in CELL_COSTS}
     return pd.DataFrame(columns)
 
 

@@ -9,10 +9,9 @@ from dataclasses import replace
 import pandas as pd
 
 from ablate.analysis import warnings
-from ablate.analysis.cells import COSTS
 from ablate.analysis.findings import Analysis
 from ablate.analysis.warnings import StudyWarning
-from ablate.study.record import StudyRecord
+from ablate.study.record import CELL_COSTS, DIFFERENCE, StudyRecord, interval_columns
 from ablate.study.study import Study
 
 
@@ -21,8 +20,8 @@ def without_results(study: Study, runs: pd.DataFrame) -> Analysis:
     names = [factor.name for factor in study.factors]
     cells = runs[["cell", *names]].drop_duplicates("cell").reset_index(drop=True)
     planned = runs.groupby("cell", sort=False).size()
-    columns = [f"{item.name}_{end}" for item in study.responses for end in ("mean", "low", "high")]
-    columns += ["difference", "difference_low", "difference_high", *COSTS]
+    columns = [name for item in study.responses for name in interval_columns(item.name)]
+    columns += [*DIFFERENCE, *CELL_COSTS]
     cells = cells.assign(
         n=0, n_planned=cells["cell"].map(planned), **dict.fromkeys(columns, math.nan)
     )

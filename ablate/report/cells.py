@@ -10,6 +10,7 @@ import pandas as pd
 
 from ablate.analysis.findings import Analysis
 from ablate.report.wording import describe
+from ablate.study.record import interval_columns
 from ablate.wording import one_line
 
 FULL, BEST, SIMPLEST = "full model", "best mean", "simplest"
@@ -34,9 +35,9 @@ def text(value: object) -> str:
 
 def reference_cell(analysis: Analysis) -> str | None:
     """Slug of the full model's cell, None if it is not among the cells."""
-    reference = analysis.study.reference
+    study = analysis.study
     for row in records(analysis.cells):
-        if all(row[name] == level for name, level in reference.items()):
+        if study.is_reference((factor.name, str(row[factor.name])) for factor in study.factors):
             return str(row["cell"])
     return None
 
@@ -44,7 +45,7 @@ def reference_cell(analysis: Analysis) -> str | None:
 def best_cells(analysis: Analysis) -> set[str]:
     """Slugs of the cells with the best mean of the first response; several if they tie."""
     response = analysis.study.response
-    means = analysis.cells.set_index("cell")[f"{response.name}_mean"].dropna()
+    means = analysis.cells.set_index("cell")[interval_columns(response.name)[0]].dropna()
     if means.empty:
         return set()
     best = means.max() if response.direction == "higher" else means.min()

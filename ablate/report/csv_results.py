@@ -123,9 +123,9 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
     cells are missing.
     """
     found = list(dict.fromkeys(cells))
-    reference = Cell(tuple(study.reference.items()))
+    holds_reference = any(study.is_reference(cell.levels) for cell in found)
     combinations = math.prod(len(factor.levels) for factor in study.factors)
-    if reference not in found or combinations == len(found):
+    if not holds_reference or combinations == len(found):
         return {}
     return {"design": "cells", "cells": tuple(cell.levels for cell in found)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -207,6 +207,10 @@ class Study:
     def reference(self) -> dict[str, str]:
         """The level of every factor in the full model."""
         return {factor.name: factor.reference.name for factor in self.factors}
+
+    def is_reference(self, levels: Iterable[tuple[str, str]]) -> bool:
+        """Whether levels, as pairs of factor and level, are those of the full model."""
+        return dict(levels) == self.reference
 
     def as_mapping(self) -> dict[str, Any]:
         """The study as its YAML file could state it; `study_from_mapping` reads it back."""

@@ -55,7 +55,7 @@ def show_plan(console: Console, state: StudyState) -> None:
         table.add_column(heading, justify="right")
     done = Counter(run.cell for run in state.settled)
     for planned in plan.cells:
-        reference = dict(planned.cell.levels) == study.reference
+        reference = study.is_reference(planned.cell.levels)
         table.add_row(
             *(escape(level) for _, level in planned.cell.levels),
             f"{done[planned.cell]}/{len(planned.seeds)}",

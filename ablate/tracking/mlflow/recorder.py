@@ -266,7 +266,7 @@ class Recorder:
             "ablate.design": study.design,
             "ablate.cell": run.cell.slug,
             "ablate.seed": str(run.seed),
-            "ablate.reference": str(dict(run.cell.levels) == study.reference).lower(),
+            "ablate.reference": str(study.is_reference(run.cell.levels)).lower(),
             "ablate.fingerprint": self._fingerprint(run),
             "ablate.attempt": attempt,
             "ablate.origin": self._origin,

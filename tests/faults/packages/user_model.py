@@ -51,7 +51,7 @@ def edit_this_file(x):
     # Not while the plan is made: the code is edited once the first cell is trained.
     if os.path.exists("runs/faulty/fault=none/1/result.json"):
         with open(__file__, "a") as file:
-            file.write("# edited")
+            file.write("EDITED = True\n")
 
 
 FAULTS = {
