@@ -12,7 +12,7 @@ class Group:
     """A configuration group that a level may change.
 
     Attributes:
-        called_with: Names of the positional arguments of the function that its `_target_` names; its
+        called_with: Names of the positional arguments of the function that `_target_` names; its
             keys are the keyword arguments. None if the group names no function.
         identified_by_content: Whether a run's identity holds a hash of what the function returns
             instead of the group's keys: two paths may lead to the same images.

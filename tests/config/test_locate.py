@@ -10,7 +10,7 @@ from ablate.config.locate import locate
 from ablate.errors import RequestError
 
 
-def test_a_name_within_the_program_is_found() -> None:
+def test_a_name_in_the_program_is_located() -> None:
     assert locate("ablate.seeds.stream_seed", ()).__name__ == "stream_seed"
 
 
@@ -32,7 +32,7 @@ def test_other_names_are_refused(target: object, message: str) -> None:
     assert message in str(refused.value)
 
 
-def test_a_users_package_is_imported_only_once_it_is_allowed(
+def test_a_users_package_is_imported_only_if_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "their_models.py").write_text("def build(): return 'theirs'\n")

@@ -7,7 +7,7 @@ from ablate.config.recipe import Recipe, recipe_from_mapping
 from ablate.errors import RequestError
 
 
-def test_a_recipe_without_keys_is_the_default_one() -> None:
+def test_a_recipe_without_keys_is_the_default() -> None:
     assert recipe_from_mapping({}) == Recipe()
 
 
@@ -25,7 +25,7 @@ def test_a_recipe_without_keys_is_the_default_one() -> None:
         param({"epoch": 3}, "Did you mean 'epochs'", id="unknown_key"),
     ],
 )
-def test_a_recipe_is_refused_in_one_line(mapping: dict, message: str) -> None:
+def test_a_bad_recipe_is_refused_in_one_line(mapping: dict, message: str) -> None:
     with pytest.raises(RequestError) as refused:
         recipe_from_mapping(mapping)
     assert message in str(refused.value)

@@ -1,4 +1,4 @@
-"""What means harm: code that nobody has allowed, and names that are no names."""
+"""Hostile input: code that the user has not allowed, and names that contain code or paths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS
 from ablate.report.__main__ import main as report
 from tests.conftest import ROOT, TINY, Command
-from tests.faults.asking import PRESENT, SMALL, answer, write_study
+from tests.faults.plan_requests import PRESENT, SMALL, refusal_of, write_study
 from tests.report.test_browser import BROWSER, browse
 
 INTRUDER = """
@@ -47,7 +47,7 @@ BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working directory, with a module that tells when it is imported or called."""
+    """The working directory, with a module that leaves a file when it is imported or called."""
     marker = tmp_path / "marker"
     (tmp_path / "intruder.py").write_text(INTRUDER.format(marker=str(marker)))
     monkeypatch.chdir(tmp_path)
@@ -84,9 +84,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "+hydra/callbacks=intruder",
     ],
 )
-def test_foreign_code_named_on_the_command_line_is_not_even_imported(
-    planted: Path, argument: str
-) -> None:
+def test_foreign_code_in_an_argument_is_not_imported(planted: Path, argument: str) -> None:
     with pytest.raises(REQUEST_ERRORS):
         check_arguments([argument])
 
@@ -124,9 +122,7 @@ IN_STUDIES = [
 
 
 @pytest.mark.parametrize("content", IN_STUDIES)
-def test_foreign_code_and_other_ways_in_a_study_file_are_refused(
-    planted: Path, content: str
-) -> None:
+def test_a_study_file_cannot_run_code_or_configure_hydra(planted: Path, content: str) -> None:
     study = f"study:\n{textwrap.indent(SMALL, '  ')}" if "study:" not in content else ""
     # Groups that are composed later would win over what a study says of them.
     write_study(planted, f"# @package _global_\n{content}\n{study}")
@@ -158,7 +154,7 @@ def test_foreign_code_and_other_ways_in_a_study_file_are_refused(
         param("model/convnet.yaml", "_target_: intruder.run", id="model_of_the_same_name"),
     ],
 )
-def test_files_that_take_the_place_of_shipped_ones_are_looked_into(
+def test_files_that_replace_shipped_ones_are_checked(
     planted: Path, file: str, content: str
 ) -> None:
     place = planted / "experiments" / file
@@ -169,7 +165,7 @@ def test_files_that_take_the_place_of_shipped_ones_are_looked_into(
             check_arguments(arguments)
 
 
-def test_foreign_code_in_a_choice_that_only_a_level_makes_is_refused(planted: Path) -> None:
+def test_foreign_code_in_a_file_chosen_by_a_level_is_refused(planted: Path) -> None:
     for name, content in (
         ("direct", "_target_: intruder.run"),
         ("nested", "_target_: ablate.models.convnet.build\nmore: [{_target_: intruder.run}]"),
@@ -180,20 +176,20 @@ def test_foreign_code_in_a_choice_that_only_a_level_makes_is_refused(planted: Pa
         model.write_text(content)
         level = f"{{name: absent, overrides: [model={name}]}}"
         write_study(planted, f"factors: {{residual: {{levels: [{PRESENT}, {level}]}}}}\n")
-        assert re.search("_target_|hydra.job_logging", answer("study=mine"))
+        assert re.search("_target_|hydra.job_logging", refusal_of("study=mine"))
 
 
 @pytest.mark.parametrize("flags", [["-m"], [], ["--help"], ["--cfg", "all"], ["--info"]], ids=str)
-def test_the_command_runs_no_callback_and_no_handler_of_a_file(
+def test_the_command_runs_no_callback_or_handler_of_a_file(
     ablate: Command, planted: Path, flags: list[str]
 ) -> None:
     nodes = f"callbacks: {{c: {THING}}}, hydra_logging: {HANDLER}"
     study = textwrap.indent(SMALL, "  ")
     write_study(planted, f"# @package _global_\nhydra: {{{nodes}}}\nstudy:\n{study}")
-    said = ablate(planted, *flags, "study=mine")
-    assert said.returncode == 2, said.stdout + said.stderr
-    assert "Expected hydra.callbacks to stay {}" in said.stderr
-    assert len(said.stderr.splitlines()) == 1
+    done = ablate(planted, *flags, "study=mine")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Expected hydra.callbacks to stay {}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 HOSTILE = (
@@ -220,7 +216,7 @@ def quoted(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a report of results whose names mean harm."""
+    """The folder of a report of results with hostile names."""
     folder = tmp_path_factory.mktemp("work") / "here"
     folder.mkdir()
     factors, response = HOSTILE[:3], "acc" + HOSTILE[0]
@@ -251,14 +247,14 @@ def test_a_report_of_hostile_names_stays_in_its_folder(hostile_report: Path) -> 
     assert not Path("/tmp/outside").exists()
 
 
-def test_no_letter_of_a_hostile_name_is_a_command_of_latex(hostile_report: Path) -> None:
+def test_a_hostile_name_is_no_latex_command(hostile_report: Path) -> None:
     text = (hostile_report / "reports" / "r" / "report.tex").read_text(encoding="utf-8")
     assert r"\textbackslash{}input" in text
     assert r"\input{/etc" not in text
     assert r"\write18" not in text
 
 
-def test_no_field_of_a_csv_file_of_hostile_names_is_a_formula(hostile_report: Path) -> None:
+def test_a_hostile_name_is_no_spreadsheet_formula(hostile_report: Path) -> None:
     for name in ("runs.csv", "cells.csv", "effects.csv"):
         with (hostile_report / "reports" / "r" / name).open(newline="", encoding="utf-8") as file:
             for row in csv.reader(file):
@@ -267,7 +263,7 @@ def test_no_field_of_a_csv_file_of_hostile_names_is_a_formula(hostile_report: Pa
                     assert not field.startswith("-") or float(field) < 0
 
 
-def test_a_page_of_hostile_names_holds_no_markup_of_theirs(hostile_report: Path) -> None:
+def test_a_hostile_name_is_no_markup_of_a_page(hostile_report: Path) -> None:
     page = (hostile_report / "reports" / "r" / "index.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert "<img src=x" not in page
@@ -275,9 +271,7 @@ def test_a_page_of_hostile_names_holds_no_markup_of_theirs(hostile_report: Path)
 
 
 @pytest.mark.skipif(not BROWSER, reason="needs Chromium")
-def test_a_browser_runs_nothing_of_a_page_of_hostile_names(
-    hostile_report: Path, tmp_path: Path
-) -> None:
+def test_a_browser_runs_no_code_of_hostile_names(hostile_report: Path, tmp_path: Path) -> None:
     text = (hostile_report / "reports" / "r" / "index.html").read_text(encoding="utf-8")
     # Without its policy, so that it is the escaping that is tested; and one script that tells.
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
@@ -310,7 +304,7 @@ def listening(process: psutil.Process) -> list[str]:
     return found
 
 
-def test_nothing_listens_while_a_study_runs(tmp_path: Path) -> None:
+def test_no_process_opens_a_port_while_a_study_runs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ablate", "--multirun", *TINY, "study.replicates=1"]
     command.remove("study.replicates=2")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -330,7 +324,7 @@ def test_nothing_listens_while_a_study_runs(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "reports" / "xyz" / "report.json").read_text())
 
 
-def test_a_server_would_be_noticed() -> None:
+def test_an_open_port_would_be_noticed() -> None:
     program = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); time.sleep(60)"
     with psutil.Popen([sys.executable, "-c", program]) as server:
         until = time.monotonic() + 20
@@ -340,7 +334,7 @@ def test_a_server_would_be_noticed() -> None:
         server.kill()
 
 
-def test_hostile_levels_of_a_study_name_folders_inside_its_own(
+def test_hostile_levels_stay_inside_the_folder_of_their_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -354,7 +348,7 @@ def test_hostile_levels_of_a_study_name_folders_inside_its_own(
         for place, (name, key) in enumerate(((HOSTILE[4], "residual"), (HOSTILE[5], "residual")))
     }
     write_study(tmp_path, json.dumps({"factors": factors, "design": "leave_one_out"}))
-    said = answer("study=mine")
-    assert "compose to the same one" in said  # both switch one key: refused after all were named
-    assert said.isprintable()
-    assert len(said) <= 1100
+    line = refusal_of("study=mine")
+    assert "compose to the same one" in line  # both switch one key: refused after all were named
+    assert line.isprintable()
+    assert len(line) <= 1100

@@ -1,4 +1,4 @@
-"""Whatever is asked, the answer is a plan, a report, or one line that says what is wrong."""
+"""Any request leads to a plan, a report, or one line that states the mistake."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from ablate.report.__main__ import main as report
 from ablate.study.design import Cell
-from tests.faults.asking import SMALL, answer, write_study
+from tests.faults.plan_requests import SMALL, refusal_of, write_study
 
 BOUNDED = settings(
     derandomize=True,
@@ -53,7 +53,7 @@ ARGUMENTS = st.one_of(
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A working directory of its own, with nothing beside it."""
+    """A working directory of its own; nothing is created next to it."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as outer:
         inner = Path(outer) / "here"
@@ -72,7 +72,7 @@ def nothing_was_trained(folder: Path) -> bool:
 
 @settings(BOUNDED, max_examples=200)
 @given(arguments=st.lists(ARGUMENTS, min_size=1, max_size=3))
-def test_any_arguments_are_passed_on_or_refused_in_one_line(
+def test_any_arguments_are_accepted_or_refused_in_one_line(
     folder: Path, arguments: list[str]
 ) -> None:
     try:
@@ -90,8 +90,8 @@ def test_any_arguments_are_passed_on_or_refused_in_one_line(
 @given(argument=st.builds("{}={}".format, KEYS, VALUES))
 def test_any_override_of_a_small_study_is_planned_or_refused(folder: Path, argument: str) -> None:
     write_study(folder, SMALL)
-    said = answer("study=mine", argument)
-    assert said.isprintable()
+    line = refusal_of("study=mine", argument)
+    assert line.isprintable()
     assert nothing_was_trained(folder)
 
 
@@ -148,34 +148,34 @@ STUDIES = st.fixed_dictionaries(
 def test_any_study_file_is_planned_or_refused_in_one_line(folder: Path, study: object) -> None:
     # Half a surrogate pair cannot be in a file, only be spelt in one.
     write_study(folder, yaml.safe_dump(study, allow_unicode=False, sort_keys=False))
-    said = answer("study=mine")
-    assert said.isprintable()
+    line = refusal_of("study=mine")
+    assert line.isprintable()
     assert nothing_was_trained(folder)
 
 
 @settings(BOUNDED, max_examples=40)
 @given(changes=st.dictionaries(st.sampled_from(OTHERS), NODES, min_size=1, max_size=2))
-def test_any_change_of_a_sound_study_file_is_planned_or_refused(
+def test_any_change_of_a_valid_study_is_planned_or_refused(
     folder: Path, changes: dict[str, object]
 ) -> None:
     sound = yaml.safe_load(SMALL)
     write_study(folder, yaml.safe_dump({**sound, **changes}, allow_unicode=False))
-    said = answer("study=mine")
-    assert said.isprintable()
+    line = refusal_of("study=mine")
+    assert line.isprintable()
     assert nothing_was_trained(folder)
 
 
 @settings(BOUNDED, max_examples=100)
 @given(content=st.binary(max_size=60))
-def test_any_bytes_for_a_study_file_are_planned_or_refused(folder: Path, content: bytes) -> None:
+def test_any_bytes_as_a_study_file_are_planned_or_refused(folder: Path, content: bytes) -> None:
     write_study(folder, content)
-    said = answer("study=mine")
-    assert said
-    assert said.isprintable()
+    line = refusal_of("study=mine")
+    assert line
+    assert line.isprintable()
 
 
 def reported(*arguments: str) -> tuple[int, str, str]:
-    """The exit code of a report, what it printed, and what it complained of."""
+    """The exit code of a report, its output, and its error output."""
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.redirect_stdout(out),
@@ -187,13 +187,13 @@ def reported(*arguments: str) -> tuple[int, str, str]:
     return end.value.code, out.getvalue(), err.getvalue()
 
 
-def answered_soundly(folder: Path, code: int, *, complaint: str) -> None:
+def check_answer(folder: Path, code: int, *, error: str) -> None:
     assert code in (0, 1, 2)
     if code == 2:
-        assert len(complaint.splitlines()) == 1
-        assert complaint.strip("\n").isprintable()
+        assert len(error.splitlines()) == 1
+        assert error.strip("\n").isprintable()
     else:
-        assert complaint == ""
+        assert error == ""
     assert {path.name for path in folder.iterdir()} <= {"r.csv", "reports"}
 
 
@@ -231,8 +231,8 @@ def test_any_table_is_reported_or_refused_in_one_line(
     cut = [row[:width] if isinstance(row, tuple) else row for row in rows]
     text = end.join(",".join(row) for row in [["a", "b", "r", *heads], *cut])
     (folder / "r.csv").write_bytes(text.encode("utf-8", "replace"))
-    code, _, complaint = reported(*ARGUED)
-    answered_soundly(folder, code, complaint=complaint)
+    code, _, error = reported(*ARGUED)
+    check_answer(folder, code, error=error)
 
 
 NUMBERS = st.one_of(
@@ -246,7 +246,7 @@ NUMBERS = st.one_of(
     levels=st.lists(FIELDS, min_size=2, max_size=2, unique=True),
     seeds=st.sampled_from(["01010101", "01234567", "00000000"]),
 )
-def test_any_numbers_and_names_in_a_sound_table_are_reported_or_refused(
+def test_any_values_of_a_valid_table_are_reported_or_refused(
     folder: Path, values: list[str], levels: list[str], seeds: str
 ) -> None:
     cells = [(one, other) for one in levels for other in ("x", "z") for _ in range(2)]
@@ -255,16 +255,16 @@ def test_any_numbers_and_names_in_a_sound_table_are_reported_or_refused(
         for (one, other), value, seed in zip(cells, values, seeds, strict=True)
     ]
     (folder / "r.csv").write_bytes("\n".join(["a,b,r,seed", *lines]).encode("utf-8", "replace"))
-    code, _, complaint = reported(*ARGUED, "seed=seed")
-    answered_soundly(folder, code, complaint=complaint)
+    code, _, error = reported(*ARGUED, "seed=seed")
+    check_answer(folder, code, error=error)
 
 
 @settings(BOUNDED, max_examples=100)
 @given(content=st.binary(max_size=80))
-def test_any_bytes_for_a_table_are_reported_or_refused(folder: Path, content: bytes) -> None:
+def test_any_bytes_as_a_table_are_reported_or_refused(folder: Path, content: bytes) -> None:
     (folder / "r.csv").write_bytes(b"a,b,r\n" + content)
-    code, _, complaint = reported(*ARGUED)
-    answered_soundly(folder, code, complaint=complaint)
+    code, _, error = reported(*ARGUED)
+    check_answer(folder, code, error=error)
 
 
 TABLE = "a,b,r\npresent,x,0.5\nabsent,x,0.4\npresent,z,0.6\nabsent,z,0.1\n"
@@ -281,18 +281,18 @@ WORTHWHILE = st.sampled_from(["lower", "{a: absent}", "{b: z}", "1e-3", "3", "mi
     ),
     more=st.lists(TEXT, max_size=1),
 )
-def test_any_arguments_of_a_report_are_answered_with_it_or_one_line(
+def test_any_arguments_of_a_report_work_or_are_refused(
     folder: Path, changed: dict[str, str], more: list[str]
 ) -> None:
     (folder / "r.csv").write_text(TABLE)
     arguments = {**dict(item.split("=") for item in ARGUED), **changed}
-    code, _, complaint = reported(*map("=".join, arguments.items()), *more)
-    answered_soundly(folder, code, complaint=complaint)
+    code, _, error = reported(*map("=".join, arguments.items()), *more)
+    check_answer(folder, code, error=error)
 
 
 @settings(BOUNDED, max_examples=200)
 @given(levels=st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=4))
-def test_the_folder_of_any_cell_lies_in_that_of_its_study(levels: list[tuple[str, str]]) -> None:
+def test_the_folder_of_any_cell_is_inside_its_study(levels: list[tuple[str, str]]) -> None:
     slug = Cell(tuple(levels)).slug
     assert 0 < len(slug.encode()) <= 120
     assert slug not in (".", "..")

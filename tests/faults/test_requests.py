@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request is said in one line before anything is trained."""
+"""A mistake in a request is refused in one line before anything is trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest import param
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from tests.conftest import Command
-from tests.faults.asking import ABSENT, PRESENT, SMALL, answer, planned, write_study
+from tests.faults.plan_requests import ABSENT, PRESENT, SMALL, plan_request, refusal_of, write_study
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +34,7 @@ def refused(*arguments: str) -> str:
     ("arguments", "message"),
     [
         param(["--multi"], "Did you mean '--multirun'?", id="abbreviated_flag"),
-        param(["--run"], "Unknown flag '--run'.", id="flag_of_hydra_that_says_nothing"),
+        param(["--run"], "Unknown flag '--run'.", id="flag_of_hydra_without_effect"),
         param(["--config-dir=/tmp"], "Unknown flag", id="folder_of_configurations"),
         param(["-cd", "/tmp"], "Unknown flag '-cd'.", id="folder_of_configurations_in_short"),
         param(["--config-path", "/tmp"], "Unknown flag", id="path_of_configurations"),
@@ -100,7 +100,7 @@ def refused(*arguments: str) -> str:
         param(["allow=[../x]"], "Expected allow to be a list", id="allow_a_path"),
     ],
 )
-def test_an_argument_is_refused_before_hydra_sees_it(arguments: list[str], message: str) -> None:
+def test_a_bad_argument_is_refused_before_hydra(arguments: list[str], message: str) -> None:
     line = refused(*arguments)
     assert message in line
     assert line.isprintable()
@@ -120,7 +120,7 @@ def test_an_argument_is_refused_before_hydra_sees_it(arguments: list[str], messa
         param(["allow=[their_models]"], ["allow=[their_models]"], id="allowed_package"),
     ],
 )
-def test_sound_arguments_reach_hydra_in_an_order_that_it_reads(
+def test_valid_arguments_are_put_in_an_order_that_hydra_reads(
     arguments: list[str], expected: list[str]
 ) -> None:
     assert check_arguments(arguments) == expected
@@ -158,15 +158,13 @@ def test_sound_arguments_reach_hydra_in_an_order_that_it_reads(
         param(["study.name='a\nb'"], "names folders", id="name_of_two_lines"),
         param(["study.name=" + "x" * 300], "names folders", id="name_of_300_letters"),
         param(["study.name=single"], "a study.name other than", id="name_of_the_single_runs"),
-        param(
-            ["device.heartbeat_timeout_seconds=1e7"], "at most 1000000", id="patience_without_end"
-        ),
+        param(["device.heartbeat_timeout_seconds=1e7"], "at most 1000000", id="endless_timeout"),
         param(["model._target_=sys.exit", "allow=[sys]"], "Cannot find the code", id="no_code"),
         param(["study.name=😀"], "Expected key=value", id="name_of_a_smile"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused(arguments: list[str], message: str) -> None:
-    assert message in answer(*arguments)
+def test_an_impossible_value_is_refused(arguments: list[str], message: str) -> None:
+    assert message in refusal_of(*arguments)
 
 
 def levels(*nodes: str) -> str:
@@ -275,11 +273,11 @@ def levels(*nodes: str) -> str:
         ),
     ],
 )
-def test_a_study_file_that_says_something_else_is_refused(
+def test_a_bad_study_file_is_refused(
     empty_folder: Path, content: str | bytes, message: str
 ) -> None:
     write_study(empty_folder, content)
-    assert message in answer("study=mine")
+    assert message in refusal_of("study=mine")
 
 
 @pytest.mark.parametrize(
@@ -305,27 +303,27 @@ def test_a_study_file_that_says_something_else_is_refused(
         param("model.filters=[99999999999999999999]", "below 2**63", id="large_number"),
     ],
 )
-def test_a_level_may_switch_nothing_but_what_a_variant_is_made_of(
+def test_a_level_can_only_change_groups_of_a_variant(
     empty_folder: Path, override: str, message: str
 ) -> None:
     level = f"{{name: absent, overrides: [{json.dumps(override)}]}}"
     write_study(empty_folder, levels(PRESENT, level))
-    assert message in answer("study=mine")
+    assert message in refusal_of("study=mine")
 
 
-def test_a_choice_of_a_level_may_not_change_the_rest_behind_its_back(empty_folder: Path) -> None:
-    model = empty_folder / "experiments" / "model" / "sly.yaml"
+def test_a_file_chosen_by_a_level_cannot_change_other_keys(empty_folder: Path) -> None:
+    model = empty_folder / "experiments" / "model" / "hidden_seed.yaml"
     model.parent.mkdir(parents=True)
     plain = textwrap.indent((ROOT / "conf" / "model" / "convnet.yaml").read_text(), "  ")
     model.write_text(f"# @package _global_\nseed: 5\nmodel:\n{plain}")
-    write_study(empty_folder, levels(PRESENT, "{name: absent, overrides: [model=sly]}"))
-    assert "seed changes with model=sly" in answer("study=mine")
+    write_study(empty_folder, levels(PRESENT, "{name: absent, overrides: [model=hidden_seed]}"))
+    assert "seed changes with model=hidden_seed" in refusal_of("study=mine")
 
 
-def test_factors_whose_combinations_fill_the_memory_are_refused(empty_folder: Path) -> None:
+def test_too_many_combinations_of_factors_are_refused(empty_folder: Path) -> None:
     factor = "{levels: [{name: present}, {name: absent}]}"
     write_study(empty_folder, "factors:\n" + "".join(f"  f{n}: {factor}\n" for n in range(60)))
-    assert "at most 100,000 cells" in answer("study=mine")
+    assert "at most 100,000 cells" in refusal_of("study=mine")
 
 
 def test_the_old_name_of_a_key_in_a_users_file_is_refused(empty_folder: Path) -> None:
@@ -333,18 +331,18 @@ def test_the_old_name_of_a_key_in_a_users_file_is_refused(empty_folder: Path) ->
     device.parent.mkdir(parents=True)
     device.write_text("defaults: [auto]\npatience_seconds: 60\n")
     message = "device.patience_seconds is now called device.heartbeat_timeout_seconds"
-    assert message in answer("device=mine")
+    assert message in refusal_of("device=mine")
 
 
 @pytest.mark.parametrize("kind", ["folder", "link_to_itself"])
-def test_a_study_that_is_no_file_is_unknown(empty_folder: Path, kind: str) -> None:
+def test_a_study_path_that_is_no_file_is_unknown(empty_folder: Path, kind: str) -> None:
     place = empty_folder / "experiments" / "study" / "mine.yaml"
     place.parent.mkdir(parents=True)
     if kind == "folder":
         place.mkdir()
     else:
         place.symlink_to(place)
-    assert "Unknown study 'mine'." in answer("study=mine")
+    assert "Unknown study 'mine'." in refusal_of("study=mine")
 
 
 @pytest.mark.parametrize(
@@ -366,9 +364,9 @@ def test_a_study_that_is_no_file_is_unknown(empty_folder: Path, kind: str) -> No
         ),
     ],
 )
-def test_a_sound_study_file_is_planned(empty_folder: Path, content: str) -> None:
+def test_a_valid_study_file_is_planned(empty_folder: Path, content: str) -> None:
     write_study(empty_folder, content)
-    assert len(planned("study=mine").cells) == 2
+    assert len(plan_request("study=mine").cells) == 2
 
 
 THEIRS = """
@@ -403,22 +401,22 @@ load = digits.load
         ),
         param("leaves", "theirs.leaves failed with SystemExit: 3", id="leaves"),
         param("nothing", "received NoneType", id="nothing"),
-        param("two", "Expected data._target_ to be a function of (*, options)", id="asks_for_more"),
+        param("two", "Expected data._target_ to be a function of (*, options)", id="needs_more"),
         param("Loader", "received the class 'theirs.Loader'", id="class"),
         param("no_such", "theirs has no callable 'no_such'", id="no_such_name"),
-        param("load", "", id="sound"),
+        param("load", "", id="valid"),
     ],
 )
-def test_what_a_loader_of_the_users_own_does_wrong_is_one_line(
+def test_an_error_of_a_users_loader_is_one_line(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch, target: str, message: str
 ) -> None:
     (empty_folder / "theirs.py").write_text(THEIRS)
     monkeypatch.syspath_prepend(str(empty_folder))
-    said = answer(f"data._target_=theirs.{target}", "allow=[theirs]")
-    assert message in said if message else said == ""
+    line = refusal_of(f"data._target_=theirs.{target}", "allow=[theirs]")
+    assert message in line if message else line == ""
 
 
-def test_levels_that_find_the_same_images_by_two_paths_are_one(empty_folder: Path) -> None:
+def test_levels_with_two_paths_to_equal_images_are_refused(empty_folder: Path) -> None:
     y = np.arange(60) % 2
     x = np.random.default_rng(0).random((60, 8, 8, 1), dtype=np.float32)
     np.savez(empty_folder / "a.npz", x_train=x, y_train=y, x_test=x[:10] / 2, y_test=y[:10])
@@ -427,18 +425,18 @@ def test_levels_that_find_the_same_images_by_two_paths_are_one(empty_folder: Pat
         "factors: {images: {levels: [{name: here, overrides: [data.path=a.npz]}, "
         "{name: there, overrides: [data.path=./a.npz]}]}}",
     )
-    said = answer("study=mine", "data=npz")
-    assert "images=here and images=there compose to the same one" in said
+    line = refusal_of("study=mine", "data=npz")
+    assert "images=here and images=there compose to the same one" in line
 
 
 @pytest.mark.parametrize("fault", ["def load(:", "1 / 0", "raise SystemExit", "import no_such"])
-def test_a_module_of_the_users_own_that_cannot_be_imported_is_one_line(
+def test_an_import_error_of_a_users_module_is_one_line(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     (empty_folder / "faulty.py").write_text(fault)
     monkeypatch.syspath_prepend(str(empty_folder))
-    said = answer("data._target_=faulty.load", "allow=[faulty]")
-    assert "Cannot import 'faulty'" in said
+    line = refusal_of("data._target_=faulty.load", "allow=[faulty]")
+    assert "Cannot import 'faulty'" in line
 
 
 @pytest.mark.parametrize(
@@ -457,15 +455,15 @@ def test_a_module_of_the_users_own_that_cannot_be_imported_is_one_line(
         ),
     ],
 )
-def test_the_command_answers_with_one_line_and_code_2(
+def test_the_command_refuses_with_one_line_and_code_2(
     ablate: Command, empty_folder: Path, arguments: list[str], message: str
 ) -> None:
-    said = ablate(empty_folder, *arguments)
-    assert said.returncode == 2, said.stdout + said.stderr
-    assert message in said.stderr
-    assert len(said.stderr.splitlines()) == 1
-    assert said.stderr.strip("\n").isprintable()
-    assert said.stdout == ""
+    done = ablate(empty_folder, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.strip("\n").isprintable()
+    assert done.stdout == ""
     assert not [path for path in empty_folder.rglob("*.json*") if path.is_file()]
 
 
@@ -477,10 +475,10 @@ def test_the_command_answers_with_one_line_and_code_2(
         param(["-sc", "install=bash"], "hydra_bash_completion", id="completion"),
     ],
 )
-def test_what_hydra_can_tell_is_still_told(
+def test_flags_of_hydra_that_only_print_still_work(
     ablate: Command, empty_folder: Path, arguments: list[str], expected: str
 ) -> None:
-    said = ablate(empty_folder, *arguments)
-    assert said.returncode == 0, said.stderr
-    assert expected in said.stdout
+    done = ablate(empty_folder, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
     assert list(empty_folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The wheel, installed where there is no checkout, run in an empty directory."""
+"""The wheel, installed without a checkout and run in an empty directory."""
 
 import os
 import subprocess
@@ -78,11 +78,11 @@ def ablate(installed, tmp_path):
         "hydra_plugins/hydra_ablate/design_sweeper.py",
     ],
 )
-def test_the_wheel_holds(wheel, name):
+def test_the_wheel_holds_a_file(wheel, name):
     assert name in zipfile.ZipFile(wheel).namelist()
 
 
-def test_the_wheel_holds_its_licence_and_nothing_that_is_not_the_program(wheel):
+def test_the_wheel_holds_only_the_program_and_its_licence(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     folders = {name.partition("/")[0] for name in names}
 
@@ -95,14 +95,14 @@ def test_the_wheel_holds_its_licence_and_nothing_that_is_not_the_program(wheel):
     assert [name for name in names if "__pycache__" in name] == []
 
 
-def test_the_program_that_runs_is_the_wheels_own(ablate, installed):
+def test_the_program_that_runs_is_that_of_the_wheel(ablate, installed):
     done = ablate("python", "-c", "import ablate; print(ablate.__file__)")
 
     assert Path(done.stdout.strip()).is_relative_to(installed.parent)
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
         pytest.param(("python", "-m", "ablate", "--help"), "--multirun", id="module"),
         pytest.param(("ablate", "--help"), "--multirun", id="script"),
@@ -110,16 +110,16 @@ def test_the_program_that_runs_is_the_wheels_own(ablate, installed):
         pytest.param(("ablate-report", "--help"), "study=", id="report_script"),
     ],
 )
-def test_help_is_printed_by(ablate, command, said):
+def test_a_command_prints_its_help(ablate, command, expected):
     done = ablate(*command)
 
     assert done.returncode == 0, done.stderr
-    assert said in done.stdout
+    assert expected in done.stdout
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize("command", [("python", "-m", "ablate"), ("ablate",)], ids=len)
-def test_the_plan_of_the_default_study_is_printed_and_nothing_trained(ablate, tmp_path, command):
+def test_the_default_plan_is_printed_and_nothing_trained(ablate, tmp_path, command):
     done = ablate(*command, "--multirun", "plan_only=true")
 
     assert done.returncode == 0, done.stderr
@@ -129,7 +129,7 @@ def test_the_plan_of_the_default_study_is_printed_and_nothing_trained(ablate, tm
     assert list(tmp_path.rglob("result.json")) == []
 
 
-def test_a_study_of_the_users_own_is_found_beside_him(ablate, tmp_path):
+def test_a_study_in_the_working_directory_is_used(ablate, tmp_path):
     own = tmp_path / "experiments" / "study" / "mine.yaml"
     own.parent.mkdir(parents=True)
     own.write_text(

@@ -76,7 +76,7 @@ def results(xyz: Study) -> list[str]:
 
 
 @pytest.mark.parametrize(("diverged", "code"), [(False, 0), (True, 1)])
-def test_a_stored_study_is_reported_again(
+def test_a_stored_study_is_reported(
     xyz: Study, capsys: pytest.CaptureFixture[str], diverged: bool, code: int
 ) -> None:
     store(xyz, diverged=diverged)
@@ -86,7 +86,7 @@ def test_a_stored_study_is_reported_again(
     assert capsys.readouterr().out.endswith(f"Report: {page}\n")
 
 
-def test_results_from_anywhere_are_reported(
+def test_results_of_another_program_are_reported(
     results: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ended(*results, "seed=seed", "margin=0.005", "name=mine") == 0
@@ -98,18 +98,18 @@ def test_results_from_anywhere_are_reported(
     assert "0.50\u00a0points" in text
 
 
-def test_a_report_is_named_after_its_file_where_no_name_is_given(results: list[str]) -> None:
+def test_a_report_without_a_name_is_named_after_its_file(results: list[str]) -> None:
     assert ended(*results) == 0
     assert Path("reports/results/index.html").is_file()
 
 
-def test_interactions_of_three_parts_are_given_on_request(xyz: Study) -> None:
+def test_interactions_of_three_parts_are_optional(xyz: Study) -> None:
     store(xyz)
     assert ended("study=xyz", "interactions=3") == 0
     assert "\nresidual:norm:separable,interaction," in Path("reports/xyz/effects.csv").read_text()
 
 
-def test_our_own_runs_csv_gives_the_same_effects(xyz: Study) -> None:
+def test_runs_csv_of_a_study_gives_the_same_effects(xyz: Study) -> None:
     store(xyz)
     assert ended("study=xyz") == 0
     own = Path("reports/xyz")
@@ -156,7 +156,7 @@ def test_our_own_runs_csv_gives_the_same_effects(xyz: Study) -> None:
         ({"factors": "name=mine"}, "Expected factors=..."),
     ],
 )
-def test_a_mistake_is_answered_in_one_line_with_code_2(
+def test_a_mistake_is_refused_in_one_line_with_code_2(
     results: list[str],
     changes: dict[str, str],
     expected: str,
@@ -182,7 +182,7 @@ def test_a_mistake_is_answered_in_one_line_with_code_2(
         ("single", "Expected a study; received 'single'"),
     ],
 )
-def test_a_study_that_is_not_there_is_refused(
+def test_a_missing_study_is_refused(
     xyz: Study, name: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(xyz)

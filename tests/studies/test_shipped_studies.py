@@ -1,4 +1,4 @@
-"""Every shipped study runs end to end; here with tiny models, one epoch and one replicate."""
+"""Every shipped study runs end to end, with tiny models, one epoch and one replicate."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ STUDIES = sorted((ROOT / "experiments" / "study").glob("*.yaml"))
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_a_shipped_study_reaches_its_report(ablate: Command, tmp_path: Path, file: Path) -> None:
     arguments = [*TINY[:3], "study.replicates=1"]
-    answer = ablate(tmp_path, "--multirun", f"study={file.stem}", *arguments)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    done = ablate(tmp_path, "--multirun", f"study={file.stem}", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
     report = tmp_path / "reports" / file.stem
     cells = pd.read_csv(report / "cells.csv")
     study = study_from_mapping({"name": file.stem, **yaml.safe_load(file.read_text())})
@@ -31,7 +31,7 @@ def test_a_shipped_study_reaches_its_report(ablate: Command, tmp_path: Path, fil
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
-def test_a_study_file_opens_with_what_a_reader_needs(file: Path) -> None:
+def test_the_header_of_a_study_file_is_complete(file: Path) -> None:
     header = re.match(r"(#.*\n)+", file.read_text())
     assert header is not None
     command = "python -m ablate --multirun" + (f" study={file.stem}" if file.stem != "xyz" else "")
@@ -39,12 +39,14 @@ def test_a_study_file_opens_with_what_a_reader_needs(file: Path) -> None:
         assert words in header[0]
 
 
-def test_real_colour_images_of_a_user(ablate: Command, tmp_path: Path, cifar_sample: Path) -> None:
+def test_a_study_of_colour_images_completes(
+    ablate: Command, tmp_path: Path, cifar_sample: Path
+) -> None:
     arguments = ["data=npz", f"data.path={cifar_sample}", "model.filters=[4,4]"]
-    answer = ablate(
+    done = ablate(
         tmp_path, "--multirun", *arguments, "recipe.epochs=1", "study.replicates=1"
     )  # fmt: skip
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     runs = pd.read_csv(tmp_path / "reports" / "xyz" / "runs.csv")
     assert runs["status"].tolist() == ["complete"] * 8
     assert runs["test_accuracy"].between(0, 1).all()

@@ -126,7 +126,7 @@ def test_a_design_confuses(asked: Study, expected: list[str]) -> None:
         param(8, 5, id="2^(8-2)_V"),
     ],
 )
-def test_a_fraction_confuses_what_pydoe_says(count: int, resolution: int) -> None:
+def test_a_fraction_confuses_the_same_effects_as_in_pydoe(count: int, resolution: int) -> None:
     words = aliases(study(count, "fractional_factorial", resolution=resolution))
     groups = {
         frozenset(name.replace(":", "") for name in re.split(" is confused with |, | and ", line))
@@ -140,14 +140,14 @@ def test_a_fraction_confuses_what_pydoe_says(count: int, resolution: int) -> Non
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 6, 7, 12, 13, 14, 15])
-def test_plackett_burman_of_a_power_of_two_confuses_wholly(count: int) -> None:
+def test_plackett_burman_of_a_power_of_two_confuses_fully(count: int) -> None:
     words = aliases(study(count, "plackett_burman"))
     assert words
     assert all(" is confused with " in line for line in words)
 
 
 @pytest.mark.parametrize("count", [8, 9, 10, 11, 16, 19, 20, 23])
-def test_plackett_burman_of_other_sizes_confuses_main_effects_in_part(count: int) -> None:
+def test_plackett_burman_of_other_sizes_confuses_partly(count: int) -> None:
     words = aliases(study(count, "plackett_burman"))
     assert any(line.startswith("main effects are partly confused") for line in words)
 

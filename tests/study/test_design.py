@@ -61,7 +61,7 @@ def signs(study: Study) -> np.ndarray:
             "leave_one_out",
             (SKIP, NORM),
             ["present bn", "absent bn", "present ln", "present none"],
-            id="leave_one_out_takes_every_level",
+            id="leave_one_out_has_every_level",
         ),
         param("one_in", parts(3), ["- - -", "A - -", "- B -", "- - C"], id="one_in"),
         param("one_in", parts(1), ["-", "A"], id="one_in_of_one"),
@@ -95,20 +95,18 @@ def signs(study: Study) -> np.ndarray:
         ),
     ],
 )
-def test_a_design_visits(design: str, factors: tuple[Factor, ...], expected: list[str]) -> None:
+def test_a_design_has_cells(design: str, factors: tuple[Factor, ...], expected: list[str]) -> None:
     assert names(cells_of(Study("mine", factors, design=design))) == expected
 
 
-def test_a_fraction_of_three_factors_visits_half_the_cells() -> None:
+def test_a_fraction_of_three_factors_has_half_the_cells() -> None:
     study = Study("mine", parts(3), design="fractional_factorial", resolution=3)
     assert names(cells_of(study)) == ["A B C", "A - -", "- B -", "- - C"]
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 7, 9])
 @pytest.mark.parametrize("design", sorted(set(DESIGNS) - {"cells"}))
-def test_no_design_visits_a_cell_twice_and_the_reference_comes_first(
-    design: str, count: int
-) -> None:
+def test_the_cells_of_a_design_differ_and_the_reference_is_first(design: str, count: int) -> None:
     resolution = 4 if design == "fractional_factorial" else None
     study = Study("mine", parts(count), design=design, resolution=resolution)
     cells = cells_of(study)
@@ -159,7 +157,7 @@ def test_the_columns_of_plackett_burman_are_orthogonal(count: int) -> None:
     assert (table.T @ table == len(table) * np.eye(count)).all()
 
 
-def test_a_fraction_holds_the_runs_of_pydoe() -> None:
+def test_a_fraction_has_the_runs_of_pydoe() -> None:
     study = Study("mine", parts(6), design="fractional_factorial", resolution=4)
     expected = {tuple(row) for row in pydoe.fracfact_by_res(6, 4)}
     assert {tuple(row) for row in signs(study)} == expected
@@ -171,7 +169,7 @@ def by_hand(*cells: dict[str, str]) -> Study:
     )
 
 
-def test_cells_listed_by_hand_are_visited_in_their_order_after_the_reference() -> None:
+def test_listed_cells_keep_their_order_after_the_reference() -> None:
     study = by_hand({"norm": "none", "skip": "absent"}, {"norm": "ln"}, {})
     assert names(cells_of(study)) == ["present bn", "absent none", "present ln"]
 
@@ -189,7 +187,7 @@ def test_cells_listed_by_hand_are_visited_in_their_order_after_the_reference() -
         ),
     ],
 )
-def test_cells_listed_by_hand_are_refused(cells: list[dict[str, str]], message: str) -> None:
+def test_bad_lists_of_cells_are_refused(cells: list[dict[str, str]], message: str) -> None:
     with pytest.raises(RequestError) as refused:
         cells_of(by_hand(*cells))
     assert message in str(refused.value)
@@ -262,7 +260,7 @@ def test_a_design_that_does_not_fit_is_refused_in_one_line(study: Study, message
 @pytest.mark.parametrize("changes", [{"design": "fractional_factorial", "resolution": 3},
                                      {"design": "cells", "cells": [{}, {"A": "-", "B": "-"}]}],
                          ids=["resolution", "cells"])  # fmt: skip
-def test_a_design_survives_a_study_file(changes: dict) -> None:
+def test_a_study_file_keeps_the_design(changes: dict) -> None:
     plain = Study("mine", parts(2)).as_mapping()
     assert study_from_mapping(plain) == Study("mine", parts(2))
     study = study_from_mapping({**plain, **changes})
@@ -279,7 +277,7 @@ def test_a_design_survives_a_study_file(changes: dict) -> None:
         param({"cells": ["A"]}, "each of study.cells as {factor: level}", id="cell_as_word"),
     ],
 )
-def test_the_keys_of_a_design_are_refused_in_one_line(changes: dict, message: str) -> None:
+def test_bad_keys_of_a_design_are_refused_in_one_line(changes: dict, message: str) -> None:
     with pytest.raises(RequestError) as refused:
         study_from_mapping({**Study("mine", parts(2)).as_mapping(), **changes})
     assert message in str(refused.value)
@@ -289,7 +287,7 @@ def test_the_keys_of_a_design_are_refused_in_one_line(changes: dict, message: st
     "level",
     ["../../x", "a/b", "x" * 300, "<script>", "a\nb", "é", "=cmd()"],
 )
-def test_a_slug_is_a_safe_and_unique_name_of_a_folder(level: str) -> None:
+def test_a_slug_is_a_safe_and_unique_folder_name(level: str) -> None:
     slug = Cell((("factor", level),)).slug
     assert "/" not in slug
     assert "\n" not in slug

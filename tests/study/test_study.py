@@ -167,20 +167,20 @@ def test_an_unknown_response_is_refused_with_the_nearest() -> None:
         study.judged_by(KNOWN)
 
 
-def test_a_factor_named_as_the_column_of_its_response_is_refused() -> None:
+def test_a_factor_named_like_a_response_column_is_refused() -> None:
     levels = {"levels": [{"name": "p"}, {"name": "q"}]}
     study = study_from_mapping(mapping(factors={"test_loss_mean": levels}))
     with pytest.raises(RequestError, match="no other column"):
         study.judged_by(KNOWN[1:])
 
 
-def test_verdicts_wait_for_resolved_responses() -> None:
+def test_the_response_of_an_unresolved_study_raises() -> None:
     study = study_from_mapping(mapping(responses=["test_loss"]))
     with pytest.raises(ValueError, match="resolved responses"):
         print(study.response)
 
 
-def test_a_control_is_a_factor_of_its_own() -> None:
+def test_a_control_is_added_as_a_factor() -> None:
     study = study_from_mapping(mapping(controls=["placebo"]))
     assert [factor.name for factor in study.factors] == ["residual", "placebo"]
     assert study_from_mapping(study.as_mapping()) == study
@@ -192,7 +192,7 @@ def test_a_factor_given_twice_is_refused() -> None:
         Study("mine", twice)
 
 
-def test_an_unknown_level_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_level_is_refused_with_the_nearest() -> None:
     with pytest.raises(RequestError, match="Did you mean 'present'"):
         factor("residual", "present", "absent").level("presnt")
 

@@ -1,4 +1,4 @@
-"""A request answered in this process as far as its plan, for tests that ask many."""
+"""Requests planned in the process of the test, since a command for each would take too long."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ablate.store.plan import Plan
 PRESENT = "{name: present, overrides: [model.residual=true]}"
 ABSENT = "{name: absent, overrides: [model.residual=false]}"
 SMALL = f"factors: {{residual: {{levels: [{PRESENT}, {ABSENT}]}}}}\n"
-"""A sound study file of two cells."""
+"""A valid study file of two cells."""
 
 
-def planned(*arguments: str) -> Plan:
-    """The plan that `python -m ablate --multirun ARGUMENTS` would print, its models unmeasured.
+def plan_request(*arguments: str) -> Plan:
+    """The plan of `python -m ablate --multirun ARGUMENTS`, without the sizes of its models.
 
     Raises:
-        One of REFUSALS: The request is refused.
+        One of REQUEST_ERRORS: The request is refused.
     """
     given = check_arguments(["--multirun", *arguments])
     overrides = [argument for argument in given if not argument.startswith("-")]
@@ -44,17 +44,17 @@ def planned(*arguments: str) -> Plan:
         return make_plan(request.study, composer(loader, config, arguments=task))[0]
 
 
-def answer(*arguments: str) -> str:
-    """The line with which a request is refused; empty if it is planned."""
+def refusal_of(*arguments: str) -> str:
+    """The line that refuses a request; empty if the request is planned."""
     try:
-        planned(*arguments)
+        plan_request(*arguments)
     except REQUEST_ERRORS as error:
         return request_error_line(error)
     return ""
 
 
 def write_study(folder: Path, content: str | bytes, name: str = "mine") -> None:
-    """A study file of the user's own."""
+    """Write a study file of the user."""
     file = folder / "experiments" / "study" / f"{name}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
