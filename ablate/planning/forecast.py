@@ -13,6 +13,7 @@ import pandas as pd
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import smallest_detectable
 from ablate.planning.model_checks import time_cells
+from ablate.report.wording import amount, scale_of
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
@@ -145,10 +146,8 @@ def _describe_power(state: StudyState) -> str:
     smallest = detectable(state.plan, spread)
     if not math.isfinite(smallest):
         return "With one seed per cell, no effect can be distinguished from chance."
-    factor, unit = (100, "points") if response.unit == "fraction" else (1, response.unit)
-    name = response.name.replace("_", " ")
     return (
-        f"An effect in the full model of {factor * smallest:.3g} {unit} of {name} would be found "
-        f"4 times out of 5, if seeds spread by {factor * spread:.3g} {unit} ({source}); the margin "
-        f"is {factor * study.margin:.3g}."
+        f"An effect in the full model of {amount(study, smallest)} of {scale_of(study).title} "
+        f"would be found 4 times out of 5, if seeds spread by {amount(study, spread)} ({source}); "
+        f"the margin is {amount(study, study.margin)}."
     )
