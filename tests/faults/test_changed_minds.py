@@ -140,7 +140,7 @@ def test_code_that_is_edited_meanwhile_trains_nothing_under_the_name_of_what_was
     assert done.returncode == 1, done.stdout + done.stderr
     runs = pd.read_csv(tmp_path / "reports" / "faulty" / "runs.csv", keep_default_na=False)
     assert runs["status"].tolist() == ["complete"] * 4 + ["failed"] * 2
-    assert "changed since then: user_model.py. The next command says" in done.stdout
+    assert "changed since then: user_model.py. The next command shows" in done.stdout
     refused = ablate(tmp_path, *arguments)
     assert refused.returncode == 2
     assert "code: user_model.py was changed" in refused.stderr
