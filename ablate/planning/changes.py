@@ -105,9 +105,11 @@ def _fingerprints(plan: Plan) -> dict[str, str]:
     """
     most = plan.study.most_replicates
     return {
-        Run(planned.cell, seed).key: plan.fingerprint(planned, seed)
+        Run(planned.cell, seed).key: fingerprint
         for planned in plan.cells
-        for seed in (planned.seeds if most is None else range(most))
+        for seed, fingerprint in plan.fingerprints(
+            planned, planned.seeds if most is None else range(most)
+        ).items()
     }
 
 
