@@ -34,7 +34,7 @@ MESSAGES = ("ablate.errors", "ablate.fields", "ablate.wording")
 
 
 class SourceReader:
-    """Finds the sources that variants reach; reads each file once.
+    """Reads the sources that variants reach, each file once.
 
     Args:
         backend: ``tensorflow`` or ``jax``.
@@ -56,7 +56,7 @@ class SourceReader:
             task: Name of the task of its data set.
 
         Returns:
-            A digest of it all, and the digest of each file and the version of each library by name.
+            A digest of everything, and by name the digest of each file and version of each library.
 
         Raises:
             RequestError: A file cannot be found or read.
