@@ -46,7 +46,7 @@ class SourceReader:
         others = [engine for name, engine in ENGINES.items() if name != backend]
         self._excluded = {package.name, *MESSAGES, *others}
         self._source = functools.cache(_Source.read)
-        self._reach = functools.cache(self._reach_now)
+        self._cached_sources = functools.cache(self._sources)
 
     def read(self, variant: Variant, *, task: str) -> tuple[str, Mapping[str, str]]:
         """Everything besides configuration and images that can change the results of a variant.
@@ -62,9 +62,9 @@ class SourceReader:
             RequestError: A file cannot be found or read.
         """
         targets = tuple(check_target(target, variant.allow) for target in variant.targets())
-        return self._reach(targets, task)
+        return self._cached_sources(targets, task)
 
-    def _reach_now(self, targets: tuple[str, ...], task: str) -> tuple[str, Mapping[str, str]]:
+    def _sources(self, targets: tuple[str, ...], task: str) -> tuple[str, Mapping[str, str]]:
         files: dict[str, Path] = {}
         roots = [CELL_TRAINER, ENGINES[self._backend], f"{TASKS}.{task}"]
         for target in targets:
