@@ -117,6 +117,27 @@ def check_folder_name(name: str, key: str) -> str:
     )
 
 
+def check_whole_list(value: object, key: str, *, least: int, example: str) -> Sequence[int]:
+    """Return a list of one or more whole numbers.
+
+    Args:
+        value: What was received.
+        key: Its full key.
+        least: The smallest number allowed.
+        example: A list that is allowed, as a user would write it.
+
+    Raises:
+        RequestError: It is something else.
+    """
+    items = value if isinstance(value, list | tuple) else ()
+    if items and all(_is_whole(item) and item >= least for item in items):
+        return items
+    raise RequestError(
+        f"Expected {key} to list one or more whole numbers of {least} or more, such as {example}; "
+        f"received {value!r}."
+    )
+
+
 def refuse_unknown_keys(keys: Iterable[object], known: Iterable[str], *, node: str) -> None:
     """Refuse a key that a node does not have.
 

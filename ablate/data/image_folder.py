@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
-from PIL import Image
 
+from ablate.data.folders import (
+    check_folder,
+    check_image_size,
+    check_memory,
+    entries,
+    path_fault,
+    read_all,
+    subfolders,
+)
 from ablate.data.images import Unsplit
-from ablate.data.photograph import FORMATS, BadImageError, read
+from ablate.data.photograph import FORMATS, read
 from ablate.errors import RequestError
 from ablate.fields import check_choice
 from ablate.wording import escaped_name, first_few
@@ -27,9 +31,6 @@ FEWEST = 4
 """The fewest images of a class that give each part one image."""
 
 POLICIES = ("fail", "skip")
-
-IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-"""Files that Windows and macOS create in folders, in addition to hidden files."""
 
 NAMED = 5
 """How many bad files an error message names; `Unsplit.excluded` has all of them."""
@@ -58,14 +59,14 @@ def load(
         RequestError: The folder or an argument is not as described, files are bad, or a class has
             too few images.
     """
-    height, width = _size(image_size)
+    height, width = check_image_size(image_size)
     check_choice(on_bad, "data.on_bad", choices=POLICIES)
-    root = _existing(path)
+    root = check_folder(path)
     classes = _class_folders(root)
     bad = _misplaced(root, classes)
-    files = [file for folder in classes for file in _entries(folder) if file not in bad]
-    _check_memory(max(len(files), 1), height, width)
-    x, broken = _decoded(files, height, width)
+    files = [file for folder in classes for file in entries(folder) if file not in bad]
+    check_memory(max(len(files), 1), height, width)
+    x, broken = _decode(files, height, width)
     bad |= broken
     valid = np.array([row for row, file in enumerate(files) if file not in bad], np.int64)
     counts = Counter(files[row].parent for row in valid)
@@ -87,65 +88,17 @@ def load(
     )
 
 
-def _size(image_size: Sequence[int]) -> tuple[int, int]:
-    sides = list(image_size) if isinstance(image_size, list | tuple) else []
-    if len(sides) == 2 and all(type(side) is int and side >= 1 for side in sides):
-        return sides[0], sides[1]
-    raise RequestError(
-        f"Expected data.image_size as height and width in whole pixels, such as [64,64]; "
-        f"received {image_size!r}."
-    )
-
-
-def _existing(path: str) -> Path:
-    """Return the folder, with links in its own path resolved."""
-    if not isinstance(path, str) or not path:
-        raise RequestError(f"Expected data.path to be the path of a folder; received {path!r}.")
-    # os.path.isdir returns False for unreadable paths; Path.is_dir raises.
-    folder = Path(os.path.expanduser(path))
-    if os.path.isdir(folder):
-        return folder.resolve()
-    if os.path.exists(folder):
-        hint = " For an archive, give data=npz." if folder.suffix == ".npz" else ""
-        raise RequestError(
-            f"Expected data.path to be a folder; {escaped_name(path)} is a file.{hint}"
-        )
-    siblings = _folders(folder.parent) if os.path.isdir(folder.parent) else []
-    close = difflib.get_close_matches(folder.name, [item.name for item in siblings], n=1)
-    hint = f" Did you mean {escaped_name(folder.parent / close[0])}?" if close else ""
-    raise RequestError(f"Expected the folder {escaped_name(path)}; there is none.{hint}")
-
-
-def _entries(folder: Path) -> list[Path]:
-    """The entries of a folder, sorted by name: file systems list them in different orders."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        raise RequestError(
-            f"Expected to read the folder {escaped_name(folder)}; {error.strerror}."
-        ) from error
-    return [
-        folder / name
-        for name in names
-        if name.startswith("._") or not (name.startswith(".") or name.lower() in IGNORED)
-    ]
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [entry for entry in _entries(folder) if os.path.isdir(entry)]
-
-
 def _class_folders(root: Path) -> list[Path]:
     """The folders of the classes: two or more, with a file in at least one.
 
     Raises:
         RequestError: There are none; the message names a folder that may have been meant.
     """
-    folders = _folders(root)
-    if len(folders) >= 2 and any(len(_entries(each)) > len(_folders(each)) for each in folders):
+    folders = subfolders(root)
+    if len(folders) >= 2 and any(len(entries(each)) > len(subfolders(each)) for each in folders):
         return folders
-    below = [folder for folder in folders if len(_folders(folder)) >= 2]
-    above = [root.parent] if not folders and len(_folders(root.parent)) >= 2 else []
+    below = [folder for folder in folders if len(subfolders(folder)) >= 2]
+    above = [root.parent] if not folders and len(subfolders(root.parent)) >= 2 else []
     close = (below or above)[:1]
     hint = f" Did you mean data.path={escaped_name(close[0])}?" if close else ""
     names = ", ".join(escaped_name(folder.name) for folder in folders[:NAMED]) or "none"
@@ -159,60 +112,27 @@ def _misplaced(root: Path, classes: Sequence[Path]) -> dict[Path, str]:
     """Entries that cannot be images because of their path or name, each with the reason."""
     bad = {
         entry: "an image outside the class folders"
-        for entry in _entries(root)
+        for entry in entries(root)
         if entry.suffix.lower() in FORMATS and not os.path.isdir(entry)
     }
     for folder in classes:
-        for entry in _entries(folder):
-            reason = _path_fault(entry, root)
+        for entry in entries(folder):
+            reason = path_fault(entry, root, extensions=FORMATS)
             if reason:
                 bad[entry] = reason
     return bad
 
 
-def _path_fault(entry: Path, root: Path) -> str | None:
-    if entry.name.startswith("._"):
-        return "a file that macOS adds to a folder"
-    if not Path(os.path.realpath(entry)).is_relative_to(root):
-        return "a link to a file outside the folder"
-    if os.path.isdir(entry):
-        return "a folder in a class folder"
-    if not os.path.isfile(entry):  # opening a pipe would block
-        return "not a readable file"
-    if entry.suffix.lower() not in FORMATS:
-        return f"its name ends in none of {', '.join(FORMATS)}"
-    return None
-
-
-def _check_memory(count: int, height: int, width: int) -> None:
-    free = psutil.virtual_memory().available
-    if 2 * count * height * width * 3 > free:  # twice: all images, then their parts
-        raise RequestError(
-            f"Expected images that fit twice into the {free / 1e9:.1f} GB of free memory; "
-            f"received {count} of {height} x {width} pixels. Give a smaller data.image_size."
-        )
-
-
-def _decoded(
+def _decode(
     files: Sequence[Path], height: int, width: int
 ) -> tuple[NDArray[np.uint8], dict[Path, str]]:
     """The pixels of each file, and for each bad file the reason."""
     x = np.zeros((len(files), height, width, 3), np.uint8)
 
-    def fill(row: int) -> str | None:
-        try:
-            x[row] = read(files[row], height=height, width=width)
-        except BadImageError as error:
-            return str(error)
-        return None
+    def fill(row: int) -> None:
+        x[row] = read(files[row], height=height, width=width)
 
-    Image.init()  # before the threads, or each of them would import the decoders
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Pillow warns about odd metadata, which changes no pixel, and about bombs, which are bad.
-        warnings.filterwarnings("ignore", module="PIL")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        reasons = list(pool.map(fill, range(len(files))))
-    return x, {file: reason for file, reason in zip(files, reasons, strict=True) if reason}
+    return x, read_all(files, fill)
 
 
 def _refusal(excluded: Sequence[str], path: str) -> str:

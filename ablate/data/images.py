@@ -136,6 +136,9 @@ class Unsplit:
     excluded: tuple[str, ...] = ()
     task: str = "classification"
 
+    def __post_init__(self) -> None:
+        Split(self.x, self.y)  # the checks of a part
+
     def split(self, strata: NDArray[np.int64]) -> Images:
         """The images in their three parts.
 

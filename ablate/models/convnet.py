@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ablate.errors import RequestError
-from ablate.fields import check_choice, check_flag, check_number
+from ablate.fields import check_choice, check_flag, check_number, check_whole_list
 
 Tensor = Any
 
@@ -86,7 +85,7 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
     Source: Chollet, Deep Learning with Python, 2nd edition, 2021, section 9.3, the network of
         9.3.2 and listings 9.4 and 9.5.
     """
-    _check_filters(filters)
+    check_whole_list(filters, "model.filters", least=1, example="[32, 64, 128]")
     check_number(
         norm_momentum,
         "model.norm_momentum",
@@ -160,15 +159,6 @@ def _add_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
 def _leave_input(block: _Block, x: Tensor, y: Tensor) -> Tensor:
     """Return the block's output without its input."""
     return y
-
-
-def _check_filters(filters: object) -> None:
-    listed = isinstance(filters, Iterable) and not isinstance(filters, str) and list(filters)
-    if not listed or not all(type(channels) is int and channels >= 1 for channels in listed):
-        raise RequestError(
-            f"Expected model.filters to list one or more whole numbers of 1 or more, such as "
-            f"[32, 64, 128]; received {filters!r}."
-        )
 
 
 def _choose(key: str, name: object, choices: dict[str, Any]) -> Any:

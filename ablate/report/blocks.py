@@ -33,7 +33,7 @@ class Link:
 
 Piece = str | Strong | Symbol | Link | Verdict
 Text = Piece | tuple[Piece, ...]
-"""Text of a block: escaped by whatever writes it, so that no part of it becomes markup."""
+"""Text of a block: escaped when it is written, so that no part of it becomes markup."""
 
 INTERVAL = "95\u00a0%\u00a0interval"
 P, N = Symbol("p"), Symbol("n")
@@ -59,7 +59,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a list; the title, if any, stands out."""
+    """An item of a list, with a title in bold or without."""
 
     text: Text
     title: str = ""
@@ -102,7 +102,7 @@ class Column:
 
     Attributes:
         title: Its heading.
-        align: How its values stand.
+        align: Alignment of its values.
         style: How the page shows its values: ``soft`` and ``number`` are grey, ``words`` may take
             several lines.
         heads_row: Whether its values are the headings of the rows.

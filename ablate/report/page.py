@@ -81,14 +81,14 @@ def _page(data: ReportData, sections: Mapping[str, Content]) -> dict[str, Any]:
         "label": re.sub(r"[^A-Za-z0-9]+", "-", study.name),
         "question": one_line(study.question),
         "facts": _facts(data),
-        "sections": _joined(sections),
+        "sections": _join_untitled(sections),
         "tables": [
             block.for_paper() for block in blocks if isinstance(block, Table) and block.label
         ],
     }
 
 
-def _joined(sections: Mapping[str, Content]) -> list[tuple[str, Content]]:
+def _join_untitled(sections: Mapping[str, Content]) -> list[tuple[str, Content]]:
     """The sections with their anchors; one without a title becomes part of the one before it."""
     joined: list[tuple[str, Content]] = []
     for name, content in sections.items():

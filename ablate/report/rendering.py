@@ -54,7 +54,7 @@ def render(template: str, content: Mapping[str, Any]) -> str:
 
 
 def _environment(template: str) -> jinja2.Environment:
-    """The environment of a language; `finalize` escapes whatever a template inserts."""
+    """The environment of a language; `finalize` escapes everything that a template inserts."""
     shared: dict[str, Any] = {
         "loader": jinja2.FileSystemLoader([REPORT / "templates", REPORT / "sections"]),
         "undefined": jinja2.StrictUndefined,

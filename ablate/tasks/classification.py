@@ -34,7 +34,13 @@ class Classification:
             RequestError: They are not, or a part has no image of some class.
         """
         for name, part in images.parts.items():
-            _check_labels(name, part.y, classes=len(images.classes))
+            _check_labels(part.y)
+            low, high = part.y.min(), part.y.max()
+            if low < 0 or high >= len(images.classes):
+                raise RequestError(
+                    f"Expected {name} labels from 0 to {len(images.classes) - 1}; received {low} "
+                    f"to {high}."
+                )
         for index, label in enumerate(images.classes):
             counts = {name: int((part.y == index).sum()) for name, part in images.parts.items()}
             if 0 in counts.values():
@@ -44,7 +50,12 @@ class Classification:
                 )
 
     def strata(self, targets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The class of each image."""
+        """The class of each image.
+
+        Raises:
+            RequestError: The targets are not class indices.
+        """
+        _check_labels(targets)
         return targets
 
     def check_output(self, shape: Shape, dataset: Dataset) -> None:
@@ -89,14 +100,10 @@ class Classification:
         return Split(pixels, np.arange(len(pixels)) % classes)
 
 
-def _check_labels(part: str, y: NDArray[np.generic], *, classes: int) -> None:
+def _check_labels(y: NDArray[np.generic]) -> None:
     if y.ndim != 1 or y.dtype != np.int64:
         raise RequestError(
             f"Expected {len(y)} int64 labels; received {y.dtype} of shape {y.shape}."
-        )
-    if y.min() < 0 or y.max() >= classes:
-        raise RequestError(
-            f"Expected {part} labels from 0 to {classes - 1}; received {y.min()} to {y.max()}."
         )
 
 

@@ -254,5 +254,5 @@ def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:
     if changed := changed_files(planned, plan):
         raise RequestError(
             f"Expected the code that the study was planned with; changed since then: "
-            f"{', '.join(changed)}. The next command says what that means for the study."
+            f"{', '.join(changed)}. The next command shows how that affects the study."
         )

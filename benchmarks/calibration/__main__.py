@@ -1,8 +1,8 @@
-"""Simulates studies and writes how often the analysis is right.
+"""Simulate studies and write how often the analysis is right.
 
     python -m benchmarks.calibration
 
-Same command, same numbers: every simulated study comes from a fixed seed.
+The numbers are the same at each call: every simulated study comes from a fixed seed.
 """
 
 from __future__ import annotations

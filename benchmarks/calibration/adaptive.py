@@ -32,9 +32,9 @@ NOT_NEEDED, UNDECIDED = VERDICTS.index(Verdict.NOT_NEEDED), VERDICTS.index(Verdi
 
 
 def adaptive(studies: int) -> Iterator[Row]:
-    """How 3 to 12 seeds in rounds judge planted effects, against 12 seeds for all: margin 1."""
+    """Yield how 3 to 12 seeds in rounds judge planted effects, against 12 for all: margin 1."""
     study = _adaptive_study(1.0)
-    kinds = np.array([contrast.kind for contrast in _judged(study)])
+    kinds = np.array([contrast.kind for contrast in _verdict_contrasts(study)])
     for tails, spread in itertools.product(("normal", "t3"), (0.2, 0.5)):
         family = Family(tails, "equal", "none", False, MOST)
         parts, in_rounds, at_most, counts = [], [], [], []
@@ -61,11 +61,11 @@ def adaptive(studies: int) -> Iterator[Row]:
                 "if its kind alone asked": 1 - np.concatenate(alone[kind]).mean() / MOST,
                 "verdict": "in the full model" if kind == "simple" else "on average",
                 "effect": effect,
-            } | _compared(codes[own_ones], fixed[own_ones])
+            } | _comparison(codes[own_ones], fixed[own_ones])
 
 
 def adaptive_false_claims(studies: int) -> Iterator[Row]:
-    """False claims and coverage after rounds, by family, truth and margin."""
+    """Yield false claims and coverage after rounds, by family, truth and margin."""
     for family, margin in itertools.product(families((MOST,)), MARGINS):
         if family.interactions:
             continue
@@ -103,12 +103,12 @@ def adaptive_false_claims(studies: int) -> Iterator[Row]:
 def play(
     study: Study, responses: Array, *, asked: npt.NDArray[np.bool_] | bool = True
 ) -> tuple[Estimates, npt.NDArray[np.int_]]:
-    """Rounds of studies whose seeds are all known beforehand, as `next_round` plays those of one.
+    """Play the rounds of many studies whose results are all known, as `next_round` does for one.
 
     Args:
         study: The study.
-        responses: Of all seeds, shape `(studies, seeds, cells)`.
-        asked: Verdicts that may ask for seeds: all of them, as users get.
+        responses: The responses of all seeds, shape `(studies, seeds, cells)`.
+        asked: Which verdicts may ask for seeds; all of them in a user's study.
 
     Returns:
         The estimates after the last round, and the seeds of each cell, shape `(studies, cells)`.
@@ -127,7 +127,7 @@ def play(
         counts = grown
 
 
-def _compared(codes: npt.NDArray[np.int_], fixed: npt.NDArray[np.int_]) -> Row:
+def _comparison(codes: npt.NDArray[np.int_], fixed: npt.NDArray[np.int_]) -> Row:
     both = (codes != UNDECIDED) & (fixed != UNDECIDED)
     return (
         {"components": codes.size}
@@ -144,14 +144,14 @@ def _adaptive_study(margin: float) -> Study:
     return replace(two_level_study(3, margin=margin), replicates=FEWEST, most_replicates=MOST)
 
 
-def _judged(study: Study) -> list:
+def _verdict_contrasts(study: Study) -> list:
     return [contrast for contrast in contrasts(study) if contrast.kind != "interaction"]
 
 
 def _weights(study: Study) -> Array:
-    return np.array([contrast.weights for contrast in _judged(study)])
+    return np.array([contrast.weights for contrast in _verdict_contrasts(study)])
 
 
 def _estimate(study: Study, responses: Array, *, looks: int) -> Estimates:
-    families = families_of(_judged(study))
+    families = families_of(_verdict_contrasts(study))
     return estimate(responses, _weights(study), paired=True, families=families, looks=looks)

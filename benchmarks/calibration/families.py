@@ -16,8 +16,8 @@ from ablate.study.study import Factor, Level, Study
 
 Array = npt.NDArray[np.float64]
 RESPONSE = Response("test_accuracy", "higher")
-WILDEST = 20.0
-"""Spread of the bare model over that of the full one in families of unequal spread."""
+LARGEST_SPREAD = 20.0
+"""Spread of the bare model divided by that of the full model, in families of unequal spread."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,10 @@ class Family:
         tails: ``normal``, or ``t3``: Student's t with three degrees of freedom, scaled to the same
             variance.
         spread: ``equal``, or ``x20``: from 1 in the full model to 20 in the bare one.
-        pairing: ``none``; ``seed``: runs of a seed share a part (correlation 0.6); ``level``: runs
-            of a seed share a part for each level of each factor, as models do that share layers.
-        interactions: Whether parts act together.
+        pairing: ``none``; ``seed``: runs of a seed share a component of the noise (correlation
+            0.6); ``level``: runs of a seed share a component for each level of each factor, as
+            models with shared layers do.
+        interactions: Whether the effect of a part depends on the others.
         n: Seeds.
     """
 
@@ -47,7 +48,7 @@ class Family:
 
 
 def families(ns: tuple[int, ...]) -> Iterator[Family]:
-    """All of them."""
+    """Return all families with these numbers of seeds."""
     for n, tails, spread, pairing, together in itertools.product(
         ns, ("normal", "t3"), ("equal", "x20"), ("none", "seed", "level"), (False, True)
     ):
@@ -55,7 +56,7 @@ def families(ns: tuple[int, ...]) -> Iterator[Family]:
 
 
 def two_level_study(parts: int, *, margin: float = 1.0) -> Study:
-    """A full factorial of parts that are present or absent."""
+    """Return a full factorial of parts that are present or absent."""
     levels = (Level("present"), Level("absent"))
     names = ["residual", "norm", "separable", "placebo"]
     factors = tuple(Factor(name, levels) for name in names[:parts])
@@ -63,38 +64,38 @@ def two_level_study(parts: int, *, margin: float = 1.0) -> Study:
 
 
 def contrasts(study: Study) -> tuple[Contrast, ...]:
-    """The contrasts that the analysis makes of it."""
+    """Return the contrasts that the analysis estimates in a study."""
     return contrasts_of(study, cells_of(study))
 
 
 def presence(study: Study) -> Array:
-    """Shape `(cells, factors)`: 1 where a part is present, else 0."""
+    """Return an array of shape `(cells, factors)`: 1 where a part is present, else 0."""
     cells = cells_of(study)
     names = list(study.reference)
     return np.array([[cell[name] == "present" for name in names] for cell in cells], dtype=float)
 
 
 def means(study: Study, effects: Array, interactions: Array | None = None) -> Array:
-    """Cell means of studies with planted effects.
+    """Return the cell means of studies with planted effects.
 
     Args:
         study: The study.
         effects: What each part adds, shape `(studies, factors)`.
-        interactions: What the presence of both parts of a pair adds beyond, so that half of it is
-            the interaction effect; shape `(studies, pairs)`.
+        interactions: What the presence of both parts of a pair adds to their own effects; half of
+            it is the interaction effect; shape `(studies, pairs)`.
     """
     there = presence(study)
     result = effects @ there.T
     if interactions is not None:
         pairs = itertools.combinations(range(there.shape[1]), 2)
-        # Centred, so that they leave the average effects as they are.
+        # Centred, so that interactions do not change the average effects.
         together = np.array([(there[:, a] - 0.5) * (there[:, b] - 0.5) for a, b in pairs])
         result = result + interactions @ together
     return result
 
 
 def noise(family: Family, study: Study, rng: np.random.Generator, *, studies: int) -> Array:
-    """What the seeds add, shape `(studies, seeds, cells)`; spread 1 in the full model."""
+    """Return the noise of the runs, shape `(studies, seeds, cells)`; spread 1 in the full model."""
     there = presence(study)
     cells, factors = there.shape
 
@@ -108,16 +109,16 @@ def noise(family: Family, study: Study, rng: np.random.Generator, *, studies: in
         own = np.sqrt(0.4) * own + np.sqrt(0.6) * draw(studies, family.n, 1)
     elif family.pairing == "level":
         levels = draw(studies, family.n, factors, 2)
-        shared = sum(levels[:, :, place, there[:, place].astype(int)] for place in range(factors))
+        shared = sum(levels[:, :, index, there[:, index].astype(int)] for index in range(factors))
         own = np.sqrt(0.4) * own + np.sqrt(0.6 / factors) * shared
     return own * spreads(family, study)
 
 
 def spreads(family: Family, study: Study) -> Array:
-    """Standard deviation of each cell, shape `(cells,)`."""
+    """Return the standard deviation of each cell, shape `(cells,)`."""
     there = presence(study)
     if family.spread == "equal":
         return np.ones(len(there))
-    # The fewer parts, the wilder.
+    # The fewer parts a cell has, the larger is its spread.
     order = np.argsort(np.argsort(-there.sum(axis=1), kind="stable"), kind="stable")
-    return np.geomspace(1.0, WILDEST, len(there))[order]
+    return np.geomspace(1.0, LARGEST_SPREAD, len(there))[order]

@@ -1,4 +1,4 @@
-"""Rival ways to an interval: what the one in use was chosen from."""
+"""The methods for an interval among which the one in use was chosen."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ RESAMPLES = 999
 
 
 def blocks(responses: Array, weights: Array) -> Ends:
-    """In use where runs have seeds: the contrast within each block, Student's t."""
+    """Return the method in use where runs have seeds: contrasts within blocks, Student's t."""
     found = estimate(responses, weights, paired=True)
     return found.low, found.high
 
 
 def welch(responses: Array, weights: Array) -> Ends:
-    """In use where runs have no seeds: each cell's own variance, blocks ignored."""
+    """Return the method in use where runs have no seeds: a variance a cell, blocks ignored."""
     found = estimate(responses, weights, paired=False)
     return found.low, found.high
 
 
 def anova(responses: Array, weights: Array) -> Ends:
-    """One residual variance for all after cells and blocks, as in the textbook's ANOVA."""
+    """Use one residual variance for all cells, as in a textbook ANOVA with blocks."""
     n, cells = responses.shape[-2:]
     residuals = _residuals(responses)
     df = (n - 1) * (cells - 1)
@@ -38,7 +38,7 @@ def anova(responses: Array, weights: Array) -> Ends:
 
 
 def welch_after_blocks(responses: Array, weights: Array) -> Ends:
-    """Each cell's own variance after an additive effect of the seed is taken out."""
+    """Use a variance a cell, after subtracting an additive effect of the seed."""
     n, cells = responses.shape[-2:]
     squares = (_residuals(responses) ** 2).sum(axis=-2) / (n - 1)
     # Expected squares are s_c (1 - 2/k) + mean(s) / k; solved for s_c, not below 0.
@@ -48,7 +48,7 @@ def welch_after_blocks(responses: Array, weights: Array) -> Ends:
 
 
 def welch_correlated(responses: Array, weights: Array) -> Ends:
-    """Each cell's own variance, and one correlation that all pairs of cells share."""
+    """Use a variance a cell, and one correlation for all pairs of cells."""
     n, cells = responses.shape[-2:]
     centred = responses - responses.mean(axis=-2, keepdims=True)
     variances = (centred**2).sum(axis=-2) / (n - 1)
@@ -59,11 +59,11 @@ def welch_correlated(responses: Array, weights: Array) -> Ends:
 
 
 def welch_of_pairs(responses: Array, weights: Array) -> Ends:
-    """Differences of two cells with the same seed, pooled over the other factors as independent."""
+    """Pool differences of two cells with the same seed over the other factors as independent."""
     n, cells = responses.shape[-2:]
     means, variances, dfs = [], [], []
     for row in weights:
-        # The switch of one factor that turns the sign of every weight makes the pairs.
+        # The pairs differ in the factor whose switch changes the sign of every weight.
         switch = next(bit for bit in (4, 2, 1) if np.allclose(row[np.arange(cells) ^ bit], -row))
         here = [cell for cell in range(cells) if row[cell] and not cell & switch]
         pairs = responses[..., here] - responses[..., [cell | switch for cell in here]]
@@ -77,16 +77,16 @@ def welch_of_pairs(responses: Array, weights: Array) -> Ends:
 
 
 def percentile_bootstrap(responses: Array, weights: Array) -> Ends:
-    """Blocks drawn with replacement, percentiles of the means."""
-    means = _resampled(responses @ weights.T)
+    """Draw blocks with replacement; take percentiles of the means."""
+    means = _resampled_means(responses @ weights.T)
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     return low, high
 
 
 def bca_bootstrap(responses: Array, weights: Array) -> Ends:
-    """Blocks drawn with replacement, bias-corrected and accelerated (Efron 1987)."""
+    """Draw blocks with replacement; bias-corrected and accelerated (Efron 1987)."""
     values = responses @ weights.T
-    means = np.sort(_resampled(values), axis=0)
+    means = np.sort(_resampled_means(values), axis=0)
     bias = stats.norm.ppf(
         np.clip((means < values.mean(axis=-2)).mean(axis=0), 1 / RESAMPLES, 1 - 1 / RESAMPLES)
     )
@@ -96,8 +96,8 @@ def bca_bootstrap(responses: Array, weights: Array) -> Ends:
     ends = []
     for z in stats.norm.ppf([0.025, 0.975]):
         shifted = bias + (bias + z) / (1 - acceleration * (bias + z))
-        place = np.clip(stats.norm.cdf(shifted) * RESAMPLES, 0, RESAMPLES - 1).astype(int)
-        ends.append(np.take_along_axis(means, place[None], axis=0)[0])
+        index = np.clip(stats.norm.cdf(shifted) * RESAMPLES, 0, RESAMPLES - 1).astype(int)
+        ends.append(np.take_along_axis(means, index[None], axis=0)[0])
     return ends[0], ends[1]
 
 
@@ -139,7 +139,7 @@ def _ends(responses: Array, weights: Array, error: Array, df: Array) -> Ends:
     return mean - reach, mean + reach
 
 
-def _resampled(values: Array) -> Array:
+def _resampled_means(values: Array) -> Array:
     n = values.shape[-2]
     rng = np.random.default_rng(n)
     draws = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n

@@ -1,4 +1,4 @@
-"""What is promised and how often it holds: each function returns rows of a table."""
+"""How often each promise holds: each function yields the rows of a table."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ Array = npt.NDArray[np.float64]
 Row = Mapping[str, object]
 SEEDS = (3, 5, 7, 10)
 MARGINS = (0.2, 1.0, 5.0)
-"""Of the spread of the full model over seeds."""
+"""Margins as multiples of the spread of the full model over seeds."""
 STRONG = 50.0
 BATCH = 1000
 
 
 def coverage(studies: int) -> Iterator[Row]:
-    """Lowest and highest coverage of 95 % intervals over a kind's contrasts, by family."""
+    """Yield the lowest and highest coverage of 95 % intervals by family and kind of effect."""
     study = two_level_study(3)
     kinds = np.array([contrast.kind for contrast in contrasts(study)])
     for family in families(SEEDS):
@@ -70,13 +70,13 @@ def coverage(studies: int) -> Iterator[Row]:
 
 
 def false_claims(studies: int) -> Iterator[Row]:
-    """Share of studies with any false needed or harmful, by family, truth and margin."""
+    """Yield the share of studies with any false needed or harmful, by family, truth, margin."""
     study = two_level_study(3)
     simple, main = _kind(study, "simple"), _kind(study, "main")
     truths = {"no part does anything": (0.0, 0.0, 0.0), "one part does": (STRONG, 0.0, 0.0)}
     for family in families(SEEDS):
         if family.interactions:
-            continue  # With interactions hardly an effect is 0, so there is less to claim falsely.
+            continue  # With interactions hardly any effect is 0, so fewer claims can be false.
         ways = (True, False) if family.pairing == "none" else (True,)
         for (truth, effects), paired in itertools.product(truths.items(), ways):
             false = {margin: [] for margin in MARGINS}
@@ -85,7 +85,9 @@ def false_claims(studies: int) -> Iterator[Row]:
                 responses = cell_means[:, None] + noise(family, study, rng, studies=size)
                 found = _estimate(study, responses, paired=paired)
                 for margin in MARGINS:
-                    false[margin].append(_false(found, margin, cell_means @ _weights(study).T))
+                    false[margin].append(
+                        _false_verdicts(found, margin, cell_means @ _weights(study).T)
+                    )
             for margin in MARGINS:
                 wrong = np.concatenate(false[margin])
                 yield _row(family) | {
@@ -99,9 +101,9 @@ def false_claims(studies: int) -> Iterator[Row]:
 
 
 def placebo(studies: int) -> Iterator[Row]:
-    """Share of studies that call a placebo needed or harmful beside three parts that matter."""
+    """Yield the share of studies that call a placebo needed or harmful, next to three parts."""
     study = two_level_study(4)
-    place = {
+    indices = {
         contrast.kind: index
         for index, contrast in enumerate(contrasts(study))
         if contrast.name == "placebo"
@@ -115,10 +117,10 @@ def placebo(studies: int) -> Iterator[Row]:
             responses = cell_means[:, None] + noise(family, study, rng, studies=size)
             found = _estimate(study, responses)
             for margin in MARGINS:
-                false[margin].append(_false(found, margin, cell_means @ _weights(study).T))
+                false[margin].append(_false_verdicts(found, margin, cell_means @ _weights(study).T))
         for margin in MARGINS:
             wrong = np.concatenate(false[margin])
-            full, average = wrong[:, place["simple"]], wrong[:, place["main"]]
+            full, average = wrong[:, indices["simple"]], wrong[:, indices["main"]]
             yield _row(family) | {
                 "margin": margin,
                 "in the full model": full.mean(),
@@ -128,7 +130,7 @@ def placebo(studies: int) -> Iterator[Row]:
 
 
 def verdicts(studies: int) -> Iterator[Row]:
-    """How components of known effect are judged: 2^3 cells, 5 seeds, margin 1."""
+    """Yield how components of known effect are judged: 2^3 cells, 5 seeds, margin 1."""
     study = two_level_study(3)
     sizes = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
     for tails in ("normal", "t3"):
@@ -158,7 +160,7 @@ def verdicts(studies: int) -> Iterator[Row]:
 
 
 def simplest(studies: int) -> Iterator[Row]:
-    """How often the simplest model named does lose the margin, and how often it is the right one.
+    """Yield how often the model named as simplest loses the margin, and how often it is right.
 
     One part of three is worth exactly the margin, the hardest loss to see; two are worth nothing.
     """
@@ -178,7 +180,7 @@ def simplest(studies: int) -> Iterator[Row]:
                 _, p = loss_tests(
                     responses, reference=reference, others=others, margin=1.0, paired=True
                 )
-                # The fewest parts win; of equals the first in the design, as in the analysis.
+                # The fewest parts win, then the first in the design, as in the analysis.
                 rank = np.where(p <= ALPHA, parts[others] + others / 100, 99.0)
                 named = np.where(rank.min(axis=1) < 99, others[rank.argmin(axis=1)], reference)
                 loss = cell_means[:, reference] - cell_means[np.arange(size), named]
@@ -192,7 +194,7 @@ def simplest(studies: int) -> Iterator[Row]:
 
 
 def rivals(studies: int) -> Iterator[Row]:
-    """Coverage of each method over all families, and its mean width against the one in use."""
+    """Yield the coverage of each method over all families, and its relative mean width."""
     study = two_level_study(3)
     weights = _weights(study)
     for n in SEEDS:
@@ -200,7 +202,7 @@ def rivals(studies: int) -> Iterator[Row]:
         widths: dict[str, list[float]] = {name: [] for name in METHODS}
         for family in families((n,)):
             if family.interactions:
-                continue  # Contrasts are linear: the planted means do not touch the intervals.
+                continue  # Contrasts are linear: planted means do not change the widths.
             rng = _generator("rivals", family)
             responses = noise(family, study, rng, studies=studies)
             for name, method in METHODS.items():
@@ -219,7 +221,7 @@ def rivals(studies: int) -> Iterator[Row]:
 
 
 def exactness(studies: int) -> Iterator[Row]:
-    """What the exact sign-flip test costs where Student's t finds an effect in 80 % of studies."""
+    """Yield the power of the exact sign-flip test where that of Student's t is 80 %."""
     for tests, n in itertools.product((1, 3, 6), range(6, 14)):
         level = ALPHA / tests
         if smallest_flip_p(n) > level:
@@ -282,7 +284,7 @@ def _estimate(study: Study, responses: Array, *, paired: bool = True) -> Estimat
     return estimate(responses, _weights(study), paired=paired, families=families)
 
 
-def _false(found: Estimates, margin: float, truth: Array) -> npt.NDArray[np.bool_]:
+def _false_verdicts(found: Estimates, margin: float, truth: Array) -> npt.NDArray[np.bool_]:
     codes = judge(found, margin)
     needed = (codes == VERDICTS.index(Verdict.NEEDED)) & (truth <= 1e-9)
     harmful = (codes == VERDICTS.index(Verdict.HARMFUL)) & (truth >= -1e-9)

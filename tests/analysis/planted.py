@@ -48,7 +48,7 @@ def table_of(
 
 
 def noisy(study: Study, *, seed: int = 0, spread: float = 1.0, **worth: float) -> pd.DataFrame:
-    """Parts worth what is said, plus noise that no two runs share."""
+    """Runs in which each part adds its given worth, plus independent noise."""
     rng = np.random.default_rng(seed)
 
     def score(levels: dict[str, str], _: int) -> float:
@@ -59,7 +59,7 @@ def noisy(study: Study, *, seed: int = 0, spread: float = 1.0, **worth: float) -
 
 
 def broken(runs: pd.DataFrame, where: pd.Series, *, status: str = "failed") -> pd.DataFrame:
-    """The same runs, some of which left nothing."""
+    """The same runs, of which some failed."""
     changed = runs.copy()
     changed.loc[where, "status"] = status
     changed.loc[where, "error"] = "it broke"
@@ -68,5 +68,5 @@ def broken(runs: pd.DataFrame, where: pd.Series, *, status: str = "failed") -> p
 
 
 def named(analysis: object, name: str, kind: str) -> object:
-    """The effect of that name and kind."""
+    """The effect with that name and kind."""
     return next(effect for effect in analysis.effects if (effect.name, effect.kind) == (name, kind))

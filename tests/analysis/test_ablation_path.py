@@ -14,25 +14,25 @@ def additive(levels: dict[str, str], seed: int) -> float:
     return present + 0.01 * seed
 
 
-def walk(path, direction):
+def order(path, direction):
     return list(path.loc[path["direction"] == direction, "part"])
 
 
-def test_the_cheapest_part_goes_first_and_the_best_comes_first():
+def test_the_least_useful_part_is_removed_first():
     study = study_of("x", "y", "z")
     path = analyse(table_of(study, additive), study).path
 
-    assert walk(path, "remove") == ["", "y", "z", "x"]
-    assert walk(path, "add") == ["", "x", "z", "y"]
+    assert order(path, "remove") == ["", "y", "z", "x"]
+    assert order(path, "add") == ["", "x", "z", "y"]
     assert path["mean"].tolist()[:4] == [9.02, 8.02, 5.02, 0.02]
     assert path["cell"].iloc[0] == path["cell"].iloc[-1] == cells_of(study)[0].slug
 
 
-def test_less_may_be_better():
+def test_the_path_follows_the_direction_of_the_response():
     study = study_of("x", "y", "z", responses=(Response("score", "lower"),))
     path = analyse(table_of(study, additive), study).path
 
-    assert walk(path, "remove") == ["", "x", "z", "y"]
+    assert order(path, "remove") == ["", "x", "z", "y"]
 
 
 def test_a_factor_with_three_levels_leaves_its_reference_once():
@@ -42,8 +42,8 @@ def test_a_factor_with_three_levels_leaves_its_reference_once():
     runs = table_of(study, lambda levels, _: worth[levels["norm"]] + (levels["x"] == "present"))
     path = analyse(runs, study).path
 
-    assert walk(path, "remove") == ["", "norm=after", "x"]
-    assert walk(path, "add") == ["", "norm=none", "x"]
+    assert order(path, "remove") == ["", "norm=after", "x"]
+    assert order(path, "add") == ["", "norm=none", "x"]
 
 
 def test_a_direction_that_meets_a_missing_cell_is_left_out():

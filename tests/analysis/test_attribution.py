@@ -39,7 +39,7 @@ def test_shapley_values_and_interactions_equal_shapiqs(count, direction):
         assert found[f"{names[a]}:{names[b]}"] == pytest.approx(sign * pairs[(a, b)], abs=1e-9)
 
 
-def test_shares_add_up_to_what_all_parts_together_bring():
+def test_shares_add_up_to_the_effect_of_all_parts():
     study = study_of("x", "y", "z")
     analysis = analyse(noisy(study, x=3.0, y=2.0), study)
     means = analysis.cells["score_mean"]
@@ -50,7 +50,7 @@ def test_shares_add_up_to_what_all_parts_together_bring():
 
 
 @pytest.mark.parametrize("reason", ["three levels", "a cell without a complete run"])
-def test_there_are_none_without_a_full_two_level_factorial(reason):
+def test_only_a_full_two_level_factorial_has_shares(reason):
     if reason == "three levels":
         study = study_of("x", Factor("norm", (Level("a"), Level("b"), Level("c"))))
         runs = noisy(study)

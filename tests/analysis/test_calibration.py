@@ -1,4 +1,4 @@
-"""The committed tables of benchmarks/calibration keep what the analysis promises."""
+"""The committed tables of benchmarks/calibration keep the promises of the analysis."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def test_planted_effects_are_judged_right():
     assert (much["not needed"] + much["harmful"]).max() <= 0.01
 
 
-def test_a_model_that_loses_the_margin_is_hardly_ever_called_good_enough():
+def test_a_model_that_loses_the_margin_is_rarely_accepted():
     assert table("simplest")["named one that loses the margin"].max() <= 0.05
 
 
-def test_adaptive_seeds_save_two_runs_in_five_and_reach_the_same_verdicts():
+def test_adaptive_seeds_save_runs_and_give_the_same_verdicts():
     judged = table("adaptive")
     promised = judged[
         (judged["seed spread"] == 0.2) & (judged["verdict"] == "in the full model")

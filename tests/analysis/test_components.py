@@ -10,11 +10,11 @@ from tests.analysis.planted import broken, named, noisy, study_of, table_of
 
 
 def wobble(levels: dict[str, str], seed: int) -> float:
-    """A small swing that differs from cell to cell, the same every time."""
+    """A small fixed deviation that differs from cell to cell."""
     return 0.1 * ((3 * seed + 7 * sum(level == "absent" for level in levels.values())) % 5)
 
 
-def test_each_part_says_what_its_effects_say():
+def test_a_component_has_the_effects_of_its_name():
     study = study_of("x", "y", "z")
     analysis = analyse(noisy(study, spread=0.2, x=5.0), study)
     by_name = {component.name: component for component in analysis.components}
@@ -53,7 +53,7 @@ def test_where_the_verdicts_differ_the_interaction_is_named():
     assert why.interaction.estimate == pytest.approx(-10, abs=0.5)
 
 
-def test_a_certain_interaction_is_named_where_a_verdict_is_still_open():
+def test_an_undecided_verdict_gets_only_a_certain_interaction():
     study = study_of("residual", "norm", "z", margin=0.1)
 
     def score(levels: dict[str, str], seed: int) -> float:
@@ -85,7 +85,7 @@ def test_the_level_is_named_where_a_factor_has_three():
     assert components[2].full.verdict == "not needed"
 
 
-def test_an_undecided_part_says_how_many_seeds_would_decide_it():
+def test_an_undecided_part_has_a_number_of_further_seeds():
     study = study_of("x", "y", replicates=3)
     components = analyse(noisy(study, spread=3.0), study).components
 
@@ -104,7 +104,7 @@ def test_a_claim_that_fails_after_holm_is_undecided():
     pytest.fail("no such study among fifty")
 
 
-def test_a_missing_cell_is_the_reason_given():
+def test_a_missing_cell_is_named_in_the_effect():
     study = study_of("x", "y")
     runs = noisy(study)
     lost = (runs["x"] == "absent") & (runs["y"] == "present")
@@ -116,7 +116,7 @@ def test_a_missing_cell_is_the_reason_given():
     assert analysis.components[0].further_seeds is None
 
 
-def test_leave_one_out_speaks_of_the_full_model_alone():
+def test_leave_one_out_gives_effects_in_the_full_model_only():
     study = study_of("x", "y", "z")
     levels = [
         ("present",) * 3,

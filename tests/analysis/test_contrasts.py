@@ -36,7 +36,7 @@ def test_full_factorial_estimates_everything():
     ]
 
 
-def test_three_factor_interactions_come_on_request():
+def test_three_factor_interactions_need_a_higher_order():
     assert not any(len(item.moves) == 3 for item in contrasts_of(XYZ, cells_of(XYZ)))
 
 
@@ -46,18 +46,22 @@ def test_three_factor_interactions_come_on_request():
         param(
             cells("+++", "-++", "+-+", "++-"),
             {"simple x", "simple y", "simple z"},
-            id="leave one out knows the full model alone",
+            id="leave one out estimates effects in the full model only",
         ),
         param(
             cells("+++", "+--", "-+-", "--+"),
             {"main x", "main y", "main z"},
-            id="half fraction knows averages, confused with interactions",
+            id="a half fraction estimates averages, confused with interactions",
         ),
-        param(cells("---", "+--", "-+-", "--+"), set(), id="one in is not about the full model"),
+        param(
+            cells("---", "+--", "-+-", "--+"),
+            set(),
+            id="one in estimates nothing about the full model",
+        ),
         param(
             cells("+++", "-++", "+-+", "--+"),
             {"simple x", "simple y", "main x", "main y", "interaction x:y"},
-            id="a factor that never moves is no component",
+            id="a factor that never changes is no component",
         ),
     ],
 )
@@ -78,7 +82,7 @@ def test_interactions_of_a_resolution_four_fraction_share_their_sum():
     assert weights["a"].shape == (8,)
 
 
-def test_a_factor_with_three_levels_has_an_effect_for_each_but_the_reference():
+def test_a_factor_with_three_levels_has_two_effects():
     study = study_of("x", NORM)
     found = {f"{item.kind} {item.name}": item for item in contrasts_of(study, cells_of(study))}
 

@@ -126,7 +126,7 @@ def test_holm_agrees_with_statsmodels_within_each_family():
     assert np.isnan(adjusted[2])
 
 
-def test_a_block_that_lacks_a_cell_is_left_out_of_that_contrast_only():
+def test_an_incomplete_block_is_left_out_of_one_contrast_only():
     runs = draw(5, 3)
     runs[1, 2] = np.nan
     found = estimate(runs, np.array([[1.0, -1.0, 0.0], [1.0, 0.0, -1.0]]), paired=True)
@@ -137,7 +137,7 @@ def test_a_block_that_lacks_a_cell_is_left_out_of_that_contrast_only():
     assert found.p[1] == pytest.approx(stats.ttest_rel(rest[:, 0], rest[:, 2]).pvalue)
 
 
-def test_cells_that_share_fewer_than_two_seeds_are_compared_without_blocks():
+def test_cells_with_fewer_than_two_common_seeds_are_not_paired():
     runs = np.full((6, 2), np.nan)
     runs[:3, 0], runs[3:, 1] = draw(3), draw(3, seed=1)
     found = estimate(runs, ONE_LESS_OTHER, paired=True)
@@ -148,7 +148,7 @@ def test_cells_that_share_fewer_than_two_seeds_are_compared_without_blocks():
     )
 
 
-def test_a_cell_without_runs_spoils_only_what_needs_it():
+def test_a_cell_without_runs_affects_only_its_own_contrasts():
     runs = draw(4, 3)
     runs[:, 2] = np.nan
     for paired in (True, False):
@@ -168,7 +168,7 @@ def test_one_run_gives_an_estimate_and_no_interval():
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_equal_differences_are_no_proof_beyond_their_signs(paired):
-    # 0.97 - 0.96 is not quite 0.96 - 0.95: what rounding leaves must not pass for a spread.
+    # 0.97 - 0.96 is not exactly 0.96 - 0.95: a rounding error must not count as a spread.
     runs = np.array([[0.97, 0.96], [0.96, 0.95], [0.95, 0.94]])
     runs = runs if paired else np.array([[0.97, 0.96]] * 3)
     found = estimate(runs, ONE_LESS_OTHER, paired=paired)
@@ -216,6 +216,6 @@ def test_intervals_cover_as_often_as_they_say(tails, spread, shared):
     found = estimate(noise, factorial(np.zeros((1, 8)))[1], paired=True)
 
     rates = ((found.low <= 0) & (found.high >= 0)).mean(axis=0)
-    # 0.93 to 0.97 is promised; of 4,000 studies chance takes up to one point.
+    # 0.93 to 0.97 is promised; with 4,000 studies chance adds up to half a point.
     assert rates.min() > 0.93
     assert rates.max() < 0.975

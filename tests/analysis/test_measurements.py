@@ -47,11 +47,11 @@ def test_bad_table_is_refused_in_one_line(runs, message):
 
 
 def test_rows_are_blocks_where_every_complete_run_has_a_seed():
-    measured = measurements_of(RUNS.sample(frac=1, random_state=1), STUDY)
+    measurements = measurements_of(RUNS.sample(frac=1, random_state=1), STUDY)
 
-    assert measured.paired
-    assert measured.responses["score"][:, 0] == pytest.approx(RUNS["score"][:3])
-    assert measured.counts.tolist() == [3, 3, 3, 3]
+    assert measurements.paired
+    assert measurements.responses["score"][:, 0] == pytest.approx(RUNS["score"][:3])
+    assert measurements.counts.tolist() == [3, 3, 3, 3]
 
 
 def test_one_run_without_a_seed_leaves_all_unpaired():
@@ -62,19 +62,19 @@ def test_one_run_without_a_seed_leaves_all_unpaired():
 
 
 def test_runs_that_are_not_complete_count_nothing():
-    measured = measurements_of(broken(RUNS, RUNS["seed"] == 1), STUDY)
+    measurements = measurements_of(broken(RUNS, RUNS["seed"] == 1), STUDY)
 
-    assert measured.counts.tolist() == [2, 2, 2, 2]
-    assert len(measured.left_out) == 4
+    assert measurements.counts.tolist() == [2, 2, 2, 2]
+    assert len(measurements.left_out) == 4
 
 
 def test_a_cell_without_any_run_stays_visible():
-    measured = measurements_of(RUNS[RUNS["x"] == "present"], STUDY)
+    measurements = measurements_of(RUNS[RUNS["x"] == "present"], STUDY)
 
-    assert measured.counts.tolist() == [3, 3, 0, 0]
+    assert measurements.counts.tolist() == [3, 3, 0, 0]
 
 
-def test_a_seed_in_one_cell_only_is_refused_in_results_from_anywhere():
+def test_a_seed_in_one_cell_only_is_refused_in_foreign_results():
     with pytest.raises(RequestError, match="seed 7 appears only in x=present, y=absent"):
         refuse_lone_seeds(with_value("seed", 7, row=3), STUDY)
 

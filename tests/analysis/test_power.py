@@ -23,7 +23,7 @@ def test_smallest_effect_is_that_of_a_t_tests_power(n):
         assert among_six == pytest.approx(0.8, abs=0.002)
 
 
-def test_it_scales_with_the_spread_and_needs_two_seeds():
+def test_the_smallest_effect_scales_with_the_spread():
     assert smallest_detectable(0.3, 5) == pytest.approx(0.3 * smallest_detectable(1.0, 5))
     assert math.isnan(smallest_detectable(1.0, 1))
     assert math.isnan(detectable_effect(math.nan, 4))
@@ -51,16 +51,16 @@ def test_further_seeds_decide_in_four_of_five_studies(estimate, reason):
     assert power == pytest.approx(0.8, abs=0.04)
 
 
-def test_further_seeds_are_unknown_without_a_spread_or_beyond_all_patience():
+def test_further_seeds_are_unknown_without_a_spread_or_if_too_many():
     assert further_seeds(0.5, math.nan, df=0, n=1, margin=1.0, levels=(ALPHA / 3, ALPHA)) is None
     assert further_seeds(0.5, 1000.0, df=2, n=3, margin=1.0, levels=(ALPHA / 3, ALPHA)) is None
 
 
-def test_equal_differences_need_seeds_until_their_signs_tell():
+def test_equal_differences_need_seeds_until_their_signs_suffice():
     # 2 / 2**6 is the first below 0.05.
     assert further_seeds(5.0, 0.0, df=2, n=3, margin=1.0, levels=(ALPHA, ALPHA)) == 3
 
 
-def test_more_seeds_never_hurt():
+def test_more_seeds_detect_smaller_effects():
     sizes = [smallest_detectable(1.0, n, tests=6) for n in range(2, 12)]
     assert np.all(np.diff(sizes) < 0)

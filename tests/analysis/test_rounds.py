@@ -28,7 +28,7 @@ def adaptive(*parts: str, fewest: int = 3, most: int = 12, **own: object) -> Stu
 
 
 def everything(study: Study, **worth: float) -> pd.DataFrame:
-    """All runs that the study could ever ask for."""
+    """All runs that the study could ask for."""
     return noisy(replace(study, replicates=study.most_replicates, most_replicates=None), **worth)
 
 
@@ -37,7 +37,7 @@ def having(runs: pd.DataFrame, round_: Round) -> pd.DataFrame:
 
 
 def played(study: Study, runs: pd.DataFrame) -> list[Round]:
-    """The rounds as a runner goes through them."""
+    """The rounds in the order in which a runner plays them."""
     rounds = [next_round(pd.DataFrame(), study)]
     while len(rounds) < 20:
         after = next_round(having(runs, rounds[-1]), study)
@@ -77,7 +77,7 @@ def test_a_study_that_is_not_adaptive_has_one_round():
     assert set(next_round(noisy(study), study).seeds.values()) == {3}
 
 
-def test_the_clear_stops_early():
+def test_clear_verdicts_stop_early():
     study = adaptive("a", "b")
 
     rounds = played(study, everything(study, a=4.0, b=0.0, spread=0.02))
@@ -86,7 +86,7 @@ def test_the_clear_stops_early():
 
 
 def test_only_cells_of_undecided_components_get_more():
-    # What b costs in the full model is drowned in noise of the one cell; the design has no average.
+    # The noise of one cell hides the effect of b in the full model; the design has no average.
     study = adaptive("a", "b", "c", design="leave_one_out")
     runs = everything(study, a=4.0, b=0.5, c=4.0, spread=0.02)
     loud = (runs["b"] == "absent") & (runs["status"] == "complete")
@@ -99,7 +99,7 @@ def test_only_cells_of_undecided_components_get_more():
     assert list(last.seeds.values()) == [12, 3, 12, 3]
 
 
-def test_seeds_stop_at_the_most_and_the_undecided_are_told():
+def test_seeds_stop_at_the_most_and_the_undecided_are_named():
     study = adaptive("a", "b", most=5)
 
     rounds = played(study, everything(study, spread=100.0))
@@ -117,7 +117,7 @@ def test_seeds_stop_at_the_most_and_the_undecided_are_told():
         param(0.98, 3, id="more seeds would hardly change it"),
     ],
 )
-def test_a_needed_part_gets_more_seeds_only_if_it_may_be_too_small_to_matter(worth, seeds):
+def test_a_needed_part_gets_more_seeds_if_it_may_be_below_the_margin(worth, seeds):
     study = adaptive("a")
     runs = table_of(
         study, lambda levels, seed: worth + 0.1 * (seed - 1) if levels["a"] == "present" else 0.0
@@ -127,7 +127,7 @@ def test_a_needed_part_gets_more_seeds_only_if_it_may_be_too_small_to_matter(wor
     assert set(next_round(runs, study).seeds.values()) == {seeds}
 
 
-def test_a_killed_study_goes_on_as_if_it_had_not_been():
+def test_a_killed_study_resumes_as_if_it_had_not_been():
     study = adaptive("a", "b")
     runs = everything(study, a=2.0, b=0.4, spread=0.6, seed=4)
     rounds = played(study, runs)
@@ -160,14 +160,14 @@ def test_a_cell_that_never_completes_asks_for_nothing(status):
     assert {seeds for slug, seeds in last.seeds.items() if "a=absent" in slug} == {3}
 
 
-def test_a_study_in_which_nothing_completes_ends_after_one_round():
+def test_a_study_without_a_complete_run_ends_after_one_round():
     study = adaptive("a", "b")
     runs = everything(study)
 
     assert [r.number for r in played(study, broken(runs, runs["seed"] >= 0))] == [1]
 
 
-def test_a_cell_that_fails_now_and_then_ends_at_the_most():
+def test_a_cell_that_sometimes_fails_ends_at_the_most():
     study = adaptive("a", "b")
     runs = everything(study, spread=100.0)
     runs = broken(runs, (runs["cell"] == FULL) & (runs["seed"] % 3 != 1))
@@ -178,7 +178,7 @@ def test_a_cell_that_fails_now_and_then_ends_at_the_most():
     assert analyse(having(runs, last), study).components[0].full.n == 4
 
 
-def test_the_report_says_what_each_cell_got_and_claims_no_more_than_the_looks_allow():
+def test_effects_and_warnings_take_the_looks_into_account():
     study = adaptive("a", "b")
     runs = everything(study, a=2.0, b=0.4, spread=0.6, seed=4)
     runs = having(runs, played(study, runs)[-1])
@@ -218,7 +218,7 @@ def simulated(study: Study, studies: int, **worth: float) -> np.ndarray:
     return np.array(means) + 0.4 * np.random.default_rng(2).standard_normal(shape)
 
 
-def test_the_simulated_studies_of_the_calibration_play_the_same_rounds():
+def test_the_calibration_plays_the_same_rounds():
     study = adaptive("a", "b")
     responses = simulated(study, 6, a=2.0, b=0.3)
 
@@ -226,7 +226,7 @@ def test_the_simulated_studies_of_the_calibration_play_the_same_rounds():
 
     slugs = [cell.slug for cell in cells_of(study)]
     for own, expected in zip(responses, counts, strict=True):
-        of_cell = {cell.levels: own[:, place] for place, cell in enumerate(cells_of(study))}
+        of_cell = {cell.levels: own[:, index] for index, cell in enumerate(cells_of(study))}
         runs = table_of(
             study,
             lambda levels, seed, of_cell=of_cell: of_cell[tuple(levels.items())][seed],
@@ -236,7 +236,7 @@ def test_the_simulated_studies_of_the_calibration_play_the_same_rounds():
     assert len(np.unique(counts)) > 1
 
 
-def test_rounds_save_runs_and_hardly_ever_claim_falsely():
+def test_rounds_save_runs_and_rarely_make_false_claims():
     study = adaptive("a", "b", "c")
 
     found, counts = play(study, simulated(study, 1000, a=2.0, b=0.0, c=0.0))

@@ -45,7 +45,7 @@ def test_noise_proves_nothing():
     assert analyse(noisy(study, spread=5.0), study).simplest.cell == cells_of(study)[0].slug
 
 
-def test_of_equally_many_parts_the_fewest_macs_win():
+def test_the_fewest_macs_decide_between_equal_numbers_of_parts():
     study = study_of("x", "y")
     runs = noisy(study, spread=0.05, x=0.0, y=0.0)
     runs = runs[~((runs["x"] == "absent") & (runs["y"] == "absent"))]
@@ -55,7 +55,7 @@ def test_of_equally_many_parts_the_fewest_macs_win():
     assert analyse(runs, study).simplest.levels["x"] == "absent"
 
 
-def test_where_less_is_better_a_simpler_model_may_not_score_more():
+def test_a_simpler_model_may_not_have_a_higher_loss():
     study = study_of("x", responses=(Response("score", "lower"),))
     worse = noisy(study, spread=0.05, x=-10.0)
     better = noisy(study, spread=0.05, x=10.0)

@@ -51,7 +51,7 @@ def pilot_plant(direction: str) -> Analysis:
 
 
 def filtration_rate() -> Analysis:
-    signs = np.array([[run >> place & 1 for place in range(4)] for run in range(16)])
+    signs = np.array([[run >> bit & 1 for bit in range(4)] for run in range(16)])
     runs = pd.DataFrame(np.where(signs, "high", "low"), columns=list("ABCD"))
     runs = runs.assign(rate=FILTRATION_RATE, status="complete", seed=pd.NA)
     factors = [two_level(name, "high", "low") for name in "ABCD"]
@@ -116,7 +116,7 @@ def test_filtration_rate_has_the_printed_effects(name, printed):
     assert named(filtration_rate(), name, kind).estimate == pytest.approx(printed, abs=1e-12)
 
 
-def test_single_replicates_give_effects_without_intervals_or_claims():
+def test_single_replicates_give_effects_without_intervals():
     analysis = filtration_rate()
 
     assert all(np.isnan([effect.low, effect.high, effect.p]).all() for effect in analysis.effects)

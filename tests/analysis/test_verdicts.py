@@ -21,7 +21,7 @@ def evidence(low: float, high: float, p_adjusted: float) -> Estimates:
         param(-3, -1, 0.01, Verdict.HARMFUL, id="below 0"),
         param(-3, -1, 0.06, Verdict.NOT_NEEDED, id="below 0, but not after Holm"),
         param(-0.5, 0.9, 0.4, Verdict.NOT_NEEDED, id="below the margin"),
-        param(0.1, 0.9, 0.01, Verdict.NOT_NEEDED, id="surely above 0, surely too small"),
+        param(0.1, 0.9, 0.01, Verdict.NOT_NEEDED, id="certainly above 0, certainly too small"),
         param(0.1, 3, 0.01, Verdict.NEEDED, id="above 0"),
         param(0.1, 3, 0.06, Verdict.UNDECIDED, id="above 0, but not after Holm"),
         param(-0.1, 3, 0.2, Verdict.UNDECIDED, id="anything"),
@@ -32,7 +32,7 @@ def test_rule(low, high, p_adjusted, expected):
     assert VERDICTS[int(judge(evidence(low, high, p_adjusted), 1.0)[0])] is expected
 
 
-def test_a_study_makes_hardly_any_false_claim():
+def test_a_study_rarely_makes_a_false_claim():
     # Six parts that do nothing, in models without anything in common.
     runs = np.random.default_rng(3).standard_normal((3000, 5, 7))
     weights = np.hstack([np.ones((6, 1)), -np.eye(6)])

@@ -166,7 +166,7 @@ BAD = [
         id="link_to_itself",
     ),
     param("a.jpg", lambda file: os.mkfifo(file), "not a readable file", id="pipe"),
-    param("a.jpg", lambda file: file.mkdir(), "a folder in a class folder", id="folder"),
+    param("a.jpg", lambda file: file.mkdir(), "a folder in the folder cat", id="folder"),
 ]
 
 

@@ -21,6 +21,8 @@ from ablate.study.study import Factor, Level, Study
 from tests.conftest import ACCURACY
 from tests.faults.mlflow_store import (
     DATABASE,
+    METRICS,
+    PARAMS,
     STATUSES,
     content,
     curve,
@@ -33,6 +35,38 @@ from tests.faults.mlflow_store import (
 from tests.store.written import DATASET, Written, written
 
 ALL_METRICS = "select * from metrics order by 1, 2, 3, 4, 5, 6"
+
+
+TAGS = """
+    select distinct coalesce(seed.value, 'study'), tags.key from tags
+    left join tags as seed on seed.run_uuid = tags.run_uuid and seed.key = 'ablate.seed'
+    join tags as study on study.run_uuid = tags.run_uuid and study.key = 'ablate.study'
+    where study.value = 'mine' order by 1, 2
+"""
+STUDY_TAGS = {
+    "ablate.design", "ablate.factors", "ablate.kind", "ablate.margin", "ablate.origin",
+    "ablate.replicates", "ablate.study", "mlflow.note.content", "mlflow.runName",
+    "mlflow.source.name",
+}  # fmt: skip
+RUN_TAGS = {
+    "ablate.attempt", "ablate.cell", "ablate.design", "ablate.device", "ablate.error",
+    "ablate.fingerprint", "ablate.origin", "ablate.recorded", "ablate.reference", "ablate.seed",
+    "ablate.status", "ablate.study", "mlflow.parentRunId", "mlflow.runName", "mlflow.source.name",
+}  # fmt: skip
+
+
+def test_runs_have_their_tags_params_and_metrics(folder_with_database: Path) -> None:
+    study = written(replicates=1).train()
+    replay(study)
+    own = {key for seed, key in query(TAGS) if seed == "0"}
+    assert own - {"mlflow.user"} == RUN_TAGS
+    parent = {key for seed, key in query(TAGS) if seed == "study"}
+    assert parent - {"mlflow.user"} == STUDY_TAGS
+    metrics, params = {row[3] for row in query(METRICS)}, {row[3] for row in query(PARAMS)}
+    curves = {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
+    costs = {"parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes"}
+    assert metrics == curves | costs | {"test_accuracy", "test_loss"}
+    assert {"seed", "residual", "model.conv", "recipe.epochs", "recipe.batch_size"} <= params
 
 
 def test_a_recording_interrupted_after_any_call_is_completed_later(

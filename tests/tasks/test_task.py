@@ -57,6 +57,19 @@ def test_what_the_source_fixes_stays_as_it_is() -> None:
     assert images.classes == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        pytest.param(np.zeros(19, np.int64), "targets for 20 images", id="lengths"),
+        pytest.param(np.zeros((20, 2), np.int64), "20 int64 labels", id="two_axes"),
+        pytest.param(np.zeros(20, np.int32), "20 int64 labels", id="int32"),
+    ],
+)
+def test_targets_that_cannot_be_split_are_refused(y: np.ndarray, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        prepare(unsplit(y=y))
+
+
 def test_the_task_of_unsplit_images_is_checked() -> None:
     with pytest.raises(RequestError, match="Unknown task 'boxes'"):
         prepare(unsplit(task="boxes"))

@@ -16,7 +16,7 @@ def content(data: ReportData) -> Content:
     files: list[Piece] = []
     for name in FILES:
         files += [", " if files else "", Link(name)]
-    values = {**data.record.provenance, "ablate": __version__}
+    values = {**data.record.provenance, "report": f"written by ablate {__version__}"}
     return Content(
         "Provenance",
         (

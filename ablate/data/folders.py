@@ -1,0 +1,146 @@
+"""What data sets in folders share: their paths and entries, and decoding many files at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+from PIL import Image
+
+from ablate.data.photograph import BadImageError
+from ablate.errors import RequestError
+from ablate.wording import escaped_name
+
+IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+"""Files that Windows and macOS create in folders, in addition to hidden files."""
+
+
+def check_image_size(image_size: object) -> tuple[int, int]:
+    """Return height and width.
+
+    Raises:
+        RequestError: `image_size` is not a list of two whole numbers of 1 or more.
+    """
+    sides = list(image_size) if isinstance(image_size, list | tuple) else []
+    if len(sides) == 2 and all(type(side) is int and side >= 1 for side in sides):
+        return sides[0], sides[1]
+    raise RequestError(
+        f"Expected data.image_size as height and width in whole pixels, such as [64,64]; "
+        f"received {image_size!r}."
+    )
+
+
+def check_folder(path: object) -> Path:
+    """Return the folder at `data.path`, with links in its own path resolved.
+
+    Raises:
+        RequestError: There is no such folder; the message names the nearest one.
+    """
+    if not isinstance(path, str) or not path:
+        raise RequestError(f"Expected data.path to be the path of a folder; received {path!r}.")
+    # os.path.isdir returns False for unreadable paths; Path.is_dir raises.
+    folder = Path(os.path.expanduser(path))
+    if os.path.isdir(folder):
+        return folder.resolve()
+    if os.path.exists(folder):
+        hint = " For an archive, give data=npz." if folder.suffix == ".npz" else ""
+        raise RequestError(
+            f"Expected data.path to be a folder; {escaped_name(path)} is a file.{hint}"
+        )
+    siblings = subfolders(folder.parent) if os.path.isdir(folder.parent) else []
+    close = difflib.get_close_matches(folder.name, [item.name for item in siblings], n=1)
+    hint = f" Did you mean {escaped_name(folder.parent / close[0])}?" if close else ""
+    raise RequestError(f"Expected the folder {escaped_name(path)}; there is none.{hint}")
+
+
+def entries(folder: Path) -> list[Path]:
+    """The entries of a folder, sorted by name: file systems list them in different orders.
+
+    Raises:
+        RequestError: The folder cannot be read.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise RequestError(
+            f"Expected to read the folder {escaped_name(folder)}; {error.strerror}."
+        ) from error
+    return [
+        folder / name
+        for name in names
+        if name.startswith("._") or not (name.startswith(".") or name.lower() in IGNORED)
+    ]
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted by name.
+
+    Raises:
+        RequestError: The folder cannot be read.
+    """
+    return [entry for entry in entries(folder) if os.path.isdir(entry)]
+
+
+def path_fault(entry: Path, root: Path, *, extensions: Collection[str]) -> str | None:
+    """Why an entry cannot be a file of the data set, judged by its path; None if it can.
+
+    Args:
+        entry: The entry of a folder.
+        root: The folder of the data set, in which its files must be.
+        extensions: How the names of its files end, in lower case.
+    """
+    if entry.name.startswith("._"):
+        return "a file that macOS adds to a folder"
+    if not Path(os.path.realpath(entry)).is_relative_to(root):
+        return "a link to a file outside the folder"
+    if os.path.isdir(entry):
+        return f"a folder in the folder {escaped_name(entry.parent.name)}"
+    if not os.path.isfile(entry):  # opening a pipe would block
+        return "not a readable file"
+    if entry.suffix.lower() not in extensions:
+        return f"its name ends in none of {', '.join(extensions)}"
+    return None
+
+
+def check_memory(count: int, height: int, width: int) -> None:
+    """Check that images fit into the memory.
+
+    Raises:
+        RequestError: They do not.
+    """
+    free = psutil.virtual_memory().available
+    if 2 * count * height * width * 3 > free:  # twice: all images, then their parts
+        raise RequestError(
+            f"Expected images that fit twice into the {free / 1e9:.1f} GB of free memory; "
+            f"received {count} of {height} x {width} pixels. Give a smaller data.image_size."
+        )
+
+
+def read_all(files: Sequence[Path], read: Callable[[int], None]) -> dict[Path, str]:
+    """Read files in parallel, and return for each bad file the reason.
+
+    Args:
+        files: The files.
+        read: Reads the file with an index in `files` and stores what it needs of it; raises
+            `BadImageError` if the file is bad.
+    """
+
+    def fault(index: int) -> str | None:
+        try:
+            read(index)
+        except BadImageError as error:
+            return str(error)
+        return None
+
+    Image.init()  # before the threads, or each of them would import the decoders
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Pillow warns about odd metadata, which changes no pixel, and about bombs, which are bad.
+        warnings.filterwarnings("ignore", module="PIL")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        reasons = list(pool.map(fault, range(len(files))))
+    return {file: reason for file, reason in zip(files, reasons, strict=True) if reason}

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ablate.store.events import EpochEnded, Interrupted, Resumed, Started
+from ablate.study.design import Run
+from ablate.study.response import Response
+from ablate.study.result import Status
+from ablate.tracking.progress import ProgressDisplay
+from tests.store.written import Written, written
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
+    monkeypatch.chdir(tmp_path)
+    return written()
+
+
+def display_of(study: Written, *measures: Response) -> tuple[ProgressDisplay, io.StringIO]:
+    """A display for a study whose data sets have these measures, and what it prints."""
+    datasets = {
+        fingerprint: dataclasses.replace(info, measures=measures)
+        for fingerprint, info in study.plan.datasets.items()
+    }
+    plan = dataclasses.replace(study.plan, datasets=datasets)
+    output = io.StringIO()
+    console = Console(file=output, width=200)
+    return ProgressDisplay(console, plan=plan, folder=study.folder, runs=study.runs), output
+
+
+def shown(display: ProgressDisplay, run: Run) -> str:
+    return display._active[run]
+
+
+@pytest.mark.parametrize(
+    ("measures", "expected"),
+    [
+        pytest.param(
+            [Response("accuracy", "higher", "fraction"), Response("other", "higher")],
+            "epoch 2/12, validation accuracy 97.5 %, 0.25 s",
+            id="fraction",
+        ),
+        pytest.param(
+            [Response("mean_error", "lower")],
+            "epoch 2/12, validation mean error 3.5, 0.25 s",
+            id="number",
+        ),
+        pytest.param([], "epoch 2/12, 0.25 s", id="loss_only"),
+    ],
+)
+def test_an_epoch_shows_the_first_measure_of_its_data_set(
+    study: Written, measures: list[Response], expected: str
+) -> None:
+    display, _ = display_of(study, *measures)
+    run = study.runs[0]
+    numbers = {"val_loss": 0.1, "val_accuracy": 0.975, "val_mean_error": 3.5, "val_other": 7.0}
+    display.event(run, EpochEnded(2, numbers, 0.25))
+    assert shown(display, run) == expected
+
+
+def test_interruptions_and_skipped_checkpoints_are_printed(study: Written) -> None:
+    display, output = display_of(study)
+    run = study.runs[0]
+    display.event(run, Started("first", "fingerprint"))
+    display.event(run, Interrupted(Status.CRASHED, "signal 9"))
+    assert shown(display, run) == "building the model"
+    display.event(run, Resumed(3, "signal 9", ("checkpoint of epoch 4: truncated",)))
+    assert shown(display, run) == "resuming after epoch 3"
+    assert output.getvalue().splitlines() == [
+        f"{run.cell.name}, seed 0: interrupted (crashed: signal 9); retrying.",
+        f"{run.cell.name}, seed 0: checkpoint of epoch 4: truncated; skipped.",
+    ]
+
+
+def test_a_stopped_study_prints_no_interruption(study: Written) -> None:
+    display, output = display_of(study)
+    display.event(study.runs[0], Interrupted(Status.PREEMPTED, "stopped"))
+    assert output.getvalue() == ""
