@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 
 from ablate.config.keys import GROUPS, refuse_renamed_key
 from ablate.errors import RequestError, nearest
+from ablate.wording import one_line
 
 
 def parse_override(argument: str) -> Override:
@@ -86,6 +87,6 @@ def _parse(argument: str) -> Override:
         if not override.is_sweep_override():
             override.value()  # it raises for a value that cannot be converted
     except Exception as error:  # Hydra's parser raises many kinds for malformed input
-        reason = " ".join(str(error).split("\n")[0].split())
+        reason = one_line(str(error).split("\n")[0])
         raise RequestError(f"Expected key=value; received {argument!r} ({reason}).") from None
     return override

@@ -13,6 +13,7 @@ import pandas as pd
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import smallest_detectable
 from ablate.planning.model_checks import time_cells
+from ablate.report.wording import amount, scale_of
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
@@ -39,7 +40,7 @@ class Pace:
 
 
 def forecast(state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float) -> list[str]:
-    """What the plan says about time and power, a line each.
+    """How long training will take and which effects can be detected, a line each.
 
     Args:
         state: The study, the sizes of its models known.
@@ -106,7 +107,7 @@ def spread_of(runs: pd.DataFrame, response: str) -> float:
     return float(spreads.median()) if len(spreads) else math.nan
 
 
-def detectable(plan: Plan, spread: float) -> float:
+def detectable_effect(plan: Plan, spread: float) -> float:
     """Smallest simple effect that the plan detects with 80 % power; NaN for a single seed."""
     study = plan.study
     components = sum(len(factor.levels) - 1 for factor in study.factors)
@@ -142,13 +143,11 @@ def _describe_power(state: StudyState) -> str:
     source = "as seen in earlier runs"
     if not math.isfinite(spread):
         spread, source = study.margin, "a guess, the margin, as there are no earlier runs"
-    smallest = detectable(state.plan, spread)
+    smallest = detectable_effect(state.plan, spread)
     if not math.isfinite(smallest):
         return "With one seed per cell, no effect can be distinguished from chance."
-    factor, unit = (100, "points") if response.unit == "fraction" else (1, response.unit)
-    name = response.name.replace("_", " ")
     return (
-        f"An effect in the full model of {factor * smallest:.3g} {unit} of {name} would be found "
-        f"4 times out of 5, if seeds spread by {factor * spread:.3g} {unit} ({source}); the margin "
-        f"is {factor * study.margin:.3g}."
+        f"An effect in the full model of {amount(study, smallest)} of {scale_of(study).title} "
+        f"would be found 4 times out of 5, if seeds spread by {amount(study, spread)} ({source}); "
+        f"the margin is {amount(study, study.margin)}."
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ablate.errors import RequestError, nearest
 from ablate.store.disk import write_atomically
+from ablate.store.earlier_format import upgrade_plan
 from ablate.store.events import EpochEnded, Event, Interrupted, Started, from_line, to_line
 from ablate.store.plan import Plan
 from ablate.study.result import Result, Status
@@ -193,7 +194,7 @@ class StudyFolder:
                 f"No study {self.path.name!r} in {self.path.parent}.{known}"
             ) from None
         try:
-            return Plan.from_json(json.loads(text))
+            return Plan.from_json(upgrade_plan(json.loads(text)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RequestError(
                 f"Expected the plan of a study in {self.path / 'plan.json'}; it cannot be read "

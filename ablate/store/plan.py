@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -40,6 +40,7 @@ class PlannedCell:
         code: Digest of the sources that its variant reaches; see `ablate.store.identity`.
         parameters: Number of weights of its model; 0 if the model is not measured yet.
         macs: Multiply-accumulates of one forward pass over one image.
+        recorded: Fingerprints by seed, where a plan on disk recorded them in an earlier format.
     """
 
     cell: Cell
@@ -49,6 +50,7 @@ class PlannedCell:
     code: str = ""
     parameters: int = 0
     macs: int = 0
+    recorded: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +124,27 @@ class Plan:
         return self.with_model_sizes(sizes)
 
     def fingerprint(self, planned: PlannedCell, seed: int) -> str:
-        """Identity of a run: hash of everything that can change its result, and nothing else.
+        """Identity of a run: hash of everything that can change its result, and nothing else."""
+        return self.fingerprints(planned, [seed])[seed]
+
+    def fingerprints(self, planned: PlannedCell, seeds: Iterable[int]) -> dict[int, str]:
+        """Identities of the runs of a cell, by seed.
 
         Where the images are and what their files are called does not count, only their content;
         nor do the device, the number of workers and the name of the study. A result that is kept
         has the identity that it was trained with.
         """
-        if (kept := self.kept.get(Run(planned.cell, seed).key)) is not None:
-            return kept
         identity = {
             "settings": planned.variant.identifying_settings(),
             "dataset": planned.dataset,
             "code": planned.code,
             "backend": self.backend,
-            "seed": seed,
         }
-        return digest(identity)
+        fingerprints = {}
+        for seed in seeds:
+            known = self.kept.get(Run(planned.cell, seed).key, planned.recorded.get(seed))
+            fingerprints[seed] = known or digest({**identity, "seed": seed})
+        return fingerprints
 
     def held_constant(self) -> dict[str, str]:
         """Keys of model and recipe that are equal in all cells, with their value as text."""
@@ -173,7 +180,10 @@ class Plan:
             "code": planned.code,
             "parameters": planned.parameters,
             "macs": planned.macs,
-            "fingerprints": {str(seed): self.fingerprint(planned, seed) for seed in planned.seeds},
+            "fingerprints": {
+                str(seed): fingerprint
+                for seed, fingerprint in self.fingerprints(planned, planned.seeds).items()
+            },
         }
 
     @staticmethod
@@ -194,14 +204,16 @@ class Plan:
 
 
 def _cell_from_json(record: Mapping[str, Any]) -> PlannedCell:
+    fingerprints = {int(seed): value for seed, value in record["fingerprints"].items()}
     return PlannedCell(
         cell=Cell(tuple(record["levels"].items())),
         variant=read_variant(record["variant"]),
         dataset=record["dataset"],
-        seeds=tuple(int(seed) for seed in record["fingerprints"]),
+        seeds=tuple(fingerprints),
         code=record["code"],
         parameters=record["parameters"],
         macs=record["macs"],
+        recorded={} if record["code"] else fingerprints,
     )
 
 

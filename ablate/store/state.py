@@ -1,4 +1,4 @@
-"""A plan and what of it is settled: read from disk once a command, then handed on."""
+"""A plan and its settled runs, read from disk once in a command and then handed on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class StudyState:
-    """A plan and what of it is settled.
+    """A plan and the results of its runs.
 
     A result is found by its fingerprint, wherever its folder is; so adding a factor, a level or a
     seed loses no result.
@@ -47,15 +47,23 @@ class StudyState:
         folder: The folder of the study.
         plan: The plan.
         stored: What the run folders of the study hold, by path.
-        results: Results of the planned runs, whatever their status.
+        results: Results of the planned runs, settled or not.
+        fingerprints: Identities of the planned runs.
     """
 
     folder: StudyFolder
     plan: Plan
     stored: Mapping[Path, StoredRun]
     results: Mapping[Run, Result] = field(init=False)
+    fingerprints: Mapping[Run, str] = field(init=False)
 
     def __post_init__(self) -> None:
+        fingerprints = {
+            Run(planned.cell, seed): fingerprint
+            for planned in self.plan.cells
+            for seed, fingerprint in self.plan.fingerprints(planned, planned.seeds).items()
+        }
+        object.__setattr__(self, "fingerprints", fingerprints)
         object.__setattr__(self, "results", self._results())
 
     @staticmethod
@@ -97,39 +105,37 @@ class StudyState:
         """
         self.folder.write_plan(self.plan)
         stored = dict(self.stored)
-        for planned, run in self.plan.runs():
+        for run, wanted in self.fingerprints.items():
             path = self._path(run)
             found = stored.get(path)
             if found is None or not found.fingerprint:
                 shutil.rmtree(path, ignore_errors=True)
                 stored.pop(path, None)
-            elif found.fingerprint != self.plan.fingerprint(planned, run.seed):
+            elif found.fingerprint != wanted:
                 _move(stored, found, self._superseded(run, found.fingerprint))
         known = _by_fingerprint(stored)
-        for planned, run in self.plan.runs():
-            wanted = known.get(self.plan.fingerprint(planned, run.seed))
-            if wanted is not None and (path := self._path(run)) not in stored:
+        for run, wanted in self.fingerprints.items():
+            path = self._path(run)
+            if path not in stored and wanted in known:
                 # The cell may have had another name when the run was trained.
-                _move(stored, wanted, path, cell=planned.cell.slug)
+                _move(stored, known[wanted], path, cell=run.cell.slug)
         return replace(self, stored=stored)
 
     def preempt(self) -> None:
-        """Record of interrupted runs that the next command resumes them."""
-        for planned, run in self.pending:
-            stored = _read(self._path(run))
-            wanted = self.plan.fingerprint(planned, run.seed)
+        """Commit interrupted runs as preempted: the next command resumes them."""
+        for _, run in self.pending:
+            stored, wanted = _read(self._path(run)), self.fingerprints[run]
             if stored.result is None and stored.fingerprint == wanted:
                 epochs = max((event.epoch for event in stored.folder.epochs()), default=0)
                 error = f"The study was stopped after epoch {epochs}; the same command resumes it."
                 stored.folder.commit(
-                    Result(planned.cell.slug, run.seed, wanted, Status.PREEMPTED, error=error)
+                    Result(run.cell.slug, run.seed, wanted, Status.PREEMPTED, error=error)
                 )
 
     def _results(self) -> dict[Run, Result]:
         results: dict[Run, Result] = {}
         known = _by_fingerprint(self.stored)
-        for planned, run in self.plan.runs():
-            wanted = self.plan.fingerprint(planned, run.seed)
+        for run, wanted in self.fingerprints.items():
             own, other = self.stored.get(self._path(run)), known.get(wanted)
             for found in (own, other):
                 if found is not None and found.fingerprint == wanted and found.result is not None:

@@ -27,7 +27,7 @@ def read_record(folder: StudyFolder) -> StudyRecord:
 
 
 def run_table(state: StudyState) -> pd.DataFrame:
-    """A row a planned run, whatever its status; the columns are those of `StudyRecord.runs`."""
+    """One row for each planned run, with the columns of `StudyRecord.runs`."""
     rows = [_run_row(state, planned, run) for planned, run in state.plan.runs()]
     return pd.DataFrame(rows).astype({"seed": "Int64"})
 

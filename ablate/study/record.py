@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COSTS = ("parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes")
 """Costs of a run, as in `ablate.study.result.Cost`."""
 CELL_COSTS = COSTS[:3]
-"""Costs of which the table of cells holds the mean."""
+"""Costs whose mean is in the table of cells."""
 COUNTS = ("n", "n_planned")
 """Of a cell: its complete runs, and the runs that are planned."""
 DIFFERENCE = ("difference", "difference_low", "difference_high")

@@ -1,0 +1,28 @@
+"""Plans of earlier versions in the form of this one, so that their results can be kept.
+
+These versions identified runs in another way. The sources of their cells are unknown here, and the
+fingerprints that they recorded stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def upgrade_plan(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The JSON of a plan in the form of this version; unchanged if it already has it.
+
+    Raises:
+        KeyError: It has neither form.
+    """
+    if "datasets" in record:
+        return record
+    datasets = {key: _dataset(key, value) for key, value in record["images"].items()}
+    cells = [{**cell, "dataset": cell["images"], "code": ""} for cell in record["cells"]]
+    return {**record, "cells": cells, "datasets": datasets, "sources": {}}
+
+
+def _dataset(fingerprint: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    known = {key: value for key, value in record.items() if key != "chance"}
+    return {**known, "task": "", "fingerprint": fingerprint, "measures": [], "guessing": {}}
