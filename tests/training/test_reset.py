@@ -147,7 +147,7 @@ def test_reset_does_not_change_the_generator_of_python() -> None:
     assert random.getstate() == before
 
 
-def test_a_layer_that_cannot_be_made_anew_is_refused() -> None:
+def test_layer_that_cannot_be_rebuilt_is_refused() -> None:
     class Silent(Block):
         def __init__(self, channels: int, depth: int) -> None:
             super().__init__(channels)

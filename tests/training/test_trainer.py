@@ -9,6 +9,7 @@ import pytest
 
 from ablate.config.recipe import Recipe
 from ablate.errors import RequestError
+from ablate.seeds import stream_seed
 from ablate.training import trainer as trainer_module
 from ablate.training.trainer import Trainer
 from tests.training.small_models import convnet, images, plain
@@ -21,6 +22,17 @@ def test_state_of_another_model_does_not_fit() -> None:
     shorter = dataclasses.replace(state, arrays=state.arrays[:-1])
     assert not Trainer(convnet(), images(), RECIPE).fits(state)
     assert not Trainer(plain(3), images(), RECIPE).fits(shorter)
+
+
+def test_placebo_is_a_run_with_another_seed_and_nothing_else() -> None:
+    placebo = Trainer(plain(), images(), dataclasses.replace(RECIPE, placebo=True))
+    trainer = Trainer(plain(), images(), RECIPE)
+    found, expected, same_seed = (
+        [epoch.numbers for epoch in each.run(seed)]
+        for each, seed in ((placebo, 4), (trainer, stream_seed(4, "placebo")), (trainer, 4))
+    )
+    assert found == expected
+    assert found != same_seed
 
 
 def test_final_needs_a_run_that_was_trained_to_its_end() -> None:
