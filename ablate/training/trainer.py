@@ -114,9 +114,9 @@ class Trainer:
     def final(self) -> dict[str, float]:
         """The responses of the run that has just been trained to its end.
 
-        The training images are judged twice: as the run went (such as `train_accuracy`) and with
-        the final model in inference mode (`train_accuracy_inference`). Where the second is far
-        below the first, the statistics of batch normalization are stale.
+        The training images are judged twice: as the run went (`train_loss` and the measures) and
+        with the final model in inference mode (`train_loss_inference` and so on). Where the second
+        is far worse than the first, the statistics of batch normalization are stale.
 
         Raises:
             DivergedError: A loss is not finite.
