@@ -1,0 +1,188 @@
+"""The answer in one sentence: what to keep, what can go, and what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ablate.analysis.findings import Analysis, Component, Effect
+from ablate.report.cells import marked_cells
+from ablate.report.names import alternatives, capitalized
+from ablate.report.savings import savings_of
+from ablate.report.wording import amount, sentence
+from ablate.wording import enumeration
+
+Words = Callable[[Analysis, Sequence[Component]], str]
+
+
+def decisive_effect(component: Component) -> Effect | None:
+    """The effect that answers for a part: in the full model, else on average."""
+    return component.full or component.average
+
+
+def verdict_of(component: Component) -> str:
+    """The verdict that answers for a part; empty where there is none."""
+    effect = decisive_effect(component)
+    return str(effect.verdict) if effect is not None and effect.verdict is not None else ""
+
+
+def answered_components(analysis: Analysis) -> tuple[Component, ...]:
+    """The parts of the question: controls, which change nothing, are none of them."""
+    controls = set(analysis.study.controls)
+    return tuple(item for item in analysis.components if item.factor not in controls)
+
+
+def headline(analysis: Analysis) -> str:
+    """The answer to the question of the study, for a reader in a hurry."""
+    components = answered_components(analysis)
+    if not components or not marked_cells(analysis) - {None}:
+        return "No answer yet: no run that could answer the question is complete."
+    return sentence(" ".join(_clauses(analysis, components)))
+
+
+def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[str]:
+    """One clause for each verdict, the most useful first."""
+    for verdict, words in WORDS:
+        chosen = [item for item in components if verdict_of(item) == verdict]
+        if chosen:
+            yield capitalized(words(analysis, chosen))
+
+
+def _names(analysis: Analysis, components: Sequence[Component]) -> str:
+    return enumeration([_name(analysis, item) for item in components], most=len(components))
+
+
+def _name(analysis: Analysis, component: Component) -> str:
+    """The part by its name; two alternatives by both of their names."""
+    pair = alternatives(analysis.study, component)
+    return component.factor if pair is None else f"{pair[0]} instead of {pair[1]}"
+
+
+def _keep(analysis: Analysis, components: Sequence[Component]) -> str:
+    margin = amount(analysis.study, analysis.study.margin)
+    each = ", each" if len(components) > 1 else ","
+    return f"Keep {_names(analysis, components)}{each} worth {margin} or more."
+
+
+def _helps(analysis: Analysis, components: Sequence[Component]) -> str:
+    margin = amount(analysis.study, analysis.study.margin)
+    verb = "helps" if len(components) == 1 else "help"
+    return f"{_names(analysis, components)} {verb}; whether by {margin} or more is open."
+
+
+def _remove(analysis: Analysis, components: Sequence[Component]) -> str:
+    margin = amount(analysis.study, analysis.study.margin)
+    sure = all(
+        effect is not None and effect.high <= -analysis.study.margin
+        for effect in map(decisive_effect, components)
+    )
+    size = f"by {margin} or more" if sure else f"whether by {margin} or more is open"
+    each = " (each alone)" if len(components) > 1 else ""
+    comma = "" if sure else ";"
+    return (
+        f"Remove {_names(analysis, components)}{each}: the model is better without{comma} {size}."
+    )
+
+
+def _can_stay_or_go(analysis: Analysis, components: Sequence[Component]) -> str:
+    """What no difference means depends on which of the two models is cheaper."""
+    margin = amount(analysis.study, analysis.study.margin)
+    return " ".join(
+        capitalized(_one_without_difference(analysis, component, margin))
+        for component in components
+    )
+
+
+def _one_without_difference(analysis: Analysis, component: Component, margin: str) -> str:
+    pair = alternatives(analysis.study, component)
+    name = _name(analysis, component)
+    saving = next((item for item in savings_of(analysis, component) if item.matters), None)
+    if pair is not None and saving is not None:
+        cheaper = pair[0] if saving.ratio > 1 else pair[1]
+        return (
+            f"{pair[0]} or {pair[1]} makes no difference of {margin}: {cheaper} saves "
+            f"{saving.share_saved}."
+        )
+    if pair is not None:
+        return f"{pair[0]} or {pair[1]} makes no difference of {margin}."
+    if saving is None:
+        return f"{name} can go: it makes no difference of {margin}."
+    verb = "can stay: it saves" if saving.ratio > 1 else "can go: removing it saves"
+    return f"{name} {verb} {saving.share_saved} and makes no difference of {margin}."
+
+
+def _not_needed(analysis: Analysis, components: Sequence[Component]) -> str:
+    margin = amount(analysis.study, analysis.study.margin)
+    verb = "is" if len(components) == 1 else "are"
+    each = " (each alone)" if len(components) > 1 else ""
+    return (
+        f"{_names(analysis, components)}{each} {verb} not needed: removal loses less than "
+        f"{margin}; whether it improves the model is open."
+    )
+
+
+def _better(analysis: Analysis, components: Sequence[Component]) -> str:
+    return " ".join(_preferred(analysis, component, first=0) for component in components)
+
+
+def _worse(analysis: Analysis, components: Sequence[Component]) -> str:
+    return " ".join(_preferred(analysis, component, first=1) for component in components)
+
+
+def _preferred(analysis: Analysis, component: Component, *, first: int) -> str:
+    pair = alternatives(analysis.study, component) or (component.factor, component.level)
+    return f"Use {pair[first]}: it is better than {pair[1 - first]} ({component.factor})."
+
+
+def _undecided(analysis: Analysis, components: Sequence[Component]) -> str:
+    margin = amount(analysis.study, analysis.study.margin)
+    verb = "is" if len(components) == 1 else "are"
+    return (
+        f"{_names(analysis, components)} {verb} undecided at a margin of {margin}"
+        f"{_more_seeds(components)}."
+    )
+
+
+def _more_seeds(components: Sequence[Component]) -> str:
+    seeds = seeds_to_decide(components)
+    if seeds is None:
+        return ""
+    low, high = seeds
+    number = f"{high}" if low == high else f"{low} to {high}"
+    noun = "seed" if high == 1 else "seeds"
+    return f"; {number} more {noun} would likely settle {'it' if len(components) == 1 else 'them'}"
+
+
+def seeds_to_decide(components: Sequence[Component]) -> tuple[int, int] | None:
+    """The fewest and the most further seeds that would likely decide all of some parts.
+
+    None where that is unknown for one of them.
+    """
+    ranges = [_seed_range(component) for component in components]
+    known = [seeds for seeds in ranges if seeds is not None]
+    if not known or len(known) < len(ranges):
+        return None
+    return max(low for low, _ in known), max(high for _, high in known)
+
+
+def _seed_range(component: Component) -> tuple[int, int] | None:
+    seeds = component.further_seeds
+    if isinstance(seeds, int):
+        return seeds, seeds
+    return seeds
+
+
+def _no_verdict(analysis: Analysis, components: Sequence[Component]) -> str:
+    return f"No verdict on {_names(analysis, components)}."
+
+
+WORDS: tuple[tuple[str, Words], ...] = (
+    ("needed", _keep),
+    ("better", _better),
+    ("worse", _worse),
+    ("harmful", _remove),
+    ("no difference", _can_stay_or_go),
+    ("not needed", _not_needed),
+    ("helps", _helps),
+    ("undecided", _undecided),
+    ("", _no_verdict),
+)
