@@ -89,11 +89,11 @@ def _with_seeds(data: ReportData, seeds: int, *, reason: str) -> NextStep:
     took = f" (about {duration(time)} of training)" if math.isfinite(time) else ""
     return NextStep(
         f"{reason}{took}; finished runs are reused:",
-        with_replicates(_own_command(data), data.study, seeds),
+        with_replicates(_own_command(data), data.study, seeds=seeds),
     )
 
 
-def with_replicates(command: str, study: Study, seeds: int) -> str:
+def with_replicates(command: str, study: Study, *, seeds: int) -> str:
     """A command that asks for a number of seeds a cell."""
     kept = [
         argument

@@ -37,12 +37,12 @@ def data_with(study: Study, *, verdict: Verdict, command: str = COMMAND) -> Repo
     ids=["plain", "replaced", "quoted"],
 )
 def test_the_command_asks_for_the_seeds(xyz: Study, command: str, expected: str) -> None:
-    assert with_replicates(command, xyz, 8) == expected
+    assert with_replicates(command, xyz, seeds=8) == expected
 
 
 def test_seeds_in_rounds_stay_in_rounds(xyz: Study) -> None:
     rounds = replace(xyz, most_replicates=6)
-    assert with_replicates(COMMAND, rounds, 12) == (
+    assert with_replicates(COMMAND, rounds, seeds=12) == (
         f"{COMMAND} 'study.replicates={{min: 3, max: 12}}'"
     )
 
