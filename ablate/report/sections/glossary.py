@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ablate.analysis.findings import Verdict
-from ablate.report.blocks import INTERVAL, P_HOLM, Definitions, P, Strong, Text
+from ablate.report.blocks import INTERVAL, P_HOLM, Definitions, Strong, Text
 from ablate.report.section import Content, ReportData
+from ablate.report.sentences import verdict_meanings
 
 ORDER = 100
 
@@ -13,32 +13,7 @@ def content(data: ReportData) -> Content:
     """Every term with its meaning."""
     margin = data.scale.size(data.study.margin)
     pairs: tuple[tuple[Text, Text], ...] = (
-        (
-            Verdict.NEEDED,
-            (
-                "The interval of the effect lies above 0, with ",
-                P,
-                " at most 0.05 after Holm’s correction, and does not end below the margin: without "
-                "the part the model is worse.",
-            ),
-        ),
-        (
-            Verdict.NOT_NEEDED,
-            f"The interval ends below the margin of {margin}: the effect of the part, if any, is "
-            f"too small to matter.",
-        ),
-        (
-            Verdict.HARMFUL,
-            (
-                "The interval ends below 0, with ",
-                P,
-                " at most 0.05 after Holm’s correction: without the part the model is better.",
-            ),
-        ),
-        (
-            Verdict.UNDECIDED,
-            "None of these was shown. It does not mean that the part has no effect.",
-        ),
+        *((verdict, text) for verdict, text in verdict_meanings(margin).items()),
         *MEANINGS,
     )
     return Content("How to read this", (Definitions(pairs),))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from ablate.report.blocks import Item, Listing
 from ablate.report.names import component_names, effect_name
 from ablate.report.section import Content, ReportData
-from ablate.wording import quantity
+from ablate.report.sentences import seed_range_text
+from ablate.report.warning_texts import warning_texts
 
 ORDER = 30
 
@@ -31,10 +32,12 @@ def limit_sentences(data: ReportData) -> Iterator[str]:
         )
     names = component_names(analysis.study)
     for component in analysis.components:
-        if component.further_seeds:
+        if component.further:
             yield (
-                f"{effect_name(component.name, names)}: undecided; about "
-                f"{quantity(component.further_seeds, 'further seed')} would likely decide it."
+                f"{effect_name(component.name, names)}: undecided; "
+                f"{seed_range_text(component.further)} would likely decide it."
             )
     if not any(component.average for component in analysis.components):
         yield "The design cannot show the effect of a part on average, only in the full model."
+    for note in warning_texts(analysis.notes, analysis.study):
+        yield note.evidence
