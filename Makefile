@@ -1,4 +1,4 @@
-# Needs make and Python 3.11, 3.12 or 3.13. make PYTHON=python3.12 chooses which one .venv is made of.
+# Needs make and Python 3.11, 3.12 or 3.13. make PYTHON=python3.12 chooses the one that creates .venv.
 PYTHON ?= python3
 
 .PHONY: study test lint
@@ -15,7 +15,7 @@ lint: .venv/installed
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-# The stamp is written last, so that an installation that was cut short is done again.
+# The stamp is written last, so that an interrupted installation is repeated.
 .venv/installed: pyproject.toml constraints.txt
 	@test -x .venv/bin/python || command -v "$(PYTHON)" > /dev/null || { \
 	    echo "Expected Python 3.11, 3.12 or 3.13; found no $(PYTHON). Name one: make PYTHON=python3.12"; \

@@ -15,7 +15,7 @@ import hydra
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from ablate.config.locate import shipped_folder
-from ablate.runner.stop import StopError, stoppable
+from ablate.runner.stop import StopError, stop_on_signals
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -53,7 +53,7 @@ def task(config: DictConfig) -> None:
 def _exit_when_stopped() -> Iterator[None]:
     """Exit with the code of Ctrl-C or SIGTERM when one of them arrives."""
     try:
-        with stoppable():
+        with stop_on_signals():
             yield
     except StopError as stop:
         print("ablate: stopped; nothing that was finished is lost.", file=sys.stderr)

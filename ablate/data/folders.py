@@ -107,7 +107,7 @@ def path_fault(entry: Path, root: Path, *, extensions: Collection[str]) -> str |
     return None
 
 
-def check_memory(count: int, height: int, width: int) -> None:
+def check_memory(count: int, *, height: int, width: int) -> None:
     """Check that images fit into the memory.
 
     Raises:

@@ -65,7 +65,7 @@ def load(
     classes = _class_folders(root)
     bad = _misplaced(root, classes)
     files = [file for folder in classes for file in entries(folder) if file not in bad]
-    check_memory(max(len(files), 1), height, width)
+    check_memory(max(len(files), 1), height=height, width=width)
     x, broken = _decode(files, height, width)
     bad |= broken
     valid = np.array([row for row, file in enumerate(files) if file not in bad], np.int64)

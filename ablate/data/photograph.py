@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,7 @@ def read(file: Path, *, height: int, width: int) -> NDArray[np.uint8]:
     Raises:
         BadImageError: The file is not a photograph that can be read in this way.
     """
-    try:
+    with decoder_errors():
         if file.stat().st_size == 0:
             raise BadImageError("empty")
         with Image.open(file, formats=RECOGNISED) as image:
@@ -48,6 +50,13 @@ def read(file: Path, *, height: int, width: int) -> NDArray[np.uint8]:
             _check_opaque(image)
             upright = ImageOps.exif_transpose(image).convert("RGB")
             return np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
+
+
+@contextlib.contextmanager
+def decoder_errors() -> Iterator[None]:
+    """Turn what a decoder raises into a `BadImageError` with the reason in a few words."""
+    try:
+        yield
     except BadImageError:
         raise
     except UnidentifiedImageError as error:

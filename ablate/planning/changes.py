@@ -35,9 +35,9 @@ def reconcile(
     """
     if earlier is None:
         return state
-    kept = {} if on_change == "rerun" else still_kept(state, earlier)
+    kept = {} if on_change == "rerun" else kept_results(state, earlier)
     state = keep(state, kept, changes=earlier.changes)
-    unfit, lines = affected(state, earlier), differences(earlier, state.plan)
+    unfit, lines = unusable_results(state, earlier), differences(earlier, state.plan)
     if not unfit or not lines:
         return state
     study, runs = state.plan.study.name, quantity(len(unfit), "finished run")
@@ -68,7 +68,7 @@ def differences(earlier: Plan, plan: Plan) -> tuple[str, ...]:
     )
 
 
-def affected(state: StudyState, earlier: Plan) -> dict[str, str]:
+def unusable_results(state: StudyState, earlier: Plan) -> dict[str, str]:
     """Finished runs of the earlier plan that no run of the plan can use.
 
     Returns:
@@ -80,7 +80,7 @@ def affected(state: StudyState, earlier: Plan) -> dict[str, str]:
     return shared or ({} if now.keys() & before.keys() else unfit)
 
 
-def still_kept(state: StudyState, earlier: Plan) -> dict[str, str]:
+def kept_results(state: StudyState, earlier: Plan) -> dict[str, str]:
     """Results that the earlier plan kept and that still exist, by `Run.key`."""
     return _finished(state, earlier.kept)
 

@@ -40,7 +40,7 @@ class Pace:
 
 
 def forecast(state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float) -> list[str]:
-    """What the plan says about time and power, a line each.
+    """How long training will take and which effects can be detected, a line each.
 
     Args:
         state: The study, the sizes of its models known.
@@ -107,7 +107,7 @@ def spread_of(runs: pd.DataFrame, response: str) -> float:
     return float(spreads.median()) if len(spreads) else math.nan
 
 
-def detectable(plan: Plan, spread: float) -> float:
+def detectable_effect(plan: Plan, spread: float) -> float:
     """Smallest simple effect that the plan detects with 80 % power; NaN for a single seed."""
     study = plan.study
     components = sum(len(factor.levels) - 1 for factor in study.factors)
@@ -143,7 +143,7 @@ def _describe_power(state: StudyState) -> str:
     source = "as seen in earlier runs"
     if not math.isfinite(spread):
         spread, source = study.margin, "a guess, the margin, as there are no earlier runs"
-    smallest = detectable(state.plan, spread)
+    smallest = detectable_effect(state.plan, spread)
     if not math.isfinite(smallest):
         return "With one seed per cell, no effect can be distinguished from chance."
     return (

@@ -1,4 +1,4 @@
-"""From a request to a frozen plan: every cell composed, its data set read, its code identified."""
+"""The planner: composes every cell of a request, reads its data set and identifies its code."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def find_backend() -> str:
             return name
     raise RequestError(
         f"No Keras backend is installed (looked for {asked or 'tensorflow and jax'}). Install "
-        f" ablate-study[{'jax' if asked == 'jax' else 'cpu'}]."
+        f"ablate-study[{'jax' if asked == 'jax' else 'cpu'}]."
     )
 
 

@@ -13,7 +13,7 @@ from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_folder_name, check_number
-from ablate.report.csv_results import MARGIN, Request, read_results
+from ablate.report.csv_results import Request, guessed_reference, read_results
 from ablate.report.page import report_data, write_report
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
@@ -35,8 +35,9 @@ Write the report of an ablation study again; nothing is trained.
 Optional with runs=:
   seed=seed              column of the run seed: runs that share it are compared in pairs
   reference={a: present} reference level of a factor; by default present, else the first in the file
-  direction=higher       whether higher or lower is better
+  direction=higher       whether higher or lower is better; known for val_loss and the like
   margin=0.01            loss of the response that is too small to matter, in its unit
+  chance=0.1             response of a model that guesses: runs that did not learn are then counted
   name=mine              name of the report, reports/mine/; by default that of the file
 
 Optional with both:
@@ -52,6 +53,7 @@ OF_A_FILE = (
     "reference",
     "direction",
     "margin",
+    "chance",
     "name",
     *BOTH,
 )
@@ -119,7 +121,13 @@ def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
     request = _request(values)
     study, runs = read_results(request)
     folder = Path("reports") / request.name
-    record = StudyRecord(study, runs, provenance={"runs": request.runs.name})
+    record = StudyRecord(
+        study,
+        runs,
+        provenance={"runs": request.runs.name},
+        chance=request.chance,
+        guessed_reference=guessed_reference(request, study),
+    )
     commands = [shlex.join(["python", "-m", "ablate.report", *given])]
     analysis = write_report(folder, record, commands=commands, interactions=_interactions(values))
     _show(report_data(record, analysis, commands=commands), folder)
@@ -137,13 +145,27 @@ def _request(values: Mapping[str, Any]) -> Request:
         name=check_folder_name(name, "name"),
         seed=_word(values["seed"], "seed") if values.get("seed") is not None else "",
         reference=_reference(values.get("reference", {}), factors),
-        direction=_direction(values.get("direction", "higher")),
-        margin=check_number(
-            values.get("margin", MARGIN),
-            "margin",
-            accepts=lambda margin: 0 < margin < LARGEST,
-            expected="a number above 0, in the unit of the response",
-        ),
+        direction=_direction(values["direction"]) if "direction" in values else None,
+        margin=_margin(values["margin"]) if "margin" in values else None,
+        chance=_chance(values["chance"]) if values.get("chance") is not None else None,
+    )
+
+
+def _margin(value: object) -> float:
+    return check_number(
+        value,
+        "margin",
+        accepts=lambda margin: 0 < margin < LARGEST,
+        expected="a number above 0, in the unit of the response",
+    )
+
+
+def _chance(value: object) -> float:
+    return check_number(
+        value,
+        "chance",
+        accepts=lambda chance: 0 <= chance < LARGEST,
+        expected="the response of a model that guesses, such as 0.1 for ten classes",
     )
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from ablate.analysis.findings import Verdict
 from ablate.report.blocks import INTERVAL, P_HOLM, Strong, Text
 from ablate.report.section import ReportData
+from ablate.report.sentences import verdict_meanings
 
 Pairs = tuple[tuple[Text, Text], ...]
 
 
-def verdict_meanings(data: ReportData) -> Pairs:
+def verdict_pairs(data: ReportData) -> Pairs:
     """Every verdict with what was shown, at the margin of the study."""
     margin = data.scale.size(data.study.margin)
-    return tuple(
-        (verdict, MEANINGS[str(verdict)].format(margin=margin))
-        for verdict in Verdict
-        if str(verdict) in MEANINGS
-    )
+    return tuple(verdict_meanings(margin).items())
 
 
-def word_meanings(data: ReportData) -> Pairs:
+def word_pairs(data: ReportData) -> Pairs:
     """The other terms of the first screen."""
     margin = data.scale.size(data.study.margin)
     return (
@@ -51,17 +47,3 @@ def word_meanings(data: ReportData) -> Pairs:
             "several parts at once.",
         ),
     )
-
-
-MEANINGS = {
-    "needed": "Removing the part loses {margin} or more: the whole interval lies there.",
-    "no difference": "Removal changes less than {margin} in either direction: the whole interval "
-    "lies within.",
-    "helps": "Removing the part loses something; whether it is {margin} or more is open.",
-    "harmful": "The model is better without the part.",
-    "not needed": "Removing the part loses less than {margin}; whether removal improves the model "
-    "is open.",
-    "undecided": "None of these was shown. It does not mean that the part has no effect.",
-    "better": "Of two alternatives, the full model's is better.",
-    "worse": "Of two alternatives, the full model's is worse.",
-}

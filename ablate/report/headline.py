@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ablate.analysis.findings import Analysis, Component, Effect
+from ablate.analysis.findings import Analysis, Component, Effect, SeedRange
 from ablate.report.cells import marked_cells
 from ablate.report.names import alternatives, capitalized
 from ablate.report.savings import savings_of
+from ablate.report.sentences import no_answer_sentence, seed_range_text, withheld_reason
 from ablate.report.wording import amount, sentence
 from ablate.wording import enumeration
 
@@ -33,6 +34,8 @@ def answered_components(analysis: Analysis) -> tuple[Component, ...]:
 
 def headline(analysis: Analysis) -> str:
     """The answer to the question of the study, for a reader in a hurry."""
+    if analysis.no_answer is not None:
+        return sentence(no_answer_sentence(analysis.no_answer, analysis.study))
     components = answered_components(analysis)
     if not components or not marked_cells(analysis) - {None}:
         return "No answer yet: no run that could answer the question is complete."
@@ -146,33 +149,35 @@ def _more_seeds(components: Sequence[Component]) -> str:
     seeds = seeds_to_decide(components)
     if seeds is None:
         return ""
-    low, high = seeds
-    number = f"{high}" if low == high else f"{low} to {high}"
-    noun = "seed" if high == 1 else "seeds"
-    return f"; {number} more {noun} would likely settle {'it' if len(components) == 1 else 'them'}"
+    pronoun = "it" if len(components) == 1 else "them"
+    return f"; {seed_range_text(seeds)} would likely settle {pronoun}"
 
 
-def seeds_to_decide(components: Sequence[Component]) -> tuple[int, int] | None:
-    """The fewest and the most further seeds that would likely decide all of some parts.
-
-    None where that is unknown for one of them.
-    """
-    ranges = [_seed_range(component) for component in components]
-    known = [seeds for seeds in ranges if seeds is not None]
-    if not known or len(known) < len(ranges):
+def seeds_to_decide(components: Sequence[Component]) -> SeedRange | None:
+    """Further seeds that would likely decide all of some parts; None if unknown for one of them."""
+    known = [component.further for component in components if component.further is not None]
+    if not known or len(known) < len(components):
         return None
-    return max(low for low, _ in known), max(high for _, high in known)
-
-
-def _seed_range(component: Component) -> tuple[int, int] | None:
-    seeds = component.further_seeds
-    if isinstance(seeds, int):
-        return seeds, seeds
-    return seeds
+    return SeedRange(max(seeds.low for seeds in known), max(seeds.high for seeds in known))
 
 
 def _no_verdict(analysis: Analysis, components: Sequence[Component]) -> str:
-    return f"No verdict on {_names(analysis, components)}."
+    """Parts without a verdict, with the reason; where all share it, the reason comes once."""
+    by_reason: dict[str, list[Component]] = {}
+    for component in components:
+        by_reason.setdefault(reason_of(component), []).append(component)
+    return " ".join(
+        f"No verdict on {_names(analysis, group)}{f', since {reason}' if reason else ''}."
+        for reason, group in by_reason.items()
+    )
+
+
+def reason_of(component: Component) -> str:
+    """Why there is no verdict on a part, in a few words; empty if there is one."""
+    effect = decisive_effect(component)
+    if effect is None:
+        return "it was switched only in other models than the full one"
+    return withheld_reason(effect)
 
 
 WORDS: tuple[tuple[str, Words], ...] = (

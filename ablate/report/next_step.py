@@ -8,10 +8,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.analysis.findings import Analysis, Component
+from ablate.analysis.findings import Analysis, Candidate, Component
 from ablate.report.cells import number
 from ablate.report.headline import answered_components, seeds_to_decide, verdict_of
 from ablate.report.section import ReportData
+from ablate.report.sentences import seed_range_text
+from ablate.report.wording import describe
 from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.wording import duration, enumeration, one_line, quantity
@@ -53,27 +55,46 @@ def next_step(data: ReportData) -> NextStep:
             reason=f"{quantity(most, 'seed')} a cell give estimates and no verdict. {RECOMMENDED} "
             f"give verdicts",
         )
+    if data.analysis.no_answer is not None:
+        return NextStep("Change the training of the full model first; more seeds cannot help.")
     if open_parts:
         return _decide(data, open_parts, most)
     if not data.analysis.components:
         return NextStep("Nothing can be decided from these runs.")
+    if candidate := _promising_candidate(data.analysis):
+        return _confirm(data, candidate, most)
     return NextStep("No verdict is left undecided at this margin: nothing more has to be run.")
 
 
 def _decide(data: ReportData, parts: Sequence[Component], most: int) -> NextStep:
     """The command with the seeds that would likely decide some parts."""
-    known = [item for item in parts if seeds_to_decide([item]) is not None]
+    known = [item for item in parts if item.further is not None]
     seeds = seeds_to_decide(known)
     if seeds is None:
         return NextStep(
             "How many more seeds would settle what is undecided cannot be estimated from these "
             "runs: the effects are too close to the margin."
         )
-    low, high = seeds
-    span = f"{high}" if low == high else f"{low} to {high}"
     names = enumeration([item.factor for item in known], most=4)
-    reason = f"{span} more {'seed' if high == 1 else 'seeds'} a cell would likely settle {names}"
-    return _with_seeds(data, most + high, reason=reason)
+    reason = f"{seed_range_text(seeds)} a cell would likely settle {names}"
+    return _with_seeds(data, most + seeds.high, reason=reason)
+
+
+def _promising_candidate(analysis: Analysis) -> Candidate | None:
+    """The simpler model that more seeds would likely show to do the job."""
+    candidate = analysis.simplest.candidate if analysis.simplest is not None else None
+    return candidate if candidate is not None and candidate.further is not None else None
+
+
+def _confirm(data: ReportData, candidate: Candidate, most: int) -> NextStep:
+    """The command with the seeds that would likely confirm a simpler model."""
+    if candidate.further is None:
+        return NextStep("No simpler model is close enough to the full one to be worth more seeds.")
+    name = describe(data.study, candidate.levels)
+    reason = (
+        f"{seed_range_text(candidate.further)} a cell would likely show that [{name}] is enough"
+    )
+    return _with_seeds(data, most + candidate.further.high, reason=reason)
 
 
 def _with_seeds(data: ReportData, seeds: int, *, reason: str) -> NextStep:

@@ -51,7 +51,7 @@ def run_one(config: DictConfig) -> int:
         return report_disk_errors(lambda: command.run(plan), session.console, folder=command.folder)
 
 
-def with_earlier(plan: Plan, earlier: Plan | None) -> Plan:
+def with_earlier_runs(plan: Plan, earlier: Plan | None) -> Plan:
     """The plan together with all runs of the earlier plan, so that MLflow can get them all.
 
     Args:
@@ -111,7 +111,7 @@ class _Command:
         )
         check_disk_space(folder.path, needed=bytes_needed(state, session.images, workers=1))
         plan = state.plan
-        state = state.with_plan(with_earlier(plan, earlier)).adopt().with_plan(plan)
+        state = state.with_plan(with_earlier_runs(plan, earlier)).adopt().with_plan(plan)
         train = functools.partial(self._train, state, slots)
         state, recording = execute(state, session, train=train)
         recording.finish(None, seconds=seconds_left(self.stopped))

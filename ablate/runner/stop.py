@@ -46,7 +46,7 @@ def seconds_left(code: int) -> float | None:
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
+def stop_on_signals() -> Iterator[None]:
     """Let the first signal raise `StopError`, and the second end the process at once.
 
     Worker processes end with this one, however it ends.

@@ -80,7 +80,7 @@ class _Command:
     arguments: Sequence[str]
 
     def show(self, plan: Plan) -> tuple[StudyState, list[Slot]]:
-        """Print the plan and what is settled of it; returns that, and what it is trained on."""
+        """Print the plan and how many runs are done; returns the study and the workers' slots."""
         request, console = self.request, self.session.console
         earlier = self.folder.earlier_plan()
         state = reconcile(
@@ -163,7 +163,7 @@ class _Rounds:
         except UnwritableError:
             raise
         except Exception as error:
-            # Whatever a launcher raises, the finished runs are reported.
+            # The finished runs are reported whichever error a launcher raises.
             self.fault = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             self.session.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
         return seconds_left(self.stopped)

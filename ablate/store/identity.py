@@ -34,7 +34,7 @@ MESSAGES = ("ablate.errors", "ablate.fields", "ablate.wording")
 
 
 class SourceReader:
-    """Finds the sources that variants reach; reads each file once.
+    """Reads the sources that variants reach, each file once.
 
     Args:
         backend: ``tensorflow`` or ``jax``.
@@ -46,7 +46,7 @@ class SourceReader:
         others = [engine for name, engine in ENGINES.items() if name != backend]
         self._excluded = {package.name, *MESSAGES, *others}
         self._source = functools.cache(_Source.read)
-        self._reach = functools.cache(self._reach_now)
+        self._cached_sources = functools.cache(self._sources)
 
     def read(self, variant: Variant, *, task: str) -> tuple[str, Mapping[str, str]]:
         """Everything besides configuration and images that can change the results of a variant.
@@ -56,15 +56,15 @@ class SourceReader:
             task: Name of the task of its data set.
 
         Returns:
-            A digest of it all, and the digest of each file and the version of each library by name.
+            A digest of everything, and by name the digest of each file and version of each library.
 
         Raises:
             RequestError: A file cannot be found or read.
         """
         targets = tuple(check_target(target, variant.allow) for target in variant.targets())
-        return self._reach(targets, task)
+        return self._cached_sources(targets, task)
 
-    def _reach_now(self, targets: tuple[str, ...], task: str) -> tuple[str, Mapping[str, str]]:
+    def _sources(self, targets: tuple[str, ...], task: str) -> tuple[str, Mapping[str, str]]:
         files: dict[str, Path] = {}
         roots = [CELL_TRAINER, ENGINES[self._backend], f"{TASKS}.{task}"]
         for target in targets:

@@ -1,4 +1,4 @@
-"""A plan and what of it is settled: read from disk once a command, then handed on."""
+"""A plan and its settled runs, read from disk once in a command and then handed on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class StudyState:
-    """A plan and what of it is settled.
+    """A plan and the results of its runs.
 
     A result is found by its fingerprint, wherever its folder is; so adding a factor, a level or a
     seed loses no result.
@@ -47,7 +47,7 @@ class StudyState:
         folder: The folder of the study.
         plan: The plan.
         stored: What the run folders of the study hold, by path.
-        results: Results of the planned runs, whatever their status.
+        results: Results of the planned runs, settled or not.
         fingerprints: Identities of the planned runs.
     """
 
@@ -122,7 +122,7 @@ class StudyState:
         return replace(self, stored=stored)
 
     def preempt(self) -> None:
-        """Record of interrupted runs that the next command resumes them."""
+        """Commit interrupted runs as preempted: the next command resumes them."""
         for _, run in self.pending:
             stored, wanted = _read(self._path(run)), self.fingerprints[run]
             if stored.result is None and stored.fingerprint == wanted:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 COSTS = ("parameters", "macs", "train_seconds", "seconds_per_epoch", "peak_memory_bytes")
 """Costs of a run, as in `ablate.study.result.Cost`."""
 CELL_COSTS = COSTS[:3]
-"""Costs of which the table of cells holds the mean."""
+"""Costs whose mean is in the table of cells."""
 COUNTS = ("n", "n_planned")
 """Of a cell: its complete runs, and the runs that are planned."""
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 """Of a cell: the difference of its mean response from that of the reference cell."""
 EFFECT_COLUMNS = (
     "effect", "kind", "estimate", "low", "high", "p", "p_adjusted", "n", "verdict",
+    "no_verdict", "confused_with",
 )  # fmt: skip
 WHOLE_NUMBERS = ("seed", *COUNTS, "parameters", "macs", "peak_memory_bytes")
 """Columns that hold whole numbers, even where a missing one made pandas use floats."""
@@ -57,6 +58,10 @@ class StudyRecord:
         kept: Number of results that are used although something has changed since.
         measures: What the task measures besides the loss; runs have `test_<name>`, `val_<name>` and
             `train_<name>` of each.
+        resolution: Smallest difference of the first response between two runs, such as 1 divided by
+            the number of test images; None if unknown.
+        guessed_reference: Factors of results of other programs whose reference level was not named:
+            it is only the first in the file.
     """
 
     study: Study
@@ -69,3 +74,5 @@ class StudyRecord:
     changes: tuple[str, ...] = ()
     kept: int = 0
     measures: tuple[Response, ...] = ()
+    resolution: float | None = None
+    guessed_reference: tuple[str, ...] = ()

@@ -88,8 +88,8 @@ class Factor:
         )
 
 
-LARGEST = 1e100
-"""Bound of measured numbers, so that squares, sums and ratios of them stay finite."""
+LARGEST = 1e70
+"""Bound of measured numbers, so that fourth powers, sums and ratios of them stay finite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from ablate.analysis.estimates import (
 )
 from ablate.analysis.findings import Verdict
 from ablate.analysis.power import detectable_effect
-from ablate.analysis.simplest import loss_tests
+from ablate.analysis.simplest import loss_tests, loss_weights
 from ablate.analysis.verdicts import VERDICTS, judge
 from ablate.study.study import Study
 from benchmarks.calibration.families import (
@@ -177,9 +177,8 @@ def simplest(studies: int) -> Iterator[Row]:
                 cell_means = means(study, np.tile((1.0, 0.0, 0.0), (size, 1)))
                 own = noise(family, study, rng, studies=size)
                 responses = cell_means[:, None] + spread * own
-                _, p = loss_tests(
-                    responses, reference=reference, others=others, margin=1.0, paired=True
-                )
+                weights = loss_weights(len(parts), reference=reference, others=others)
+                p = loss_tests(estimate(responses, weights, paired=True), margin=1.0)
                 # The fewest parts win, then the first in the design, as in the analysis.
                 rank = np.where(p <= ALPHA, parts[others] + others / 100, 99.0)
                 named = np.where(rank.min(axis=1) < 99, others[rank.argmin(axis=1)], reference)

@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or too small: refused where foreseeable, and nothing lost."""
+"""A disk that is full, read-only or too small: refused early if possible, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tests.faults.interruption import (
 
 
 @contextlib.contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """A file system of its own in memory; needs the right to mount."""
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+def small_disk(path: Path, size: str) -> Iterator[Path]:
+    """A separate file system in memory; needs the permission to mount."""
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -38,14 +38,14 @@ def small_disk(place: Path, size: str) -> Iterator[Path]:
     if done.returncode:
         pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
     try:
-        yield place
+        yield path
     finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
+        subprocess.run(["umount", "-l", str(path)], check=True)
 
 
-def fill(place: Path) -> Path:
-    """A file that leaves no byte free."""
-    filler = place / "filler"
+def fill(disk: Path) -> Path:
+    """Write a file that leaves no byte free."""
+    filler = disk / "filler"
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
@@ -74,7 +74,7 @@ def test_a_read_only_folder_is_refused_before_training(ablate: Command, tmp_path
         assert len(answer.stderr.splitlines()) == 1
 
 
-def test_reports_that_could_not_be_written_are_refused_before_training(
+def test_an_unwritable_report_folder_is_refused_before_training(
     ablate: Command, tmp_path: Path
 ) -> None:
     write_study_files(tmp_path)
@@ -86,7 +86,7 @@ def test_reports_that_could_not_be_written_are_refused_before_training(
     assert count_epochs(tmp_path) == 0
 
 
-def test_a_disk_that_fills_up_stops_the_study_which_goes_on_afterwards(
+def test_a_study_stops_on_a_full_disk_and_is_resumed_afterwards(
     ablate: Command, uninterrupted: Path, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", "60m") as disk:
@@ -118,10 +118,10 @@ runpy.run_module("ablate", run_name="__main__")
 """
 
 
-def test_a_limit_on_the_size_of_files_is_told_as_such(
+def test_a_limit_on_file_sizes_is_reported(
     ablate: Command, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    # The images are frozen in files of up to 69 kB, before the first run begins.
+    # The images are cached in files of up to 69 kB before the first run starts.
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     write_study_files(tmp_path)
     done = subprocess.run(
@@ -139,7 +139,7 @@ def test_a_limit_on_the_size_of_files_is_told_as_such(
     assert comparable_runs(tmp_path) == comparable_runs(uninterrupted)
 
 
-def test_room_is_looked_for_before_anything_is_written(tmp_path: Path) -> None:
+def test_disk_space_is_checked_before_anything_is_written(tmp_path: Path) -> None:
     check_disk_space(tmp_path / "runs", needed=1)
     with pytest.raises(RequestError, match="MB free on the disk that holds"):
         check_disk_space(tmp_path / "runs", needed=10**18)

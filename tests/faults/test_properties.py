@@ -236,7 +236,7 @@ def test_any_table_is_reported_or_refused_in_one_line(
 
 
 NUMBERS = st.one_of(
-    st.floats(0, 1), st.floats(-1e101, 1e101), st.sampled_from([0.0, 1.0, 1e-320, 1e99])
+    st.floats(0, 1), st.floats(-1e71, 1e71), st.sampled_from([0.0, 1.0, 1e-320, 1e69])
 )
 
 

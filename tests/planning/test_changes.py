@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ablate.config.recipe import Recipe
 from ablate.errors import RequestError
-from ablate.planning.changes import affected, differences, reconcile
+from ablate.planning.changes import differences, reconcile, unusable_results
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
@@ -108,7 +108,7 @@ def test_a_change_is_named_and_refused(
     trained: StudyFolder, changed: Plan, expected: list[str]
 ) -> None:
     assert list(differences(base(), changed)) == expected
-    assert affected(StudyState.read(trained, changed), base())
+    assert unusable_results(StudyState.read(trained, changed), base())
     with pytest.raises(RequestError, match="would not fit this request") as refused:
         reconciled(trained, changed)
     assert expected[0] in str(refused.value)

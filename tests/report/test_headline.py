@@ -44,7 +44,7 @@ def test_what_to_keep_comes_first_and_what_is_open_last(analysis: Analysis) -> N
 def test_a_part_without_a_verdict_is_named(analysis: Analysis) -> None:
     verdicts = (None, Verdict.NEEDED, Verdict.NEEDED)
     text = headline(judged(analysis, *verdicts))
-    assert text.endswith("No verdict on residual.")
+    assert "No verdict on residual" in text
 
 
 def test_alternatives_are_named_by_both_levels(chapter: Study) -> None:
@@ -77,6 +77,6 @@ def test_without_a_complete_run_there_is_no_answer(xyz: Study) -> None:
 
 
 def test_seeds_are_known_only_if_known_for_every_part(analysis: Analysis) -> None:
-    unknown = [replace(component, further_seeds=None) for component in analysis.components]
+    unknown = [replace(component, further=None) for component in analysis.components]
     assert seeds_to_decide(unknown) is None
     assert seeds_to_decide([]) is None

@@ -1,4 +1,4 @@
-"""Adaptive seeds: rounds are added where a verdict is undecided, and resume where they were."""
+"""Adaptive seeds: rounds are added while a verdict is undecided, and finished rounds are kept."""
 
 from __future__ import annotations
 

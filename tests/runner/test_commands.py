@@ -1,4 +1,4 @@
-"""What `python -m ablate` answers, run as a user runs it."""
+"""The command `python -m ablate`, run as users run it."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_study_leaves_what_the_contract_promises(tiny_study: Path) -> None:
     assert json.loads((report / "report.json").read_text())
 
 
-def test_the_answer_is_the_last_word(ablate: Command, tiny_study: Path) -> None:
+def test_the_answer_is_printed_last(ablate: Command, tiny_study: Path) -> None:
     answer = ablate(tiny_study, "--multirun", *TINY)
     assert answer.returncode == 0
     assert "16 of 16 done" in answer.stdout
@@ -128,7 +128,7 @@ def test_the_answer_is_the_last_word(ablate: Command, tiny_study: Path) -> None:
     assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in answer.stdout
 
 
-def test_a_study_that_is_done_is_not_trained_again(ablate: Command, tiny_study: Path) -> None:
+def test_a_finished_study_is_not_trained_again(ablate: Command, tiny_study: Path) -> None:
     before = {path: path.read_bytes() for path in tiny_study.rglob("journal.jsonl")}
     assert len(before) == 16
     ablate(tiny_study, "--multirun", *TINY)
@@ -144,7 +144,7 @@ def test_a_plan_trains_nothing(ablate: Command, tmp_path: Path) -> None:
     assert not (tmp_path / "reports").exists()
 
 
-def test_mlflow_holds_what_the_table_holds_to_the_last_digit(tiny_study: Path) -> None:
+def test_mlflow_and_runs_csv_hold_equal_numbers(tiny_study: Path) -> None:
     runs = pd.read_csv(tiny_study / "reports" / "xyz" / "runs.csv")
     with sqlite3.connect(tiny_study / "mlflow.db") as store:
         children = pd.read_sql("select run_uuid, name, status from runs", store)
@@ -164,9 +164,9 @@ def test_mlflow_holds_what_the_table_holds_to_the_last_digit(tiny_study: Path) -
             assert final[column] == run[column]
         curve = own[(own["key"] == "val_accuracy") & (own["step"] > 0)]
         assert curve["step"].tolist() == [1]
-        said = params[params["run_uuid"] == run["mlflow_run_id"]].set_index("key")["value"]
-        assert said["residual"] == run["residual"]
-        assert said["seed"] == str(run["seed"])
+        logged = params[params["run_uuid"] == run["mlflow_run_id"]].set_index("key")["value"]
+        assert logged["residual"] == run["residual"]
+        assert logged["seed"] == str(run["seed"])
 
 
 def test_one_run_of_one_variant(ablate: Command, tmp_path: Path) -> None:

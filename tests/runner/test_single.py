@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ablate.runner.single import with_earlier
+from ablate.runner.single import with_earlier_runs
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
@@ -28,7 +28,7 @@ def single(cell: int, *, seed: int, code: str) -> Plan:
 
 
 def extended(folder: StudyFolder, plan: Plan) -> Plan:
-    return with_earlier(plan, folder.earlier_plan())
+    return with_earlier_runs(plan, folder.earlier_plan())
 
 
 def test_the_plan_keeps_every_run_with_its_identity(folder: StudyFolder) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, and never gone on from when broken."""
+"""Checkpoints: complete or absent, and never resumed from when damaged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def checkpoint_of(epoch: int) -> Checkpoint:
     return Checkpoint(history, arrays)
 
 
-def written(folder: Path, *epochs: int) -> None:
+def save_epochs(folder: Path, *epochs: int) -> None:
     for epoch in epochs:
         save(folder, checkpoint_of(epoch), fingerprint="print")
 
@@ -37,8 +37,8 @@ def epoch_of(folder: Path) -> int:
     return 0 if found is None else len(found.history)
 
 
-def test_a_checkpoint_reads_back_bit_by_bit(tmp_path: Path) -> None:
-    written(tmp_path / "c", 1)
+def test_a_checkpoint_loads_bit_by_bit_as_it_was_saved(tmp_path: Path) -> None:
+    save_epochs(tmp_path / "c", 1)
     found, faults = load_newest(tmp_path / "c", fingerprint="print")
     assert found is not None
     assert faults == ()
@@ -48,10 +48,10 @@ def test_a_checkpoint_reads_back_bit_by_bit(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read, kept)
 
 
-def test_two_are_kept_and_the_newest_is_found_by_its_epoch(tmp_path: Path) -> None:
-    written(tmp_path / "c", 1, 2, 9, 10)
+def test_two_are_kept_and_the_epoch_decides_which_is_newer(tmp_path: Path) -> None:
+    save_epochs(tmp_path / "c", 1, 2, 9, 10)
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["000009", "000010"]
-    # Clocks may be off: what a file's time says of its age does not count.
+    # Clocks may be wrong: the time of a file does not count.
     os.utime(tmp_path / "c" / "000009", (4e9, 4e9))
     assert epoch_of(tmp_path / "c") == 10
 
@@ -75,7 +75,7 @@ def _pickle(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         param(_truncate, "checksum", id="truncated"),
         param(_flip, "checksum", id="a_bit_flipped"),
@@ -84,19 +84,19 @@ def _pickle(file: Path) -> None:
         param(Path.unlink, "", id="deleted"),
     ],
 )
-def test_a_broken_checkpoint_falls_back_to_the_one_before(
-    tmp_path: Path, damage: Callable[[Path], None], said: str
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(
+    tmp_path: Path, damage: Callable[[Path], None], message: str
 ) -> None:
-    written(tmp_path / "c", 1, 2)
+    save_epochs(tmp_path / "c", 1, 2)
     damage(tmp_path / "c" / "000002")
     found, faults = load_newest(tmp_path / "c", fingerprint="print")
     assert found is not None
     assert len(found.history) == 1
-    assert [said in fault and "epoch 2" in fault for fault in faults] == [True] * bool(said)
+    assert [message in fault and "epoch 2" in fault for fault in faults] == [True] * bool(message)
 
 
-def test_if_all_are_broken_there_is_none(tmp_path: Path) -> None:
-    written(tmp_path / "c", 1, 2)
+def test_if_all_are_damaged_there_is_none(tmp_path: Path) -> None:
+    save_epochs(tmp_path / "c", 1, 2)
     for file in (tmp_path / "c").iterdir():
         _flip(file)
     found, faults = load_newest(tmp_path / "c", fingerprint="print")
@@ -104,18 +104,18 @@ def test_if_all_are_broken_there_is_none(tmp_path: Path) -> None:
     assert len(faults) == 2
 
 
-def test_what_was_passed_over_does_not_stand_in_the_way_of_what_follows(tmp_path: Path) -> None:
-    written(tmp_path / "c", 6, 7)
-    for place in (tmp_path / "c").iterdir():
-        _truncate(place)
+def test_damaged_checkpoints_do_not_hide_later_ones(tmp_path: Path) -> None:
+    save_epochs(tmp_path / "c", 6, 7)
+    for file in (tmp_path / "c").iterdir():
+        _truncate(file)
     for epoch in (1, 2, 3):
-        written(tmp_path / "c", epoch)
+        save_epochs(tmp_path / "c", epoch)
         assert epoch_of(tmp_path / "c") == epoch
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["000002", "000003"]
 
 
-def test_a_checkpoint_of_something_else_is_passed_over(tmp_path: Path) -> None:
-    written(tmp_path / "c", 1)
+def test_a_checkpoint_of_another_run_is_skipped(tmp_path: Path) -> None:
+    save_epochs(tmp_path / "c", 1)
     found, faults = load_newest(tmp_path / "c", fingerprint="other")
     assert found is None
     assert "of another configuration" in faults[0]
@@ -132,7 +132,7 @@ def test_nothing_in_a_checkpoint_is_unpickled(tmp_path: Path) -> None:
 
 
 def test_discarded_checkpoints_are_gone(tmp_path: Path) -> None:
-    written(tmp_path / "c", 1, 2)
+    save_epochs(tmp_path / "c", 1, 2)
     discard(tmp_path / "c")
     assert not (tmp_path / "c").exists()
     assert MAGIC.endswith(b"\n")
@@ -141,7 +141,7 @@ def test_discarded_checkpoints_are_gone(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.store.test_checkpoint import checkpoint_of, written
+from tests.store.test_checkpoint import checkpoint_of, save_epochs
 import ablate.store.disk as module
 
 folder, last = Path(sys.argv[1]), int(sys.argv[2])
@@ -155,7 +155,7 @@ def killing(name, plain):
         return plain(*arguments, **options)
     return call
 
-class Written:
+class Watched:
     def __init__(self, file):
         self.file = file
         self.write = killing("write", file.write)
@@ -170,16 +170,16 @@ class Written:
         return getattr(self.file, name)
 
 plain_open = Path.open
-module.Path.open = lambda *names, **_: Written(plain_open(*names, buffering=0))
+module.Path.open = lambda *names, **_: Watched(plain_open(*names, buffering=0))
 module.os.fsync = killing("fsync", os.fsync)
 module.Path.replace = killing("replace", Path.replace)
 module.Path.unlink = killing("unlink", Path.unlink)
-written(folder, 1, 2, 3)
+save_epochs(folder, 1, 2, 3)
 print(count)
 """
 
 
-def test_a_process_killed_at_any_step_leaves_a_sound_checkpoint(tmp_path: Path) -> None:
+def test_a_kill_at_any_step_leaves_an_undamaged_checkpoint(tmp_path: Path) -> None:
     # Each save is five writes, an fsync, a replace and, in the third, the removal of the first.
     seen = []
     for last in range(1, 24):

@@ -157,7 +157,7 @@ class Written:
 
 
 def written(*factors: str, **options: object) -> Written:
-    """A study in the working directory whose plan is written and of which nothing is trained."""
+    """A study in the working directory whose plan is written and whose runs are not trained."""
     plan = plan_of(*factors, **options)
     folder = StudyFolder(Path("runs") / plan.study.name)
     folder.write_plan(plan)

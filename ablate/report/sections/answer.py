@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.analysis.findings import Analysis, Component, Effect, Verdict
+from ablate.analysis.findings import Analysis, Component, Effect, Setting, Verdict
 from ablate.report.blocks import (
     INTERVAL,
     Block,
@@ -19,12 +19,12 @@ from ablate.report.blocks import (
     Paragraph,
     Table,
 )
-from ablate.report.glossary import verdict_meanings, word_meanings
+from ablate.report.glossary import verdict_pairs, word_pairs
 from ablate.report.headline import decisive_effect, headline
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
-from ablate.report.sentences import component_sentence, simplest_sentence
+from ablate.report.sentences import component_sentence, simplest_sentence, withheld_reason
 from ablate.report.wording import Scale, sentence
 from ablate.wording import MISSING, whole_number
 
@@ -101,34 +101,45 @@ def content(data: ReportData) -> Content:
     blocks.append(
         Fold(
             "What the words mean",
-            (Definitions((*verdict_meanings(data), *word_meanings(data))),),
+            (Definitions((*verdict_pairs(data), *word_pairs(data))),),
         )
     )
     return Content("The answer", tuple(blocks))
 
 
 def part_rows(analysis: Analysis, scale: Scale) -> tuple[PartRow, ...]:
-    """One row for each part of which something is known."""
-    names = component_names(analysis.study)
+    """One row for each part; where only settings of the other parts are known, one for each."""
     known = [
         (component, effect)
         for component in analysis.components
-        if (effect := decisive_effect(component)) is not None
+        for effect in _shown_effects(component)
     ]
     limit = _limit([effect for _, effect in known], analysis.study.margin)
-    costs = known_costs(analysis)
-    return tuple(
-        PartRow(
-            name=effect_name(component.name, names),
-            place=_place(analysis, component, effect),
-            verdict=effect.verdict,
-            bar=_bar(effect, limit=limit, margin=analysis.study.margin),
-            estimate=scale.signed(effect.estimate),
-            interval=scale.signed_interval(effect.low, effect.high),
-            saves=_saves(analysis, component, costs),
-            n=whole_number(effect.n),
-        )
-        for component, effect in known
+    return tuple(_part_row(analysis, pair, limit=limit, scale=scale) for pair in known)
+
+
+def _shown_effects(component: Component) -> tuple[Effect | Setting, ...]:
+    """The effect in the full model, or else that on average and those by setting."""
+    effect = decisive_effect(component)
+    if effect is not None and effect is component.full:
+        return (effect,)
+    return (*(() if effect is None else (effect,)), *component.settings)
+
+
+def _part_row(
+    analysis: Analysis, pair: tuple[Component, Effect | Setting], *, limit: float, scale: Scale
+) -> PartRow:
+    component, effect = pair
+    verdict = None if isinstance(effect, Setting) else effect.verdict
+    return PartRow(
+        name=effect_name(component.name, component_names(analysis.study)),
+        place=_place(analysis, component, effect),
+        verdict=verdict,
+        bar=_bar(effect, limit=limit, margin=analysis.study.margin),
+        estimate=scale.signed(effect.estimate),
+        interval=scale.signed_interval(effect.low, effect.high),
+        saves=_saves(analysis, component, known_costs(analysis)),
+        n=whole_number(effect.n),
     )
 
 
@@ -175,10 +186,13 @@ def _table(rows: Sequence[PartRow], analysis: Analysis, scale: Scale) -> Table:
     )
 
 
-def _place(analysis: Analysis, component: Component, effect: Effect) -> str:
-    if component.factor in analysis.study.controls:
-        return "control, changes nothing"
-    return "on average over the other parts" if effect is component.average else ""
+def _place(analysis: Analysis, component: Component, effect: Effect | Setting) -> str:
+    """Where the effect holds, and why there is no verdict, as far as either has to be said."""
+    if isinstance(effect, Setting):
+        return f"where {' and '.join(f'{factor} is {level}' for factor, level in effect.where)}"
+    control = "control, changes nothing" if component.factor in analysis.study.controls else ""
+    average = "on average over the other parts" if effect is not component.full else ""
+    return "; ".join(filter(None, (control, average, withheld_reason(effect))))
 
 
 def _legend(data: ReportData) -> str:
@@ -199,7 +213,7 @@ def _words(data: ReportData) -> list[str]:
     ]
 
 
-def _limit(effects: Sequence[Effect], margin: float) -> float:
+def _limit(effects: Sequence[Effect | Setting], margin: float) -> float:
     """The largest loss that a bar shows: one wide interval must not squeeze all others."""
     ends = [
         abs(end)
@@ -212,7 +226,7 @@ def _limit(effects: Sequence[Effect], margin: float) -> float:
     return 1.05 * max(min(reaches[-1], max(5 * margin, 4 * middle)), 1.5 * margin)
 
 
-def _bar(effect: Effect, *, limit: float, margin: float) -> Bar | None:
+def _bar(effect: Effect | Setting, *, limit: float, margin: float) -> Bar | None:
     if not math.isfinite(effect.estimate):
         return None
 

@@ -1,4 +1,4 @@
-"""Two commands on one study: the second is refused by the name of the first, whatever it asks."""
+"""Two commands on one study: the second is refused and names the first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.faults.interruption import (
 )
 
 
-def test_a_second_command_is_refused_and_no_run_is_trained_twice(
+def test_a_second_command_is_refused_and_trains_no_run_twice(
     ablate: Command, uninterrupted: Path, tmp_path: Path
 ) -> None:
     write_study_files(tmp_path)
@@ -36,7 +36,7 @@ def test_a_second_command_is_refused_and_no_run_is_trained_twice(
     assert count_epochs(tmp_path) == 4 * 40
 
 
-def test_a_plan_and_a_report_may_look_on_meanwhile(ablate: Command, tmp_path: Path) -> None:
+def test_a_report_may_be_written_during_training(ablate: Command, tmp_path: Path) -> None:
     write_study_files(tmp_path)
     with start_command(tmp_path, *FOUR_RUNS) as process:
         wait_for(lambda: list((tmp_path / "runs").rglob("result.json")), "a run to end")
@@ -44,7 +44,7 @@ def test_a_plan_and_a_report_may_look_on_meanwhile(ablate: Command, tmp_path: Pa
             report = ablate(tmp_path, "study=interrupted", module="ablate.report")
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    # The report of a study at work marks what is missing, and is no success.
+    # The report marks the missing runs, so its exit code is 1.
     assert report.returncode == 1, report.stdout + report.stderr
     assert "Report: reports/interrupted/index.html" in report.stdout
     assert report.stderr == ""

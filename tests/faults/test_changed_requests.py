@@ -41,7 +41,7 @@ def save_images(folder: Path, seed: int) -> None:
     np.savez(folder / "mine.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
 
 
-def _code(folder: Path) -> list[str]:
+def change_code(folder: Path) -> list[str]:
     file = folder / "user_model.py"
     file.write_text(
         file.read_text().replace('Dropout(0.3, name="dropout")', 'Dropout(0.4, name="dropout")')
@@ -49,33 +49,37 @@ def _code(folder: Path) -> list[str]:
     return ["recipe.epochs=1"]
 
 
-def _images(folder: Path) -> list[str]:
+def change_images(folder: Path) -> list[str]:
     save_images(folder, 1)
     return ["recipe.epochs=1"]
 
 
-def _recipe(folder: Path) -> list[str]:
+def change_recipe(folder: Path) -> list[str]:
     return ["recipe.epochs=2"]
 
 
 CHANGES = [
-    param(_recipe, "recipe.epochs: 1 -> 2", id="configuration"),
-    param(_code, "code: user_model.py was changed", id="code"),
-    param(_images, "images: 48 + 12 + 30 of 8 x 8 x 1", id="images"),
+    param(change_recipe, "recipe.epochs: 1 -> 2", id="configuration"),
+    param(change_code, "code: user_model.py was changed", id="code"),
+    param(change_images, "images: 48 + 12 + 30 of 8 x 8 x 1", id="images"),
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), CHANGES)
-def test_a_change_is_shown_and_refused_and_rerun_trains_it_anew(
-    ablate: Command, trained: Path, tmp_path: Path, change: Callable[[Path], list[str]], said: str
+@pytest.mark.parametrize(("change", "message"), CHANGES)
+def test_a_change_is_listed_and_refused_and_rerun_trains_again(
+    ablate: Command,
+    trained: Path,
+    tmp_path: Path,
+    change: Callable[[Path], list[str]],
+    message: str,
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(trained, folder)
     arguments = [*SHORT, *change(folder)]
     refused = ablate(folder, *arguments)
     assert refused.returncode == 2, refused.stdout + refused.stderr
-    assert said in refused.stdout
-    assert said in refused.stderr
+    assert message in refused.stdout
+    assert message in refused.stderr
     assert "on_change=rerun" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert comparable_runs(folder) == comparable_runs(trained)
@@ -85,7 +89,7 @@ def test_a_change_is_shown_and_refused_and_rerun_trains_it_anew(
     assert comparable_runs(folder) != comparable_runs(trained)
 
 
-def test_results_are_kept_where_that_is_asked_for_and_the_report_says_so(
+def test_kept_results_are_used_and_marked_in_the_report(
     ablate: Command, trained: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
@@ -99,12 +103,12 @@ def test_results_are_kept_where_that_is_asked_for_and_the_report_says_so(
     assert "recipe.epochs: 1 -&gt; 2" in report
 
 
-def test_seeds_and_factors_that_are_added_retrain_nothing_whatever_files_say_of_time(
+def test_added_seeds_and_factors_retrain_nothing(
     ablate: Command, trained: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(trained, folder)
-    # Clocks may have jumped: no decision rests on the time of a file.
+    # Clocks may have jumped: no decision depends on the time of a file.
     for path in folder.rglob("*"):
         os.utime(path, (4e9, 4e9))
     file = folder / "experiments" / "study" / "interrupted.yaml"
@@ -125,7 +129,7 @@ def test_seeds_and_factors_that_are_added_retrain_nothing_whatever_files_say_of_
     assert usual["test_loss"].tolist() == before["test_loss"].tolist()
 
 
-def test_code_that_is_edited_meanwhile_trains_nothing_under_the_name_of_what_was_planned(
+def test_code_that_is_edited_during_a_study_fails_the_next_runs(
     ablate: Command, tmp_path: Path
 ) -> None:
     write_study_files(tmp_path, "edit", "late")
