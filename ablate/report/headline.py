@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ablate.analysis.findings import Analysis, Component, Effect, SeedRange
 from ablate.report.cells import marked_cells
 from ablate.report.names import alternatives, capitalized
-from ablate.report.savings import savings_of
+from ablate.report.savings import Saving, savings_of
 from ablate.report.sentences import no_answer_sentence, seed_range_text, withheld_reason
 from ablate.report.wording import amount, sentence
 from ablate.wording import enumeration
@@ -50,14 +50,17 @@ def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[st
             yield capitalized(words(analysis, chosen))
 
 
-def _names(analysis: Analysis, components: Sequence[Component]) -> str:
-    return enumeration([_name(analysis, item) for item in components], most=len(components))
+def _names(
+    analysis: Analysis, components: Sequence[Component], *, between: str = "instead of"
+) -> str:
+    names = [_name(analysis, item, between=between) for item in components]
+    return enumeration(names, most=len(components))
 
 
-def _name(analysis: Analysis, component: Component) -> str:
+def _name(analysis: Analysis, component: Component, *, between: str = "instead of") -> str:
     """The part by its name; two alternatives by both of their names."""
     pair = alternatives(analysis.study, component)
-    return component.factor if pair is None else f"{pair[0]} instead of {pair[1]}"
+    return component.factor if pair is None else f"{pair[0]} {between} {pair[1]}"
 
 
 def _keep(analysis: Analysis, components: Sequence[Component]) -> str:
@@ -80,37 +83,39 @@ def _remove(analysis: Analysis, components: Sequence[Component]) -> str:
     )
     size = f"by {margin} or more" if sure else f"whether by {margin} or more is open"
     each = " (each alone)" if len(components) > 1 else ""
-    comma = "" if sure else ";"
-    return (
-        f"Remove {_names(analysis, components)}{each}: the model is better without{comma} {size}."
-    )
+    return f"Remove {_names(analysis, components)}{each}: the model is better without, {size}."
 
 
 def _can_stay_or_go(analysis: Analysis, components: Sequence[Component]) -> str:
     """What no difference means depends on which of the two models is cheaper."""
     margin = amount(analysis.study, analysis.study.margin)
-    return " ".join(
-        capitalized(_one_without_difference(analysis, component, margin))
-        for component in components
-    )
+    costly = [item for item in components if _saving(analysis, item) is not None]
+    equal = [item for item in components if _saving(analysis, item) is None]
+    clauses = [_cheaper(analysis, component, margin) for component in costly]
+    if equal:
+        names = _names(analysis, equal, between="or")
+        verb = "makes" if len(equal) == 1 else "each make"
+        clauses.append(f"{names} {verb} no difference of {margin}.")
+    return " ".join(map(capitalized, clauses))
 
 
-def _one_without_difference(analysis: Analysis, component: Component, margin: str) -> str:
+def _saving(analysis: Analysis, component: Component) -> Saving | None:
+    return next((item for item in savings_of(analysis, component) if item.matters), None)
+
+
+def _cheaper(analysis: Analysis, component: Component, margin: str) -> str:
+    saving = _saving(analysis, component)
     pair = alternatives(analysis.study, component)
-    name = _name(analysis, component)
-    saving = next((item for item in savings_of(analysis, component) if item.matters), None)
-    if pair is not None and saving is not None:
+    if saving is None:
+        return f"{component.factor} makes no difference of {margin}."
+    if pair is not None:
         cheaper = pair[0] if saving.ratio > 1 else pair[1]
         return (
             f"{pair[0]} or {pair[1]} makes no difference of {margin}: {cheaper} saves "
             f"{saving.share_saved}."
         )
-    if pair is not None:
-        return f"{pair[0]} or {pair[1]} makes no difference of {margin}."
-    if saving is None:
-        return f"{name} can go: it makes no difference of {margin}."
     verb = "can stay: it saves" if saving.ratio > 1 else "can go: removing it saves"
-    return f"{name} {verb} {saving.share_saved} and makes no difference of {margin}."
+    return f"{component.factor} {verb} {saving.share_saved} and makes no difference of {margin}."
 
 
 def _not_needed(analysis: Analysis, components: Sequence[Component]) -> str:
@@ -138,11 +143,8 @@ def _preferred(analysis: Analysis, component: Component, *, first: int) -> str:
 
 def _undecided(analysis: Analysis, components: Sequence[Component]) -> str:
     margin = amount(analysis.study, analysis.study.margin)
-    verb = "is" if len(components) == 1 else "are"
-    return (
-        f"{_names(analysis, components)} {verb} undecided at a margin of {margin}"
-        f"{_more_seeds(components)}."
-    )
+    names = _names(analysis, components, between="or")
+    return f"Undecided at a margin of {margin}: {names}{_more_seeds(components)}."
 
 
 def _more_seeds(components: Sequence[Component]) -> str:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.analysis.findings import Analysis, Candidate, Component
+from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange
 from ablate.report.cells import number
 from ablate.report.headline import answered_components, seeds_to_decide, verdict_of
 from ablate.report.section import ReportData
@@ -20,6 +20,8 @@ from ablate.wording import duration, enumeration, one_line, quantity
 
 QUICK_LOOK = 3
 RECOMMENDED = 5
+MOST_AT_ONCE = 20
+"""Further seeds that one step asks for, if fewer may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,12 @@ def _decide(data: ReportData, parts: Sequence[Component], most: int) -> NextStep
         )
     names = enumeration([item.factor for item in known], most=4)
     reason = f"{seed_range_text(seeds)} a cell would likely settle {names}"
-    return _with_seeds(data, most + seeds.high, reason=reason)
+    return _with_seeds(data, most + _at_once(seeds), reason=reason)
+
+
+def _at_once(seeds: SeedRange) -> int:
+    """The upper end of a range, or where that is large, no more than its lower end asks for."""
+    return min(seeds.high, max(seeds.low, MOST_AT_ONCE))
 
 
 def _promising_candidate(analysis: Analysis) -> Candidate | None:
@@ -94,7 +101,7 @@ def _confirm(data: ReportData, candidate: Candidate, most: int) -> NextStep:
     reason = (
         f"{seed_range_text(candidate.further)} a cell would likely show that [{name}] is enough"
     )
-    return _with_seeds(data, most + candidate.further.high, reason=reason)
+    return _with_seeds(data, most + _at_once(candidate.further), reason=reason)
 
 
 def _with_seeds(data: ReportData, seeds: int, *, reason: str) -> NextStep:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ablate.analysis.findings import Verdict
+from ablate.analysis.findings import SeedRange, Verdict
 from ablate.report.next_step import next_step, with_replicates
 from ablate.report.page import report_data
 from ablate.report.section import ReportData
@@ -22,9 +22,10 @@ def data_with(study: Study, *, verdict: Verdict, command: str = COMMAND) -> Repo
         replace(component, full=component.full and replace(component.full, verdict=verdict))
         for component in data.analysis.components
     )
+    decided = replace(data.analysis, components=components, simplest=None)
     record = replace(data.record, provenance={"command": command} if command else {"runs": "r.csv"})
     commands = () if command else ("python -m ablate.report runs=r.csv",)
-    return report_data(record, replace(data.analysis, components=components), commands=commands)
+    return report_data(record, decided, commands=commands)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,22 @@ def test_runs_that_did_not_finish_come_first(xyz: Study) -> None:
     step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
     assert step.reason.startswith("1 run did not finish")
     assert step.command == COMMAND
+
+
+@pytest.mark.parametrize(
+    ("further", "replicates"),
+    [((2, 6), 9), ((9, 200), 23), ((40, 90), 43)],
+    ids=["upper end", "at most twenty", "lower end"],
+)
+def test_what_is_open_gets_a_command(xyz: Study, further: tuple[int, int], replicates: int) -> None:
+    data = data_with(xyz, verdict=Verdict.UNDECIDED)
+    components = tuple(
+        replace(component, further=SeedRange(*further)) for component in data.analysis.components
+    )
+    step = next_step(replace(data, analysis=replace(data.analysis, components=components)))
+    assert step.command == f"{COMMAND} study.replicates={replicates}"
+    assert f"{further[0]} to {further[1]} further seeds" in step.reason
+    assert "of training" in step.reason
 
 
 def test_a_decided_study_needs_no_command(xyz: Study) -> None:

@@ -223,7 +223,7 @@ def _limit(effects: Sequence[Effect | Setting], margin: float) -> float:
     ]
     reaches = sorted(ends) or [margin]
     middle = reaches[len(reaches) // 2]
-    return 1.05 * max(min(reaches[-1], max(5 * margin, 4 * middle)), 1.5 * margin)
+    return 1.05 * max(min(reaches[-1], max(10 * margin, 4 * middle)), 1.5 * margin)
 
 
 def _bar(effect: Effect | Setting, *, limit: float, margin: float) -> Bar | None:
