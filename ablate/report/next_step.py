@@ -79,12 +79,17 @@ def _decide(data: ReportData, parts: Sequence[Component], most: int) -> NextStep
         )
     names = enumeration([item.factor for item in known], most=4)
     reason = f"{seed_range_text(seeds)} a cell would likely settle {names}"
-    return _with_seeds(data, most + _at_once(seeds), reason=reason)
+    return _with_seeds(data, most + _at_once(seeds), reason=reason + _capped(seeds))
 
 
 def _at_once(seeds: SeedRange) -> int:
     """The upper end of a range, or where that is large, no more than its lower end asks for."""
     return min(seeds.high, max(seeds.low, MOST_AT_ONCE))
+
+
+def _capped(seeds: SeedRange) -> str:
+    more = _at_once(seeds)
+    return "" if more == seeds.high else f"; {more} of them to begin with"
 
 
 def _promising_candidate(analysis: Analysis) -> Candidate | None:
@@ -101,7 +106,8 @@ def _confirm(data: ReportData, candidate: Candidate, most: int) -> NextStep:
     reason = (
         f"{seed_range_text(candidate.further)} a cell would likely show that [{name}] is enough"
     )
-    return _with_seeds(data, most + _at_once(candidate.further), reason=reason)
+    more = _at_once(candidate.further)
+    return _with_seeds(data, most + more, reason=reason + _capped(candidate.further))
 
 
 def _with_seeds(data: ReportData, seeds: int, *, reason: str) -> NextStep:
