@@ -91,7 +91,7 @@ def test_results_of_another_program_are_reported(
 ) -> None:
     assert ended(*results, "seed=seed", "margin=0.005", "name=mine") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "norm is needed" in "".join(lines)
+    assert "norm: needed" in "".join(lines)
     assert lines[-1] == "Report: reports/mine/index.html"
     text = Path("reports/mine/index.html").read_text(encoding="utf-8")
     assert "runs=results.csv" in text
@@ -139,6 +139,7 @@ def test_runs_csv_of_a_study_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
         ({"x": "margin=nan"}, "Expected margin to be a number above 0"),
         ({"x": "margin=tiny"}, "Expected margin to be a number above 0"),
+        ({"x": "chance=no"}, "Expected chance to be the response of a model that guesses"),
         ({"x": "direction=up"}, "Expected direction=higher or direction=lower"),
         ({"x": "reference={nrm: absent}"}, "Did you mean 'norm'?"),
         ({"x": "reference={norm: abset}"}, "Did you mean 'absent'?"),
