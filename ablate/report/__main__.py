@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablate.analysis.findings import Analysis
 from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_folder_name, check_number
 from ablate.report.csv_results import Request, guessed_reference, read_results
-from ablate.report.page import write_report
-from ablate.report.sections.answer import answer_lines
+from ablate.report.page import report_data, write_report
+from ablate.report.section import ReportData
+from ablate.report.terminal import end_lines
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
 from ablate.study.record import StudyRecord
@@ -112,7 +113,7 @@ def _report_study(values: Mapping[str, Any]) -> int:
     record = read_record(StudyFolder(Path("runs") / name))
     folder = Path("reports") / name
     analysis = write_report(folder, record, interactions=_interactions(values))
-    _show(analysis, folder)
+    _show(report_data(record, analysis), folder)
     return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
 
 
@@ -127,9 +128,9 @@ def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
         chance=request.chance,
         guessed_reference=guessed_reference(request, study),
     )
-    command = shlex.join(["python", "-m", "ablate.report", *given])
-    analysis = write_report(folder, record, commands=[command], interactions=_interactions(values))
-    _show(analysis, folder)
+    commands = [shlex.join(["python", "-m", "ablate.report", *given])]
+    analysis = write_report(folder, record, commands=commands, interactions=_interactions(values))
+    _show(report_data(record, analysis, commands=commands), folder)
     return 0 if (runs["status"] == Status.COMPLETE).all() else 1
 
 
@@ -202,8 +203,8 @@ def _word(value: object, key: str) -> str:
     raise RequestError(f"Expected {key} to be a word; received {value!r}.")
 
 
-def _show(analysis: Analysis, folder: Path) -> None:
-    for line in answer_lines(analysis):
+def _show(data: ReportData, folder: Path) -> None:
+    for line in end_lines(data, width=shutil.get_terminal_size().columns):
         print(line)
     print(f"Report: {folder / 'index.html'}")
 

@@ -26,9 +26,15 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to a file of the report."""
+    """A link to a file of the report, or to an address.
+
+    Attributes:
+        file: Path of the file relative to the report, or an address.
+        text: What is shown in place of the path.
+    """
 
     file: str
+    text: str = ""
 
 
 Piece = str | Strong | Symbol | Link | Verdict
@@ -59,10 +65,19 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a list, with a title in bold or without."""
+    """An item of a list, with a title in bold or without.
+
+    Attributes:
+        text: What is always shown.
+        title: A few words in bold before the text.
+        more: What the page shows only when the reader unfolds the item.
+        marked: Whether the page draws the reader's eye to it.
+    """
 
     text: Text
     title: str = ""
+    more: Text = ""
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +170,18 @@ class Table:
         )
 
 
-Block = Paragraph | Listing | Definitions | Commands | Illustration | Table
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Blocks that the page shows only when the reader unfolds them.
+
+    Attributes:
+        title: What the reader sees before.
+        blocks: What is folded.
+    """
+
+    title: str
+    blocks: tuple[Paragraph | Listing | Definitions | Table, ...]
+    kind: ClassVar[str] = "fold"
+
+
+Block = Paragraph | Listing | Definitions | Commands | Illustration | Table | Fold

@@ -44,7 +44,7 @@ def write_report(
         What the report says.
     """
     analysis = analyse_record(record, interaction_order=interactions)
-    data = ReportData(record, analysis, tuple(commands or _commands(record)))
+    data = report_data(record, analysis, commands=commands)
     sections = section_contents(data)
     page = _page(data, sections)
     texts = {
@@ -56,6 +56,13 @@ def write_report(
     }
     _write_files(folder, texts, pictures(sections))
     return analysis
+
+
+def report_data(
+    record: StudyRecord, analysis: Analysis, *, commands: Sequence[str] = ()
+) -> ReportData:
+    """What the sections of a report and the end of a terminal's output read."""
+    return ReportData(record, analysis, tuple(commands or _commands(record)))
 
 
 def section_contents(data: ReportData) -> dict[str, Content]:

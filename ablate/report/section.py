@@ -56,12 +56,14 @@ class Content:
         blocks: What stands below the heading, in order.
         level: 2 for a section of its own, 3 for a part of the section before it.
         boxed: Whether a box draws the reader's eye to it.
+        folded: Whether the page shows its heading only, until the reader unfolds it.
     """
 
     title: str
     blocks: tuple[Block, ...]
     level: int = 2
     boxed: bool = False
+    folded: bool = False
 
 
 class Section(Protocol):

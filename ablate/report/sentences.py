@@ -103,13 +103,16 @@ def seed_range_text(seeds: SeedRange) -> str:
 
 
 def size_text(parameters: float, macs: float) -> str:
-    """Return the size of a model as multiples of the full model's; empty where unknown."""
-    texts = [
-        f"{multiple_text(multiple)} the {noun}"
+    """Return the size of a model against the full model's; empty where unknown."""
+    known = [
+        (multiple, noun)
         for multiple, noun in ((parameters, "parameters"), (macs, "multiply-accumulates"))
         if math.isfinite(multiple)
     ]
-    return " and ".join(texts)
+    if known and all(multiple == 1 for multiple, _ in known):
+        return "the size of the full model"
+    texts = [f"{multiple_text(multiple)} the {noun}" for multiple, noun in known]
+    return f"{' and '.join(texts)} of the full model" if texts else ""
 
 
 def multiple_text(multiple: float) -> str:
@@ -159,12 +162,13 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
         numbers += f", but {p} after Holm's correction is above {ALPHA}"
     numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
     if effect.withheld is not None:
-        return f"no verdict {where} {numbers}, since {_reason(effect)}"
+        return f"no verdict {where} {numbers}, since {withheld_reason(effect)}"
     verdict = effect.verdict or Verdict.UNDECIDED
     return f"{verdict} {where} {numbers}{OPEN.get(verdict, '')}"
 
 
-def _reason(effect: Effect) -> str:
+def withheld_reason(effect: Effect) -> str:
+    """Return why there is no verdict on an effect, in a few words; empty if there is one."""
     if effect.withheld is Withheld.CONFUSED:
         return f"the design confuses it with {enumeration(effect.confused_with)}"
     return REASONS[effect.withheld] if effect.withheld is not None else ""
@@ -222,7 +226,7 @@ def _passed_sentence(simplest: Simplest, study: Study) -> str:
     size = size_text(simplest.parameters, simplest.macs)
     return (
         f"The simplest model that does the job: {describe(study, simplest.levels)}"
-        f"{f', with {size} of the full model' if size else ''}. It scored {change} the full model; "
+        f"{f', with {size}' if size else ''}. It scored {change} the full model; "
         f"a test confirms that it is less than {amount(study, study.margin)} worse "
         f"({p_equation(simplest.p)}, after Holm's correction over "
         f"{quantity(simplest.tested, 'simpler model')})."
@@ -243,5 +247,5 @@ def _candidate_sentence(candidate: Candidate, study: Study) -> str:
     return (
         f"No simpler model is shown yet to be less than {amount(study, study.margin)} worse than "
         f"the full model. The best candidate: {describe(study, candidate.levels)} ({change}"
-        f"{f', {interval}' if ends else ''}{f'; {size} of the full model' if size else ''}).{seeds}"
+        f"{f', {interval}' if ends else ''}{f'; {size}' if size else ''}).{seeds}"
     )

@@ -23,7 +23,7 @@ TEXTS = [
     param(
         warnings.RunsLeftOut(3, (("diverged", 2), ("failed", 1)), CELLS),
         "Runs left out",
-        "Left out: 3 runs (2 diverged and 1 failed), in [no x] and [no x, no y].",
+        "3 runs left out (2 diverged and 1 failed), in [no x] and [no x, no y].",
         id="left_out",
     ),
     param(

@@ -31,4 +31,4 @@ def content(data: ReportData) -> Content | None:
         "The change in the effect of one part when the other is removed. Near zero, the "
         "effects of the parts add up; positive, each part is worth more with the other."
     )
-    return Content("Interactions", (meaning, table), level=3)
+    return Content("Interactions", (meaning, table), level=3, folded=True)
