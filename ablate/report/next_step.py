@@ -46,6 +46,8 @@ def next_step(data: ReportData) -> NextStep:
             f"missing:",
             _own_command(data),
         )
+    if data.analysis.no_answer is not None:
+        return NextStep("Change the training of the full model first; more seeds cannot help.")
     open_parts = [
         item for item in answered_components(data.analysis) if verdict_of(item) == "undecided"
     ]
@@ -54,17 +56,17 @@ def next_step(data: ReportData) -> NextStep:
         return _with_seeds(
             data,
             RECOMMENDED,
-            reason=f"{quantity(most, 'seed')} a cell give estimates and no verdict. {RECOMMENDED} "
-            f"give verdicts",
+            reason=f"Verdicts need {QUICK_LOOK} seeds or more in each cell; {RECOMMENDED} are "
+            f"recommended",
         )
-    if data.analysis.no_answer is not None:
-        return NextStep("Change the training of the full model first; more seeds cannot help.")
     if open_parts:
         return _decide(data, open_parts, most)
     if not data.analysis.components:
         return NextStep("Nothing can be decided from these runs.")
     if candidate := _promising_candidate(data.analysis):
         return _confirm(data, candidate, most)
+    if any(not verdict_of(item) for item in answered_components(data.analysis)):
+        return NextStep("More seeds cannot give the verdicts that are missing.")
     return NextStep("No verdict is left undecided at this margin: nothing more has to be run.")
 
 

@@ -25,7 +25,7 @@ HEADINGS: Mapping[str, Text] = {
 
 
 def paper_grid(
-    data: ReportData, factors: tuple[Column, ...], marks: list[tuple[str, ...]], *, signs: str
+    data: ReportData, *, factors: tuple[Column, ...], marks: list[tuple[str, ...]], signs: str
 ) -> Table:
     """The table; a row for each cell.
 

@@ -165,8 +165,8 @@ def content(data: ReportData) -> Content:
         label="grid",
         paper=paper_grid(
             data,
-            tuple(Column(name, "center") for name in grid.factors),
-            [tuple(mark.text for mark in row.marks) for row in grid.rows],
+            factors=tuple(Column(name, "center") for name in grid.factors),
+            marks=[tuple(mark.text for mark in row.marks) for row in grid.rows],
             signs=_signs(grid),
         ),
         template="grid_table.html",
