@@ -84,7 +84,9 @@ def notes_of(
     """Return what holds of every study and the reader must know: what intervals do not include."""
     grid = evidence.measurements.grids[study.response.name]
     return (
-        warnings.IntervalsOfSeeds(grid.step, background.resolution is not None),
+        warnings.IntervalsOfSeeds(
+            background.resolution or grid.step, background.resolution is not None
+        ),
         *_check_unseen_failures(evidence),
     )
 

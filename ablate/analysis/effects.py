@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -165,7 +166,7 @@ def _reason(
     """Return why an effect gets no verdict; None where it gets one."""
     if effect.missing:
         return Withheld.MISSING_CELLS
-    if effect.n < FEWEST:
+    if effect.n < FEWEST or not math.isfinite(effect.error):
         return Withheld.TOO_FEW_SEEDS
     if effect.confused_with:
         return Withheld.CONFUSED

@@ -76,7 +76,8 @@ def further_seeds(
     The true effect and the true spread are not known. So many pairs of both are drawn that fit the
     runs so far, and for each the seeds that decide are computed: those with which the effect is
     shown to differ from 0 or to be below the margin. With the lower end of the range one in five of
-    the pairs is decided, with the upper end four in five.
+    the pairs is decided if the further seeds are typical; with the upper end four in five, even if
+    the further seeds are worse than four in five.
 
     Args:
         known: The effect so far.
@@ -90,10 +91,10 @@ def further_seeds(
         upper end is at most `MOST_SEEDS`.
     """
 
-    def decided(truths: Array, errors: Array, dfs: Array) -> Mask:
+    def decided(truths: Array, errors: Array, dfs: Array, reserve: Array) -> Mask:
         size = np.abs(truths)
-        differs = stats.t.isf(levels[0] / 2, dfs) * errors <= size
-        reach = stats.t.isf(levels[1] / 2, dfs) * errors
+        differs = (stats.t.isf(levels[0] / 2, dfs) + reserve) * errors <= size
+        reach = (stats.t.isf(levels[1] / 2, dfs) + reserve) * errors
         return np.asarray(differs | (reach <= margin - (size if alternatives else truths)))
 
     return _seed_range(known, decided)
@@ -111,14 +112,14 @@ def seeds_below_margin(known: Knowledge, *, margin: float, level: float) -> Seed
         As `further_seeds`.
     """
 
-    def decided(truths: Array, errors: Array, dfs: Array) -> Mask:
-        return np.asarray(stats.t.isf(level, dfs) * errors <= margin - truths)
+    def decided(truths: Array, errors: Array, dfs: Array, reserve: Array) -> Mask:
+        return np.asarray((stats.t.isf(level, dfs) + reserve) * errors <= margin - truths)
 
     return _seed_range(known, decided)
 
 
 def _seed_range(
-    known: Knowledge, decided: Callable[[Array, Array, Array], Mask]
+    known: Knowledge, decided: Callable[[Array, Array, Array, Array], Mask]
 ) -> SeedRange | None:
     if not (math.isfinite(known.estimate) and known.error > 0 and known.df > 0 and known.n > 1):
         return None
@@ -130,12 +131,15 @@ def _seed_range(
     truths = (known.estimate + centers * spreads[:, None]).reshape(-1, 1)
     totals = np.arange(max(known.n + 1, FEWEST), known.n + MOST_SEEDS + 1)
     errors = np.repeat(spreads, DRAWS)[:, None] / np.sqrt(totals)
-    done = decided(truths, errors, known.df * (totals - 1) / (known.n - 1))
-    first = np.where(done.any(axis=-1), totals[done.argmax(axis=-1)], np.inf)
-    low, high = np.quantile(first, (1 - POWER, POWER), method="higher")
-    if math.isinf(low):
+    dfs = known.df * (totals - 1) / (known.n - 1)
+    ends = []
+    for share, reserve in ((1 - POWER, np.zeros(len(totals))), (POWER, stats.t.ppf(POWER, dfs))):
+        done = decided(truths, errors, dfs, reserve)
+        first = np.where(done.any(axis=-1), totals[done.argmax(axis=-1)] - known.n, np.inf)
+        ends.append(float(np.quantile(first, share, method="higher")))
+    if math.isinf(ends[0]):
         return None
-    return SeedRange(*(int(min(end - known.n, MOST_SEEDS)) for end in (low, high)))
+    return SeedRange(*(int(min(end, MOST_SEEDS)) for end in ends))
 
 
 @functools.lru_cache(maxsize=256)

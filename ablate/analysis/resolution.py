@@ -51,19 +51,18 @@ def grid_of(values: Array, *, fraction: bool, resolution: float | None = None) -
     Args:
         values: All values of the response, in any shape, NaN where there is none.
         fraction: Whether the response is a fraction.
-        resolution: The step, where known; otherwise the smallest difference between two values is
-            taken.
+        resolution: The step, where known; a smaller difference between two values shows that it is
+            smaller. Where unknown, the smallest difference is taken.
     """
-    return Grid(resolution or _smallest_step(values, fraction=fraction), fraction)
-
-
-def _smallest_step(values: Array, *, fraction: bool) -> float:
     known = np.unique(values[np.isfinite(values)])
     gaps = np.diff(known)
     gaps = gaps[gaps > ROUNDING * np.abs(known[1:])]
     if gaps.size:
-        return float(gaps.min())
-    return _step_of_one(float(known[0]), fraction=fraction) if known.size else 0.0
+        seen = float(gaps.min())
+        return Grid(seen if resolution is None else min(resolution, seen), fraction)
+    if resolution is None and known.size:
+        resolution = _step_of_one(float(known[0]), fraction=fraction)
+    return Grid(resolution or 0.0, fraction)
 
 
 def _step_of_one(value: float, *, fraction: bool) -> float:

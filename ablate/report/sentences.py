@@ -103,13 +103,16 @@ def seed_range_text(seeds: SeedRange) -> str:
 
 
 def size_text(parameters: float, macs: float) -> str:
-    """Return the size of a model as multiples of the full model's; empty where unknown."""
-    texts = [
-        f"{multiple_text(multiple)} the {noun}"
+    """Return the size of a model against the full model's; empty where unknown."""
+    known = [
+        (multiple, noun)
         for multiple, noun in ((parameters, "parameters"), (macs, "multiply-accumulates"))
         if math.isfinite(multiple)
     ]
-    return " and ".join(texts)
+    if known and all(multiple == 1 for multiple, _ in known):
+        return "the size of the full model"
+    texts = [f"{multiple_text(multiple)} the {noun}" for multiple, noun in known]
+    return f"{' and '.join(texts)} of the full model" if texts else ""
 
 
 def multiple_text(multiple: float) -> str:
@@ -223,7 +226,7 @@ def _passed_sentence(simplest: Simplest, study: Study) -> str:
     size = size_text(simplest.parameters, simplest.macs)
     return (
         f"The simplest model that does the job: {describe(study, simplest.levels)}"
-        f"{f', with {size} of the full model' if size else ''}. It scored {change} the full model; "
+        f"{f', with {size}' if size else ''}. It scored {change} the full model; "
         f"a test confirms that it is less than {amount(study, study.margin)} worse "
         f"({p_equation(simplest.p)}, after Holm's correction over "
         f"{quantity(simplest.tested, 'simpler model')})."
@@ -244,5 +247,5 @@ def _candidate_sentence(candidate: Candidate, study: Study) -> str:
     return (
         f"No simpler model is shown yet to be less than {amount(study, study.margin)} worse than "
         f"the full model. The best candidate: {describe(study, candidate.levels)} ({change}"
-        f"{f', {interval}' if ends else ''}{f'; {size} of the full model' if size else ''}).{seeds}"
+        f"{f', {interval}' if ends else ''}{f'; {size}' if size else ''}).{seeds}"
     )

@@ -58,9 +58,9 @@ def _(warning: warnings.RunsLeftOut, study: Study) -> tuple[str, str]:
     statuses = enumeration([f"{number} {status}" for status, number in warning.statuses])
     return (
         "Runs left out",
-        f"Only complete runs are used. Left out: {quantity(warning.runs, 'run')} ({statuses}), in "
-        f"{cell_list(study, warning.cells)}. If bad runs fail more often, these cells look better "
-        f"than they are.",
+        f"{quantity(warning.runs, 'run')} left out ({statuses}), in "
+        f"{cell_list(study, warning.cells)}. Only complete runs are used; if bad runs "
+        f"fail more often, these cells look better than they are.",
     )
 
 

@@ -139,6 +139,7 @@ def test_runs_csv_of_a_study_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
         ({"x": "margin=nan"}, "Expected margin to be a number above 0"),
         ({"x": "margin=tiny"}, "Expected margin to be a number above 0"),
+        ({"x": "chance=no"}, "Expected chance to be the response of a model that guesses"),
         ({"x": "direction=up"}, "Expected direction=higher or direction=lower"),
         ({"x": "reference={nrm: absent}"}, "Did you mean 'norm'?"),
         ({"x": "reference={norm: abset}"}, "Did you mean 'absent'?"),
