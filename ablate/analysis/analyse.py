@@ -48,7 +48,7 @@ def analyse(
     """
     measurements = measurements_of(runs, study, resolution=background.resolution)
     evidence = effects_of(study, measurements, order=interaction_order, chance=background.chance)
-    no_answer = reference_that_guesses(study, measurements, evidence.guessing)
+    no_answer = reference_that_guesses(study, measurements, guessing=evidence.guessing)
     cells = cell_table(study, measurements)
     sizes = detectable_effects(study, evidence)
     return Analysis(

@@ -17,7 +17,7 @@ NEGLIGIBLE = 1e-9
 
 
 def confused_effects(
-    study: Study, cells: Sequence[Cell], contrasts: Sequence[Contrast]
+    study: Study, cells: Sequence[Cell], *, contrasts: Sequence[Contrast]
 ) -> tuple[tuple[str, ...], ...]:
     """Return for each contrast the main effects and pairs of factors that are confused with it.
 
@@ -27,8 +27,10 @@ def confused_effects(
     """
     if len(cells) == math.prod(len(factor.levels) for factor in study.factors):
         return ((),) * len(contrasts)
-    main = {(factor.name,): _columns(factor, cells) for factor in study.factors}
-    pairs = {
+    main: dict[tuple[str, ...], Array] = {
+        (factor.name,): _columns(factor, cells) for factor in study.factors
+    }
+    pairs: dict[tuple[str, ...], Array] = {
         (*one, *other): (main[one][:, :, None] * main[other][:, None, :]).reshape(len(cells), -1)
         for one, other in itertools.combinations(main, 2)
     }

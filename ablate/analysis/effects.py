@@ -93,10 +93,24 @@ def effects_of(
     """
     contrasts = contrasts_of(study, measurements.cells, order=order)
     estimates = estimate_contrasts(study, measurements, contrasts=contrasts)
+    effects = _effects(study, measurements, contrasts=contrasts, estimates=estimates)
+    guessing = guessing_runs(study, measurements, chance=chance)
+    evidence = Evidence(measurements, contrasts, estimates, effects, guessing)
+    return replace(evidence, effects=_withhold_verdicts(study, evidence))
+
+
+def _effects(
+    study: Study,
+    measurements: Measurements,
+    *,
+    contrasts: Sequence[Contrast],
+    estimates: Estimates,
+) -> tuple[Effect, ...]:
+    """Return the effects with the verdicts of the rule, none of them withheld yet."""
     verdicts = judge(estimates, study.margin)
     looks = len(looks_of(study))
-    confused = confused_effects(study, measurements.cells, contrasts)
-    effects = tuple(
+    confused = confused_effects(study, measurements.cells, contrasts=contrasts)
+    return tuple(
         Effect(
             name=contrast.name,
             kind=contrast.kind,
@@ -117,13 +131,10 @@ def effects_of(
         )
         for index, contrast in enumerate(contrasts)
     )
-    guessing = guessing_runs(study, measurements, chance)
-    evidence = Evidence(measurements, contrasts, estimates, effects, guessing)
-    return replace(evidence, effects=_withhold_verdicts(study, evidence))
 
 
 def certain_interactions(
-    study: Study, evidence: Evidence, move: tuple[str, str]
+    study: Study, evidence: Evidence, *, move: tuple[str, str]
 ) -> list[tuple[Contrast, Effect]]:
     """Return the interactions of a component that are certain and may be worth the margin."""
     return [
@@ -144,7 +155,7 @@ def _verdict(study: Study, contrast: Contrast, verdict: Verdict) -> Verdict | No
 
 
 def _withhold_verdicts(study: Study, evidence: Evidence) -> tuple[Effect, ...]:
-    failed = reference_that_guesses(study, evidence.measurements, evidence.guessing)
+    failed = reference_that_guesses(study, evidence.measurements, guessing=evidence.guessing)
     effects = []
     for contrast, effect in zip(evidence.contrasts, evidence.effects, strict=True):
         reason = None
@@ -175,7 +186,7 @@ def _reason(
         return None
     if evidence.failed_runs(contrast.weights):
         return Withheld.RUNS_DID_NOT_LEARN
-    if certain_interactions(study, evidence, contrast.moves[0]):
+    if certain_interactions(study, evidence, move=contrast.moves[0]):
         return Withheld.INTERACTION
     return None
 

@@ -20,7 +20,7 @@ LEARNED = 0.05
 Mask = npt.NDArray[np.bool_]
 
 
-def guessing_runs(study: Study, measurements: Measurements, chance: float | None) -> Mask:
+def guessing_runs(study: Study, measurements: Measurements, *, chance: float | None) -> Mask:
     """Return which runs are at the score of guessing, shape `(rows, cells)`.
 
     Args:
@@ -50,7 +50,7 @@ def cell_rates(
 
 
 def reference_that_guesses(
-    study: Study, measurements: Measurements, guessing: Mask
+    study: Study, measurements: Measurements, *, guessing: Mask
 ) -> CellRate | None:
     """Return the rate of the full model if half of its runs or more did not learn, else None."""
     reference = reference_index(study, measurements)

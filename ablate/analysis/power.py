@@ -91,13 +91,13 @@ def further_seeds(
         upper end is at most `MOST_SEEDS`.
     """
 
-    def decided(truths: Array, errors: Array, dfs: Array, reserve: Array) -> Mask:
+    def _decided(truths: Array, errors: Array, dfs: Array, reserve: Array) -> Mask:
         size = np.abs(truths)
         differs = (stats.t.isf(levels[0] / 2, dfs) + reserve) * errors <= size
         reach = (stats.t.isf(levels[1] / 2, dfs) + reserve) * errors
         return np.asarray(differs | (reach <= margin - (size if alternatives else truths)))
 
-    return _seed_range(known, decided)
+    return _seed_range(known, _decided)
 
 
 def seeds_below_margin(known: Knowledge, *, margin: float, level: float) -> SeedRange | None:
@@ -112,10 +112,10 @@ def seeds_below_margin(known: Knowledge, *, margin: float, level: float) -> Seed
         As `further_seeds`.
     """
 
-    def decided(truths: Array, errors: Array, dfs: Array, reserve: Array) -> Mask:
+    def _decided(truths: Array, errors: Array, dfs: Array, reserve: Array) -> Mask:
         return np.asarray((stats.t.isf(level, dfs) + reserve) * errors <= margin - truths)
 
-    return _seed_range(known, decided)
+    return _seed_range(known, _decided)
 
 
 def _seed_range(

@@ -27,7 +27,7 @@ def settings_of(study: Study, evidence: Evidence, *, move: Move) -> tuple[Settin
     The other factor is that of the largest certain interaction; without one, that of the largest
     interaction, since runs that did not learn can make any interaction uncertain.
     """
-    possible = certain_interactions(study, evidence, move) or [
+    possible = certain_interactions(study, evidence, move=move) or [
         (contrast, effect)
         for contrast, effect in zip(evidence.contrasts, evidence.effects, strict=True)
         if len(contrast.moves) == 2 and move in contrast.moves and math.isfinite(effect.estimate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from ablate.analysis.power import Knowledge, seeds_below_margin
 from ablate.analysis.verdicts import FEWEST
 from ablate.study.design import Cell
 from ablate.study.study import Study
+
+Sized = TypeVar("Sized", Simplest, Candidate)
 
 
 def simplest_model(
@@ -68,21 +71,14 @@ def simplest_model(
         cell = measurements.cells[reference]
         candidate = _candidate(study, measurements, simpler=simpler, losses=losses)
         if candidate is not None:
-            parameters, macs = _multiples(cells, candidate.cell, reference=cell.slug)
-            candidate = replace(candidate, parameters=parameters, macs=macs)
+            candidate = _with_size(candidate, cells, reference=cell.slug)
         return Simplest(cell.slug, dict(cell.levels), tested, candidate=candidate)
     best = min(passed, key=lambda index: (sizes[simpler[index]], simpler[index]))
     cell = measurements.cells[simpler[best]]
-    parameters, macs = _multiples(cells, cell.slug, reference=measurements.cells[reference].slug)
-    return Simplest(
-        cell.slug,
-        dict(cell.levels),
-        tested,
-        loss=float(losses.estimate[best]),
-        p=float(p[best]),
-        parameters=parameters,
-        macs=macs,
+    found = Simplest(
+        cell.slug, dict(cell.levels), tested, loss=float(losses.estimate[best]), p=float(p[best])
     )
+    return _with_size(found, cells, reference=measurements.cells[reference].slug)
 
 
 def _candidate(
@@ -113,15 +109,15 @@ def _candidate(
     )
 
 
-def _multiples(cells: pd.DataFrame, cell: str, *, reference: str) -> tuple[float, float]:
-    """Return the parameters and MACs of a cell as multiples of the full model's."""
+def _with_size(model: Sized, cells: pd.DataFrame, *, reference: str) -> Sized:
+    """Return a model with its parameters and MACs as multiples of the full model's."""
     costs = cells.set_index("cell")[["parameters", "macs"]].to_dict("index")
-    own, full = costs[cell], costs[reference]
+    own, full = costs[model.cell], costs[reference]
     parameters, macs = (
         float(own[name]) / float(full[name]) if float(full[name]) > 0 else math.nan
         for name in ("parameters", "macs")
     )
-    return parameters, macs
+    return replace(model, parameters=parameters, macs=macs)
 
 
 def loss_weights(cells: int, *, reference: int, others: npt.NDArray[np.int_]) -> Array:

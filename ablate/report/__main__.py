@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ablate.analysis.warnings import GuessedReference
 from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions, check_paper_columns
 from ablate.errors import RequestError, nearest
@@ -17,6 +18,7 @@ from ablate.report.csv_results import Request, guessed_reference, read_results
 from ablate.report.page import report_data, write_report
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
+from ablate.report.warning_texts import warning_texts
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
 from ablate.study.record import FITTING_COLUMNS, StudyRecord
@@ -217,6 +219,9 @@ def _word(value: object, key: str) -> str:
 
 
 def _show(data: ReportData, folder: Path) -> None:
+    guessed = [item for item in data.analysis.warnings if isinstance(item, GuessedReference)]
+    for text in warning_texts(guessed, data.study):
+        print(text.evidence)
     for line in end_lines(data, width=shutil.get_terminal_size().columns):
         print(line)
     print(f"Report: {folder / 'index.html'}")

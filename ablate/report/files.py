@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ablate import __version__
-from ablate.analysis.findings import Analysis, Effect, Simplest
+from ablate.analysis.findings import Analysis, Component, Effect, Simplest
 from ablate.report.cells import records
 from ablate.report.sentences import (
     component_sentence,
@@ -81,17 +81,7 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
             if analysis.no_answer
             else None,
             "simplest": None if simplest is None else _simplest(simplest, study),
-            "components": [
-                {
-                    "name": component.name,
-                    "full": component.full.verdict if component.full else None,
-                    "average": component.average.verdict if component.average else None,
-                    "sentence": component_sentence(component, study),
-                    "further_seeds": component.further and asdict(component.further),
-                    "settings": [asdict(setting) for setting in component.settings],
-                }
-                for component in analysis.components
-            ],
+            "components": [_component(component, study) for component in analysis.components],
         },
         "caveats": [asdict(text) for text in warning_texts(analysis.warnings, study)],
         "smallest_detectable": analysis.smallest_detectable,
@@ -111,6 +101,17 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
         "changes": list(record.changes),
     }
     return json.dumps(_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _component(component: Component, study: Study) -> dict[str, object]:
+    return {
+        "name": component.name,
+        "full": component.full.verdict if component.full else None,
+        "average": component.average.verdict if component.average else None,
+        "sentence": component_sentence(component, study),
+        "further_seeds": component.further and asdict(component.further),
+        "settings": [asdict(setting) for setting in component.settings],
+    }
 
 
 def _simplest(simplest: Simplest, study: Study) -> dict[str, object]:

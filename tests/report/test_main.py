@@ -98,6 +98,15 @@ def test_results_of_another_program_are_reported(
     assert "0.50\u00a0points" in text
 
 
+def test_a_full_model_that_was_guessed_is_named_first(
+    results: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Path("results.csv").read_text(encoding="utf-8")
+    Path("results.csv").write_text(table.replace("present", "some"), encoding="utf-8")
+    assert ended(*results) == 0
+    assert capsys.readouterr().out.startswith("Full model: residual=some, norm=some")
+
+
 def test_a_report_without_a_name_is_named_after_its_file(results: list[str]) -> None:
     assert ended(*results) == 0
     assert Path("reports/results/index.html").is_file()
