@@ -60,7 +60,11 @@ def _names(
 def _name(analysis: Analysis, component: Component, *, between: str = "instead of") -> str:
     """The part by its name; two alternatives by both of their names."""
     pair = alternatives(analysis.study, component)
-    return component.factor if pair is None else f"{pair[0]} {between} {pair[1]}"
+    if pair is None:
+        return component.factor
+    if between == "or":
+        return f"{component.factor} ({pair[0]} or {pair[1]})"
+    return f"{pair[0]} {between} {pair[1]}"
 
 
 def _keep(analysis: Analysis, components: Sequence[Component]) -> str:
