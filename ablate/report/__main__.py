@@ -11,7 +11,7 @@ from typing import Any
 
 from ablate.analysis.warnings import GuessedReference
 from ablate.config.overrides import parse_values
-from ablate.config.request import check_interactions
+from ablate.config.request import check_interactions, check_paper_columns
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_folder_name, check_number
 from ablate.report.csv_results import Request, guessed_reference, read_results
@@ -21,7 +21,7 @@ from ablate.report.terminal import end_lines
 from ablate.report.warning_texts import warning_texts
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
-from ablate.study.record import StudyRecord
+from ablate.study.record import FITTING_COLUMNS, StudyRecord
 from ablate.study.response import Direction
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, SINGLE
@@ -44,8 +44,9 @@ Optional with runs=:
 
 Optional with both:
   interactions=2         largest number of factors in an interaction
+  columns=[mean_sd,change,n]  columns of the grid in report.tex
 """
-BOTH = ("interactions",)
+BOTH = ("interactions", "columns")
 OF_A_STUDY = ("study", *BOTH)
 OF_A_FILE = (
     "runs",
@@ -114,7 +115,9 @@ def _report_study(values: Mapping[str, Any]) -> int:
         )
     record = read_record(StudyFolder(Path("runs") / name))
     folder = Path("reports") / name
-    analysis = write_report(folder, record, interactions=_interactions(values))
+    analysis = write_report(
+        folder, record, interactions=_interactions(values), paper_columns=_paper_columns(values)
+    )
     _show(report_data(record, analysis), folder)
     return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
 
@@ -131,7 +134,13 @@ def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
         guessed_reference=guessed_reference(request, study),
     )
     commands = [shlex.join(["python", "-m", "ablate.report", *given])]
-    analysis = write_report(folder, record, commands=commands, interactions=_interactions(values))
+    analysis = write_report(
+        folder,
+        record,
+        commands=commands,
+        interactions=_interactions(values),
+        paper_columns=_paper_columns(values),
+    )
     _show(report_data(record, analysis, commands=commands), folder)
     return 0 if (runs["status"] == Status.COMPLETE).all() else 1
 
@@ -197,6 +206,10 @@ def _direction(value: object) -> Direction:
 
 def _interactions(values: Mapping[str, Any]) -> int:
     return check_interactions(values.get("interactions", 2), "interactions")
+
+
+def _paper_columns(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return check_paper_columns(values.get("columns", list(FITTING_COLUMNS)), "columns")
 
 
 def _word(value: object, key: str) -> str:

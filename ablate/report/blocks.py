@@ -142,6 +142,7 @@ class Table:
         caption: Its caption in a paper.
         template: HTML template in `sections/` that the page uses in place of the general layout.
         content: What that template shows.
+        paper: The table that a paper shows in place of this one.
     """
 
     columns: tuple[Column, ...]
@@ -150,6 +151,7 @@ class Table:
     caption: Text = ""
     template: str = ""
     content: Mapping[str, object] = field(default_factory=dict)
+    paper: Table | None = None
     kind: ClassVar[str] = "table"
 
     def __post_init__(self) -> None:
@@ -160,7 +162,9 @@ class Table:
                 )
 
     def for_paper(self) -> Table:
-        """The table with those columns only that a paper shows."""
+        """The table that a paper shows: its own, or this one with some of its columns."""
+        if self.paper is not None:
+            return self.paper
         kept = [index for index, column in enumerate(self.columns) if column.in_paper]
         return Table(
             tuple(self.columns[index] for index in kept),

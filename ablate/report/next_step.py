@@ -46,6 +46,8 @@ def next_step(data: ReportData) -> NextStep:
             f"missing:",
             _own_command(data),
         )
+    if data.analysis.no_answer is not None:
+        return NextStep("Change the training of the full model first; more seeds cannot help.")
     open_parts = [
         item for item in answered_components(data.analysis) if verdict_of(item) == "undecided"
     ]
@@ -54,17 +56,17 @@ def next_step(data: ReportData) -> NextStep:
         return _with_seeds(
             data,
             RECOMMENDED,
-            reason=f"{quantity(most, 'seed')} a cell give estimates and no verdict. {RECOMMENDED} "
-            f"give verdicts",
+            reason=f"Verdicts need {QUICK_LOOK} seeds or more in each cell; {RECOMMENDED} are "
+            f"recommended",
         )
-    if data.analysis.no_answer is not None:
-        return NextStep("Change the training of the full model first; more seeds cannot help.")
     if open_parts:
         return _decide(data, open_parts, most)
     if not data.analysis.components:
         return NextStep("Nothing can be decided from these runs.")
     if candidate := _promising_candidate(data.analysis):
         return _confirm(data, candidate, most)
+    if any(not verdict_of(item) for item in answered_components(data.analysis)):
+        return NextStep("More seeds cannot give the verdicts that are missing.")
     return NextStep("No verdict is left undecided at this margin: nothing more has to be run.")
 
 
@@ -79,12 +81,17 @@ def _decide(data: ReportData, parts: Sequence[Component], most: int) -> NextStep
         )
     names = enumeration([item.factor for item in known], most=4)
     reason = f"{seed_range_text(seeds)} a cell would likely settle {names}"
-    return _with_seeds(data, most + _at_once(seeds), reason=reason)
+    return _with_seeds(data, most + _at_once(seeds), reason=reason + _capped(seeds))
 
 
 def _at_once(seeds: SeedRange) -> int:
     """The upper end of a range, or where that is large, no more than its lower end asks for."""
     return min(seeds.high, max(seeds.low, MOST_AT_ONCE))
+
+
+def _capped(seeds: SeedRange) -> str:
+    more = _at_once(seeds)
+    return "" if more == seeds.high else f"; {more} of them to begin with"
 
 
 def _promising_candidate(analysis: Analysis) -> Candidate | None:
@@ -101,7 +108,8 @@ def _confirm(data: ReportData, candidate: Candidate, most: int) -> NextStep:
     reason = (
         f"{seed_range_text(candidate.further)} a cell would likely show that [{name}] is enough"
     )
-    return _with_seeds(data, most + _at_once(candidate.further), reason=reason)
+    more = _at_once(candidate.further)
+    return _with_seeds(data, most + more, reason=reason + _capped(candidate.further))
 
 
 def _with_seeds(data: ReportData, seeds: int, *, reason: str) -> NextStep:

@@ -173,7 +173,9 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
     """Write the report, end the recording, and print the answer; whether all is complete."""
     record, console = study_record(state), session.console
     report = Path("reports") / record.study.name
-    analysis = write_report(report, record, interactions=request.interactions)
+    analysis = write_report(
+        report, record, interactions=request.interactions, paper_columns=request.paper_columns
+    )
     recording.finish(report)
     data = report_data(record, analysis)
     show_end(console, data, report=report, store_uri=request.store_uri)

@@ -27,6 +27,13 @@ EFFECT_COLUMNS = (
     "effect", "kind", "estimate", "low", "high", "p", "p_adjusted", "n", "verdict",
     "no_verdict", "confused_with",
 )  # fmt: skip
+PAPER_COLUMNS = (
+    "mean", "mean_sd", "interval", "n", "change", "change_interval",
+    "parameters", "macs", "train_seconds",
+)  # fmt: skip
+"""What `report.columns` may name: columns of the grid in `report.tex` besides the factors."""
+FITTING_COLUMNS = ("mean_sd", "change", "n")
+"""Those that fit in one column of a two-column paper."""
 WHOLE_NUMBERS = ("seed", *COUNTS, "parameters", "macs", "peak_memory_bytes")
 """Columns that hold whole numbers, even where a missing one made pandas use floats."""
 OWN_COLUMNS = frozenset({"cell", "seed", "status", "error", "mlflow_run_id", *COUNTS, *DIFFERENCE})
