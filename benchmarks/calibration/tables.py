@@ -32,7 +32,8 @@ share a component of the noise (correlation 0.6), or runs of a seed that share a
 level of each factor, as models with shared layers do; with and without interactions; 3, 5 and 8
 seeds. Then log-normal runs (skewness 1.75, the long tail towards worse responses); normal runs
 whose accuracies are counted over 359 images, at a spread of 0.3 points; and a bare model of which
-10 % or 50 % of the runs do not learn and are 90 spreads below the others.
+10 % or 50 % of the runs do not learn and are 90 spreads below the others. What real runs give is in
+`benchmarks/real_runs`.
 """
 
 
