@@ -1,4 +1,4 @@
-"""What the README promises exists: the tests of its fault table, its study, its files."""
+"""What the README promises exists: its study, its model, its files, the tests of the faults."""
 
 import ast
 import re
@@ -11,12 +11,13 @@ from ablate.study.file import study_from_mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FAULTS = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def named_tests():
     """Module and first words of every test that the fault table names."""
-    table = README.partition("| fault |")[2].partition("\n\n")[0]
+    table = FAULTS.partition("| fault |")[2].partition("\n\n")[0]
     for row in table.splitlines()[2:]:
         module = ""
         for path, words in re.findall(r"`([\w/]+)`|\*([^*]+)\*", row.split("|")[-2]):
@@ -26,7 +27,7 @@ def named_tests():
 
 
 def test_every_fault_of_the_table_names_its_test():
-    table = README.partition("| fault |")[2].partition("\n\n")[0]
+    table = FAULTS.partition("| fault |")[2].partition("\n\n")[0]
     assert all(re.search(r"`[\w/]+`: \*", row) for row in table.splitlines()[2:])
 
 
@@ -48,9 +49,30 @@ def test_study_of_the_readme_can_be_read():
     assert [factor.name for factor in study.factors] == ["residual", "third_block", "schedule"]
 
 
-@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["readme", "contributing"])
-def test_linked_files_exist(text):
+def test_brackets_in_commands_are_quoted_for_zsh():
+    commands = re.findall(r"^(?:pip|python|PYTHONPATH|\.venv).*$", README, flags=re.MULTILINE)
+    bare = [re.sub(r"'[^']*'", "", command).partition("#")[0] for command in commands]
+
+    assert [command for command in bare if re.search(r"\S*=?\[\S+\]", command)] == []
+
+
+def test_model_of_the_readme_can_be_built():
+    (text,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    tree = ast.parse(text)
+    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    (factors,) = re.findall(r"factors: \{(.*?)\}", README)
+    parts = re.findall(r"(\w+): model\.", factors)
+
+    assert [argument.arg for argument in function.args.kwonlyargs] == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [(README, "."), (CONTRIBUTING, "."), (FAULTS, "docs")],
+    ids=["readme", "contributing", "faults"],
+)
+def test_linked_files_exist(text, folder):
     links = re.findall(r"\]\(([^)#]+)\)", text)
-    missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+    missing = [link for link in links if "://" not in link and not (ROOT / folder / link).exists()]
 
     assert missing == []

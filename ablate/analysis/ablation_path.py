@@ -42,7 +42,8 @@ def ablation_path(study: Study, measurements: Measurements) -> pd.DataFrame:
         "remove": _greedy_path(study, means, start=study.reference, adding=False),
         "add": _greedy_path(study, means, start=bare, adding=True),
     }
-    shown = mean_intervals(measurements.responses[study.response.name])
+    name = study.response.name
+    shown = mean_intervals(measurements.responses[name], grid=measurements.grids[name])
     indices = {cell.levels: index for index, cell in enumerate(measurements.cells)}
     rows = []
     for direction, path in paths.items():

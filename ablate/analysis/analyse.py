@@ -11,10 +11,11 @@ import pandas as pd
 from ablate.analysis.ablation_path import ablation_path
 from ablate.analysis.attribution import attribution
 from ablate.analysis.cells import cell_table
-from ablate.analysis.checks import Background, detectable_effects, warnings_of
+from ablate.analysis.checks import Background, detectable_effects, notes_of, warnings_of
 from ablate.analysis.components import components_of
 from ablate.analysis.effects import effects_of
 from ablate.analysis.findings import Analysis
+from ablate.analysis.guessing import reference_that_guesses
 from ablate.analysis.incomplete import fault_warnings, without_cells_never_run, without_results
 from ablate.analysis.measurements import measurements_of
 from ablate.analysis.simplest import simplest_model
@@ -45,8 +46,9 @@ def analyse(
     Raises:
         RequestError: The table cannot be read as runs of this study, or no run is complete.
     """
-    measurements = measurements_of(runs, study)
-    evidence = effects_of(study, measurements, order=interaction_order)
+    measurements = measurements_of(runs, study, resolution=background.resolution)
+    evidence = effects_of(study, measurements, order=interaction_order, chance=background.chance)
+    no_answer = reference_that_guesses(study, measurements, guessing=evidence.guessing)
     cells = cell_table(study, measurements)
     sizes = detectable_effects(study, evidence)
     return Analysis(
@@ -54,11 +56,14 @@ def analyse(
         cells=cells,
         effects=evidence.effects,
         components=components_of(study, evidence),
-        simplest=simplest_model(study, measurements, cells=cells),
+        simplest=None if no_answer else simplest_model(study, measurements, cells=cells),
         warnings=warnings_of(study, evidence, background=background),
         smallest_detectable=statistics.median(sizes.values()) if sizes else math.nan,
         attribution=attribution(study, measurements),
         path=ablation_path(study, measurements),
+        notes=notes_of(study, evidence, background=background),
+        no_answer=no_answer,
+        steps={name: grid.step for name, grid in measurements.grids.items()},
     )
 
 
@@ -80,7 +85,12 @@ def analyse_record(record: StudyRecord, *, interaction_order: int = 2) -> Analys
         record.runs,
         record.study,
         background=Background(
-            record.histories, record.held_constant, record.chance, record.measures
+            record.histories,
+            record.held_constant,
+            record.chance,
+            record.measures,
+            record.resolution,
+            record.guessed_reference,
         ),
         interaction_order=interaction_order,
     )

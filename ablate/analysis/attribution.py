@@ -43,6 +43,7 @@ def attribution(study: Study, measurements: Measurements) -> pd.DataFrame:
         np.array([shapley_weights(study, measurements.cells, members=members) for members in sets]),
         paired=measurements.paired,
         looks=len(looks_of(study)),
+        grid=measurements.grids[study.response.name],
     )
     return pd.DataFrame(
         {

@@ -26,7 +26,13 @@ def reference_differences(study: Study, measurements: Measurements) -> Estimates
     weights = np.eye(len(measurements.cells))
     weights[:, reference] -= 1.0
     responses = measurements.responses[study.response.name]
-    return estimate(responses, weights, paired=measurements.paired, looks=len(looks_of(study)))
+    return estimate(
+        responses,
+        weights,
+        paired=measurements.paired,
+        looks=len(looks_of(study)),
+        grid=measurements.grids[study.response.name],
+    )
 
 
 def cell_table(study: Study, measurements: Measurements) -> pd.DataFrame:
@@ -38,7 +44,9 @@ def cell_table(study: Study, measurements: Measurements) -> pd.DataFrame:
     planned = measurements.attempts if study.most_replicates else 0
     columns |= {"n": measurements.counts, "n_planned": np.maximum(planned, study.replicates)}
     for response in study.responses:
-        ends = mean_intervals(measurements.responses[response.name])
+        ends = mean_intervals(
+            measurements.responses[response.name], grid=measurements.grids[response.name]
+        )
         columns |= dict(zip(interval_columns(response.name), ends, strict=True))
     change = reference_differences(study, measurements)
     reference = reference_index(study, measurements)

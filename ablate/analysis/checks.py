@@ -13,19 +13,21 @@ from ablate.analysis import warnings
 from ablate.analysis.cells import column_means
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals
-from ablate.analysis.findings import Verdict
+from ablate.analysis.findings import Verdict, Withheld
+from ablate.analysis.guessing import cell_rates, rate_interval
 from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Array
 from ablate.analysis.power import detectable_effect
+from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import Cells, StudyWarning
 from ablate.study.response import Response
 from ablate.study.study import Study
 
-LEARNED = 0.05
-"""Share of the way from chance to a perfect score below which a model has learned nothing."""
 STALE = 0.05
 """Loss of a measure on training images in inference mode that shows stale statistics."""
 FEW_SEEDS = 5
+UNEVEN = 1.25
+"""Ratio of the times of equal runs above which something else used the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,16 @@ class Background:
         held_constant: What no cell changes, with its value, for the check of the learning rate.
         chance: First response of a model that guesses; None where unknown.
         measures: What the task measures besides the loss, the most important first.
+        resolution: Smallest difference of the first response between two runs; None where unknown.
+        guessed_reference: Factors whose reference level was not named.
     """
 
     histories: pd.DataFrame | None = None
     held_constant: Mapping[str, str] = field(default_factory=dict)
     chance: float | None = None
     measures: tuple[Response, ...] = ()
+    resolution: float | None = None
+    guessed_reference: tuple[str, ...] = ()
 
 
 def warnings_of(
@@ -51,21 +57,38 @@ def warnings_of(
     """Return all warnings, the serious ones first."""
     histories = background.histories
     found = [
+        *_check_reference(study, background.guessed_reference),
         *_check_left_out(evidence),
         *_check_chance(study, evidence, background.chance),
+        *_check_confusion(evidence),
         *_check_statistics(evidence, background.measures[:1]),
         *_check_convergence(study, evidence, histories),
         *_check_epochs(evidence, histories),
         *_check_counts(study, evidence),
         *_check_rounds(study, evidence),
         *_check_pairing(evidence),
+        *_check_shared_seeds(evidence),
         *_check_seeds(evidence),
         *_check_equal_runs(study, evidence),
         *_check_power(study, evidence),
         *_check_spread(study, evidence),
         *_check_learning_rate(background.held_constant),
+        *_check_times(evidence),
     ]
     return tuple(sorted(found, key=lambda warning: not warning.serious))
+
+
+def notes_of(
+    study: Study, evidence: Evidence, *, background: Background
+) -> tuple[StudyWarning, ...]:
+    """Return what holds of every study and the reader must know: what intervals do not include."""
+    grid = evidence.measurements.grids[study.response.name]
+    return (
+        warnings.IntervalsOfSeeds(
+            background.resolution or grid.step, background.resolution is not None
+        ),
+        *_check_unseen_failures(evidence),
+    )
 
 
 def _check_left_out(evidence: Evidence) -> Iterator[StudyWarning]:
@@ -81,16 +104,62 @@ def _check_left_out(evidence: Evidence) -> Iterator[StudyWarning]:
 
 
 def _check_chance(study: Study, evidence: Evidence, chance: float | None) -> Iterator[StudyWarning]:
-    if chance is None or study.response.direction != "higher":
+    failed = evidence.guessing.sum(axis=0)
+    if chance is None or not failed.any():
         return
-    means = mean_intervals(evidence.measurements.responses[study.response.name])[0]
-    failed = np.flatnonzero(means <= chance + LEARNED * (1 - chance))
-    if not failed.size:
+    measurements = evidence.measurements
+    if failed.sum() == measurements.counts.sum():
+        means = mean_intervals(measurements.responses[study.response.name])[0]
+        best = np.nanmin(means) if study.response.direction == "lower" else np.nanmax(means)
+        yield warnings.NoCellLearned(float(best), chance)
         return
-    if failed.size == np.isfinite(means).sum():
-        yield warnings.NoCellLearned(float(np.nanmax(means)), chance)
-    else:
-        yield warnings.CellsAtChance(chance, _cells(evidence, failed))
+    yield warnings.RunsAtChance(
+        chance,
+        cell_rates(measurements, evidence.guessing, indices=np.flatnonzero(failed)),
+        any(effect.withheld is Withheld.RUNS_DID_NOT_LEARN for effect in evidence.effects),
+    )
+
+
+def _check_unseen_failures(evidence: Evidence) -> Iterator[StudyWarning]:
+    counts = evidence.measurements.counts
+    without = counts[(counts > 0) & ~evidence.guessing.any(axis=0)]
+    if without.size:
+        runs = int(without.min())
+        yield warnings.UnseenFailures(runs, rate_interval(0, runs)[1])
+
+
+def _check_confusion(evidence: Evidence) -> Iterator[StudyWarning]:
+    confused = tuple(
+        effect for effect in evidence.effects if effect.kind == "main" and effect.confused_with
+    )
+    if confused:
+        yield warnings.ConfusedEffects(confused)
+
+
+def _check_reference(study: Study, guessed: Iterable[str]) -> Iterator[StudyWarning]:
+    factors = [factor for factor in study.factors if factor.name in set(guessed)]
+    if factors:
+        levels = tuple((factor.name, factor.reference.name) for factor in factors)
+        yield warnings.GuessedReference(levels, (factors[0].name, factors[0].level_names[-1]))
+
+
+def _check_shared_seeds(evidence: Evidence) -> Iterator[StudyWarning]:
+    measurements = evidence.measurements
+    if not measurements.paired:
+        return
+    # Where cells have different numbers of runs, that is another warning.
+    fewest = [
+        int(measurements.counts[contrast.weights != 0].min()) for contrast in evidence.contrasts
+    ]
+    losing = [
+        (effect, runs)
+        for effect, runs in zip(evidence.effects, fewest, strict=True)
+        if effect.n < runs and effect.kind != "interaction" and not effect.missing
+    ]
+    if losing:
+        least, runs = min(losing, key=lambda pair: pair[0].n)
+        names = tuple(dict.fromkeys(effect.name for effect, _ in losing))
+        yield warnings.SeedsNotShared(names, least.n, runs)
 
 
 def _check_statistics(evidence: Evidence, measures: tuple[Response, ...]) -> Iterator[StudyWarning]:
@@ -197,7 +266,7 @@ def _check_seeds(evidence: Evidence) -> Iterator[StudyWarning]:
     if evidence.measurements.counts.max() < 2:
         yield warnings.OneRunPerCell()
     elif paired and min(paired) < FEW_SEEDS:
-        yield warnings.FewSeeds(min(paired))
+        yield warnings.FewSeeds(min(paired), serious=min(paired) < FEWEST)
 
 
 def _check_equal_runs(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
@@ -250,6 +319,20 @@ def _check_spread(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
     )
     if noisy:
         yield warnings.SpreadLargerThanEffect(noisy)
+
+
+def _check_times(evidence: Evidence) -> Iterator[StudyWarning]:
+    complete = evidence.measurements.complete
+    if "train_seconds" not in complete:
+        return
+    seconds = pd.to_numeric(complete["train_seconds"], errors="coerce")
+    by_cell = seconds.groupby(complete["cell_index"]).agg(["min", "max"]).dropna()
+    if by_cell.empty:
+        return
+    fastest, slowest = (by_cell[end].to_numpy(dtype=np.float64) for end in ("min", "max"))
+    worst = int(np.argmax(slowest - UNEVEN * fastest))
+    if slowest[worst] > UNEVEN * fastest[worst]:
+        yield warnings.SharedMachine(float(fastest[worst]), float(slowest[worst]))
 
 
 def _check_learning_rate(held_constant: Mapping[str, str]) -> Iterator[StudyWarning]:

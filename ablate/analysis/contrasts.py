@@ -26,8 +26,8 @@ class Contrast:
         name: As in `Effect.name`.
         kind: As in `Effect.kind`.
         moves: The factors of the effect, each with the level that its reference is compared with.
-        weights: The weight of each cell's mean, shape `(cells,)`. They sum to 0; those of
-            interactions are on the half-difference scale.
+        weights: The weight of each cell's mean, shape `(cells,)`. They sum to 0. An interaction is
+            a difference of differences: how much the effect of one part changes with the other.
     """
 
     name: str
@@ -97,10 +97,9 @@ def _average(
     others = [table[name] for name in references if name not in dict(moves)]
     if not _is_balanced([mask for _, mask in sides], others):
         return None
-    scale = 2.0 ** (1 - len(moves))
     weights = np.zeros(len(cells))
     for sign, mask in sides:
-        weights[mask] = sign * scale / mask.sum()
+        weights[mask] = sign / mask.sum()
     return Contrast(
         _name(study, moves), "main" if len(moves) == 1 else "interaction", moves, weights
     )

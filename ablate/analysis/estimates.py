@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from ablate.analysis.measurements import Array
+from ablate.analysis.resolution import ANY_VALUE, Grid
 
 ALPHA = 0.05
 FLIP_ROOM = 4.0
@@ -68,6 +69,7 @@ def estimate(
     paired: bool,
     families: npt.NDArray[np.int_] | None = None,
     looks: int = 1,
+    grid: Grid = ANY_VALUE,
 ) -> Estimates:
     """Estimate contrasts with intervals and p values, without assuming equal variances.
 
@@ -81,6 +83,10 @@ def estimate(
     The p value comes from the exact sign-flip test where there are enough blocks for a clearly
     significant result after Holm's correction, otherwise from Student's t.
 
+    Equal values of a few runs do not show that the spread is 0, only that it is below about a step
+    of the response. So no standard error is smaller than that of rounding to this step. Intervals
+    of fractions end at the largest possible difference.
+
     Args:
         responses: Shape `(..., rows, cells)`, NaN where there is no run; a row is a block if
             `paired`.
@@ -90,18 +96,23 @@ def estimate(
             `(contrasts,)`; if None, all are one family.
         looks: How often the runs are looked at while seeds are added; see
             `ablate.analysis.looks`.
+        grid: Which values the response can take.
 
     Source: Montgomery, Design and Analysis of Experiments, section 2.5; Satterthwaite 1946.
     """
     if families is None:
         families = np.zeros(len(weights), dtype=np.int_)
-    estimates = _welch_estimates(responses, weights, looks=looks)
+    estimates = _welch_estimates(responses, weights, looks=looks, grid=grid)
     if paired:
         values = _block_values(responses, weights)
-        in_blocks = _block_estimates(values, looks=looks)
+        in_blocks = _block_estimates(values, looks=looks, least_error=grid.error(weights))
         enough = in_blocks.n >= 2
         estimates = in_blocks if enough.all() else _select(enough, in_blocks, estimates)
         estimates = _use_sign_flips(estimates, values, families=families, looks=looks)
+    if grid.fraction:
+        limit = grid.limit(weights)
+        low, high = (np.clip(end, -limit, limit) for end in (estimates.low, estimates.high))
+        estimates = replace(estimates, low=low, high=high)
     return replace(estimates, p_adjusted=holm(looks * estimates.p, families))
 
 
@@ -153,12 +164,22 @@ def _block_values(responses: Array, weights: Array) -> Array:
     missing = np.isnan(responses)
     if missing.any():
         values[(missing.astype(np.float64) @ (weights != 0).T.astype(np.float64)) > 0] = np.nan
-    # The difference of two equal numbers must be 0 despite rounding.
-    largest = np.abs(np.nan_to_num(responses)).max(axis=(-2, -1), keepdims=True)
+    # The difference of two equal numbers must be 0 despite rounding. Only the values that a
+    # contrast uses in a block count: a wild value of another cell must not hide its differences.
+    largest = np.abs(np.nan_to_num(responses)) @ np.abs(weights).T
     return np.where(np.abs(values) < ROUNDING * largest, 0.0, values)
 
 
-def _block_estimates(values: Array, *, looks: int = 1) -> Estimates:
+def _block_estimates(
+    values: Array, *, looks: int = 1, least_error: Array | float = 0.0
+) -> Estimates:
+    """Return estimates from values within blocks.
+
+    Args:
+        values: Shape `(..., blocks, contrasts)`.
+        looks: See `estimate`.
+        least_error: Smallest standard error of a single block.
+    """
     there = np.isfinite(values)
     n = there.sum(axis=-2)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -167,12 +188,15 @@ def _block_estimates(values: Array, *, looks: int = 1) -> Estimates:
         error = np.sqrt((deviations**2).sum(axis=-2) / (n - 1) / n)
     error[n < 2] = np.nan
     error[error < ROUNDING * np.abs(mean)] = 0.0
+    error = np.maximum(error, least_error / np.sqrt(np.maximum(n, 1)))
     mean[np.abs(mean) < ROUNDING * np.where(there, np.abs(values), 0.0).max(axis=-2)] = 0.0
     df = (n - 1).astype(np.float64)
     return _student(mean, error, df, n=n, paired=True, looks=looks)
 
 
-def _welch_estimates(responses: Array, weights: Array, *, looks: int) -> Estimates:
+def _welch_estimates(
+    responses: Array, weights: Array, *, looks: int, grid: Grid = ANY_VALUE
+) -> Estimates:
     there = np.isfinite(responses)
     runs = there.sum(axis=-2)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -181,6 +205,7 @@ def _welch_estimates(responses: Array, weights: Array, *, looks: int) -> Estimat
         squared_errors = (deviations**2).sum(axis=-2) / (runs - 1) / runs
         squared_errors[runs < 2] = np.nan
         squared_errors[squared_errors < (ROUNDING * means) ** 2] = 0.0
+        squared_errors = np.maximum(squared_errors, grid.step**2 / 12 / runs)
         needed = weights != 0
         # NaN times 0 is NaN: a missing cell must not affect a contrast that does not need it.
         estimates = _sum_needed(means, weights, needed)
@@ -244,14 +269,17 @@ def _use_sign_flips(
     return replace(estimates, p=p, exact=able)
 
 
-def mean_intervals(responses: Array) -> tuple[Array, Array, Array]:
+def mean_intervals(responses: Array, *, grid: Grid = ANY_VALUE) -> tuple[Array, Array, Array]:
     """Return the means of the columns with their 95 % Student t intervals.
 
     Args:
         responses: Shape `(..., rows, cells)`, NaN where there is no run.
+        grid: Which values the response can take.
 
     Returns:
         Mean, lower and upper end, each of shape `(..., cells)`; NaN where there are too few runs.
     """
-    means = _block_estimates(responses)
-    return means.estimate, means.low, means.high
+    means = _block_estimates(responses, least_error=grid.step / np.sqrt(12))
+    if not grid.fraction:
+        return means.estimate, means.low, means.high
+    return means.estimate, np.clip(means.low, 0.0, 1.0), np.clip(means.high, 0.0, 1.0)

@@ -21,9 +21,24 @@ class Verdict(enum.StrEnum):
     """What the evidence shows about a component, at the margin of the study."""
 
     NEEDED = "needed"
-    NOT_NEEDED = "not needed"
+    NO_DIFFERENCE = "no difference"
+    HELPS = "helps"
     HARMFUL = "harmful"
+    NOT_NEEDED = "not needed"
     UNDECIDED = "undecided"
+    BETTER = "better"  # of two alternatives, the reference level
+    WORSE = "worse"
+
+
+class Withheld(enum.StrEnum):
+    """Why there is no verdict on an effect; the values are those of `effects.csv`."""
+
+    MISSING_CELLS = "missing cells"
+    TOO_FEW_SEEDS = "too few seeds"
+    REFERENCE_DID_NOT_LEARN = "full model did not learn"
+    CONFUSED = "confused with interactions"
+    RUNS_DID_NOT_LEARN = "runs did not learn"
+    INTERACTION = "depends on another part"
 
 
 class Pairing(enum.Enum):
@@ -43,7 +58,8 @@ class Effect:
             the reference is compared with, ``norm=none``. Interactions joined by a colon,
             ``residual:norm=none``.
         kind: ``simple`` (other factors at their reference), ``main`` (averaged over the other
-            factors) or ``interaction`` (half-difference scale).
+            factors) or ``interaction`` (difference of differences: how much the effect of one part
+            changes with the other).
         estimate: Mean at the reference level minus mean at the other level, with the sign chosen
             so that positive means that the reference level is better, in the unit of the response.
         low: Lower end of the interval.
@@ -52,7 +68,7 @@ class Effect:
         p_adjusted: The p value after Holm's correction over all simple and main effects, or over
             all interactions; with adaptive seeds also over the looks, as are low and high.
         n: Number of independent observations behind the interval (blocks, or runs a side).
-        verdict: Of simple and main effects; None for interactions.
+        verdict: Of simple and main effects; None for interactions and where it is withheld.
         pairing: Whether runs that share a seed were compared in pairs.
         error: Standard error of the estimate; NaN where there are too few runs.
         df: Degrees of freedom of the standard error.
@@ -60,6 +76,9 @@ class Effect:
         looks: How often the runs are looked at while seeds are added; 1 without adaptive seeds.
         missing: Cells that the effect needs and that have no complete run; if there are any, all
             numbers are NaN.
+        withheld: Why there is no verdict; None where there is one, and for interactions.
+        confused_with: Effects that the design cannot separate from this one, as pairs joined by a
+            colon or single factors; the estimate is that of their sum.
     """
 
     name: str
@@ -77,6 +96,8 @@ class Effect:
     exact: bool
     looks: int
     missing: tuple[Cell, ...]
+    withheld: Withheld | None = None
+    confused_with: tuple[str, ...] = ()
 
     @property
     def paired(self) -> bool:
@@ -90,24 +111,58 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Dependence:
-    """The interaction that explains why the two verdicts on a component differ.
+class CellRate:
+    """How many runs of a cell are at the score of guessing.
 
     Attributes:
-        interaction: The interaction as an effect.
-        factor: The other factor: the component's effect depends on its level.
-        strong_level: The level of the other factor at which the component's effect is larger.
-        strong_effect: The effect at that level.
-        weak_level: The level at which the effect is smaller.
-        weak_effect: The effect at that level.
+        cell: The cell.
+        failed: Its runs at the score of guessing.
+        runs: Its complete runs.
+        low: Lower end of the exact 95 % interval of the rate.
+        high: Upper end.
     """
 
-    interaction: Effect
-    factor: str
-    strong_level: str
-    strong_effect: float
-    weak_level: str
-    weak_effect: float
+    cell: Cell
+    failed: int
+    runs: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRange:
+    """How many further seeds would likely decide a verdict.
+
+    Attributes:
+        low: With so many, one study in five is decided.
+        high: With so many, four in five are.
+    """
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The effect of a part where other factors are at given levels.
+
+    Attributes:
+        where: Pairs of factor and level.
+        estimate: The effect there, averaged over all other factors.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        n: Number of independent observations.
+        failed: Runs at the score of guessing among those that it compares.
+        runs: All complete runs that it compares.
+    """
+
+    where: tuple[tuple[str, str], ...]
+    estimate: float
+    low: float
+    high: float
+    n: int
+    failed: int = 0
+    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +175,10 @@ class Component:
         level: The level that the reference level is compared with.
         full: Its simple effect in the full model; None where the design cannot estimate it.
         average: Its main effect; None where the design cannot estimate it.
-        dependence: Why the two verdicts differ; None if they agree or no interaction explains it.
-        further_seeds: Seeds that would likely decide an undecided verdict; None if decided or
-            unknown.
+        settings: The effect for each setting of the other part on which it depends, where there is
+            no verdict on average; where neither effect can be estimated, for each pair of cells
+            that differ in this part alone.
+        further: Seeds that would likely decide an undecided verdict; None if decided or unknown.
     """
 
     name: str
@@ -130,8 +186,33 @@ class Component:
     level: str
     full: Effect | None
     average: Effect | None
-    dependence: Dependence | None = None
-    further_seeds: int | None = None
+    settings: tuple[Setting, ...] = ()
+    further: SeedRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The simpler model that comes closest to doing the job, where none is shown to.
+
+    Attributes:
+        cell: Its slug.
+        levels: Its level of every factor.
+        loss: Mean response that it loses against the full model, negative if it is better.
+        low: Lower end of the 95 % interval of the loss.
+        high: Upper end.
+        parameters: Its parameters as a multiple of the full model's; NaN where unknown.
+        macs: The same of its multiply-accumulates.
+        further: Seeds that would likely show that it does the job; None where unknown.
+    """
+
+    cell: str
+    levels: Mapping[str, str]
+    loss: float
+    low: float
+    high: float
+    parameters: float = math.nan
+    macs: float = math.nan
+    further: SeedRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +227,9 @@ class Simplest:
             for the full model itself.
         p: One-sided p value of a loss as large as the margin, after Holm's correction over the
             tested cells; NaN for the full model itself.
+        parameters: Its parameters as a multiple of the full model's; NaN where unknown.
+        macs: The same of its multiply-accumulates.
+        candidate: The simpler cell that comes closest, where none passed.
     """
 
     cell: str
@@ -153,6 +237,9 @@ class Simplest:
     tested: int
     loss: float = math.nan
     p: float = math.nan
+    parameters: float = math.nan
+    macs: float = math.nan
+    candidate: Candidate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +255,8 @@ class Analysis:
             ``parameters``, ``macs``, ``train_seconds`` (means; NaN where unknown).
         effects: Simple and main effects, then interactions.
         components: One for every simple or main effect, in the order of the factors.
-        simplest: The simplest model that does the job; None where no reference run is complete.
+        simplest: The simplest model that does the job; None where no reference run is complete or
+            the full model did not learn.
         warnings: What the reader must know before using the results, most serious first.
         smallest_detectable: Smallest simple effect found with 80 % power at this spread and n, the
             median over the components; NaN where unknown.
@@ -177,6 +265,10 @@ class Analysis:
             for any other design.
         path: Measured ablation path: ``direction`` (remove|add), ``step``, ``part``, ``cell``,
             ``mean``, ``low``, ``high``; empty where the design lacks the cells.
+        notes: What intervals do not include; true of every study, so no warning.
+        no_answer: The full model's runs at the score of guessing, if it did not learn; then there
+            is no verdict on anything.
+        steps: Smallest difference between two runs, by response; 0 where unknown.
     """
 
     study: Study
@@ -188,3 +280,6 @@ class Analysis:
     smallest_detectable: float
     attribution: pd.DataFrame = field(default_factory=pd.DataFrame)
     path: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: tuple[StudyWarning, ...] = ()
+    no_answer: CellRate | None = None
+    steps: Mapping[str, float] = field(default_factory=dict)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ablate.analysis.resolution import Grid, grid_of
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell, cells_of
 from ablate.study.result import Status
@@ -29,6 +30,7 @@ class Measurements:
         responses: For every response an array `(rows, cells)`, NaN where there is no complete run.
         complete: The complete runs, with the index of their cell in the column `cell_index`.
         left_out: The other runs, with the same column.
+        grids: For every response, which values it can take.
     """
 
     cells: tuple[Cell, ...]
@@ -36,6 +38,7 @@ class Measurements:
     responses: Mapping[str, Array]
     complete: pd.DataFrame
     left_out: pd.DataFrame
+    grids: Mapping[str, Grid]
 
     @property
     def counts(self) -> npt.NDArray[np.int_]:
@@ -49,12 +52,18 @@ class Measurements:
         return np.asarray(self.counts + left_out)
 
 
-def measurements_of(runs: pd.DataFrame, study: Study) -> Measurements:
+def measurements_of(
+    runs: pd.DataFrame, study: Study, *, resolution: float | None = None
+) -> Measurements:
     """Arrange the complete runs of a run table as arrays.
+
+    Cells of the design without any run are kept, so that effects name the cell that they lack. But
+    if the full model has no run, the table is the design: a fraction need not hold the full model.
 
     Args:
         runs: A row a run: a column a factor, ``seed``, ``status`` and a column a response.
         study: The study.
+        resolution: Step of the first response; found in the values if None.
 
     Raises:
         RequestError: A column is missing, a level is unknown, two runs share cell and seed, a
@@ -80,7 +89,15 @@ def measurements_of(runs: pd.DataFrame, study: Study) -> Measurements:
         for response in study.responses
     }
     left_out = indexed[~is_complete].reset_index(drop=True)
-    return Measurements(cells, paired, responses, complete, left_out)
+    grids = {
+        response.name: grid_of(
+            responses[response.name],
+            fraction=response.unit == "fraction",
+            resolution=None if index else resolution,
+        )
+        for index, response in enumerate(study.responses)
+    }
+    return Measurements(cells, paired, responses, complete, left_out, grids)
 
 
 def refuse_lone_seeds(runs: pd.DataFrame, study: Study) -> None:
@@ -138,9 +155,12 @@ def _index_cells(
     study: Study, combinations: Sequence[tuple[str, ...]]
 ) -> tuple[tuple[Cell, ...], list[int]]:
     """Return the cells, and for each combination of levels the index of its cell."""
-    cells = cells_of(study)
-    known = {tuple(level for _, level in cell.levels): index for index, cell in enumerate(cells)}
     names = [factor.name for factor in study.factors]
+    cells = cells_of(study)
+    if tuple(study.reference.values()) not in combinations:
+        run = set(combinations)
+        cells = [cell for cell in cells if tuple(level for _, level in cell.levels) in run]
+    known = {tuple(level for _, level in cell.levels): index for index, cell in enumerate(cells)}
     indices = []
     for levels in combinations:
         if levels not in known:

@@ -1,8 +1,9 @@
 """Which factors are parts of a model, and how many parts a cell has.
 
-There are two rules. A *switch* is a factor whose levels are exactly present and absent: a grid
-shows it with a tick or a dash. A cell *has* the part of any factor unless it is at a level called
-absent or none; where no level is called so, it has the part at the reference level.
+A *switch* is a factor whose levels are exactly present and absent: a grid shows it with a tick or a
+dash. A factor is a *part* if one of its levels is called absent or none: a model at another level
+has the part. The levels of any other factor are *alternatives*, such as two activations: each model
+has one of them, so none makes it simpler.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ def is_switch(factor: Factor) -> bool:
     return set(factor.level_names) == {"present", "absent"}
 
 
-def has_part(factor: Factor, level: str) -> bool:
-    """Return whether a model at a level of a factor has the part."""
-    if NOTHING & set(factor.level_names):
-        return level not in NOTHING
-    return level == factor.reference.name
+def is_part(factor: Factor) -> bool:
+    """Return whether a model can lack what the factor switches."""
+    return bool(NOTHING & set(factor.level_names))
+
+
+def are_alternatives(factor: Factor, level: str) -> bool:
+    """Return whether neither the reference level nor the other one is an absence."""
+    return not NOTHING & {factor.reference.name, level}
 
 
 def part_count(factors: Sequence[Factor], cell: Cell) -> int:
     """Return how many parts the model of a cell has."""
-    return sum(has_part(factor, cell[factor.name]) for factor in factors)
+    return sum(is_part(factor) and cell[factor.name] not in NOTHING for factor in factors)

@@ -4,8 +4,8 @@ The first round gives every cell the fewest seeds. After each round every compon
 the full model and on average, by the same rule as in the report, with its share of the error rate
 (see `ablate.analysis.looks`). An undecided verdict asks for more seeds in the cells that it
 compares and in no others: two cells for a verdict in the full model, all cells of its contrast for
-a verdict on average. The verdict *needed* asks for more seeds too if, by its estimate, the effect
-may turn out to be below the margin: with the most seeds it would then be called not needed. A
+a verdict on average. The verdict *helps* asks for more seeds too if, by its estimate, the effect
+may turn out to be below the margin: with the most seeds it would then make no difference. A
 component with a cell that has no complete run asks for nothing, since more runs would not help.
 
 Each call replays the rounds from the runs, each round with only the runs that it had. So a study
@@ -83,14 +83,14 @@ def next_round(runs: pd.DataFrame, study: Study) -> Round:
 
 
 def asks_for_seeds(estimates: Estimates, margin: float, *, most: int) -> Mask:
-    """Return which contrasts more seeds may decide, or change from needed to not needed."""
+    """Return which contrasts more seeds may decide, or change from helps to no difference."""
     verdicts = judge(estimates, margin)
     # With the most seeds the interval is narrower by this factor if estimate and spread stay.
     narrower = np.sqrt(np.minimum(estimates.n / most, 1.0))
     small = estimates.estimate + (estimates.high - estimates.estimate) * narrower < margin
     undecided = verdicts == VERDICTS.index(Verdict.UNDECIDED)
-    needed = verdicts == VERDICTS.index(Verdict.NEEDED)
-    return np.asarray((undecided | (needed & small)) & np.isfinite(estimates.estimate))
+    helps = verdicts == VERDICTS.index(Verdict.HELPS)
+    return np.asarray((undecided | (helps & small)) & np.isfinite(estimates.estimate))
 
 
 def next_counts(counts: Counts, asking: Mask, *, needed: Mask, schedule: Counts) -> Counts:

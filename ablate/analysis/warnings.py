@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from ablate.study.design import Cell
 
 if TYPE_CHECKING:
-    from ablate.analysis.findings import Effect
+    from ablate.analysis.findings import CellRate, Effect
 
 Cells = tuple[Cell, ...]
 
@@ -57,17 +57,103 @@ class NoCellLearned:
 
 
 @dataclass(frozen=True, slots=True)
-class CellsAtChance:
-    """Some cells are at chance level.
+class RunsAtChance:
+    """Some runs are at the score of guessing.
 
     Attributes:
         chance: The first response of a model that guesses.
-        cells: The cells.
+        rates: The cells with such runs, and how many they have.
+        withheld: Whether verdicts on average were withheld for this reason.
     """
 
     serious: ClassVar[bool] = True
     chance: float
-    cells: Cells
+    rates: tuple[CellRate, ...]
+    withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenFailures:
+    """A failure that is rarer than the seeds can show.
+
+    Attributes:
+        runs: Fewest complete runs of a cell in which no failure was seen.
+        rate: Largest rate of failures that so many runs without a failure allow.
+    """
+
+    serious: ClassVar[bool] = False
+    runs: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedEffects:
+    """Effects of parts that the design cannot separate from interactions.
+
+    Attributes:
+        effects: The effects, all of them on average.
+    """
+
+    serious: ClassVar[bool] = True
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedsNotShared:
+    """Runs are left out of comparisons, since other cells lack their seeds.
+
+    Attributes:
+        effects: Names of the effects concerned.
+        used: Fewest seeds that such an effect uses.
+        runs: Complete runs that each of its cells has.
+    """
+
+    serious: ClassVar[bool] = True
+    effects: tuple[str, ...]
+    used: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuessedReference:
+    """The full model is only the first level in the file.
+
+    Attributes:
+        levels: Each factor with the level taken for that of the full model.
+        other: A factor with another level, as an example.
+    """
+
+    serious: ClassVar[bool] = True
+    levels: tuple[tuple[str, str], ...]
+    other: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalsOfSeeds:
+    """What intervals do not include.
+
+    Attributes:
+        step: Smallest difference between two runs; 0 where unknown.
+        counted: Whether the step is one image of the test images.
+    """
+
+    serious: ClassVar[bool] = False
+    step: float
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SharedMachine:
+    """Training times were measured while other runs trained.
+
+    Attributes:
+        fastest: Seconds of the fastest run of the cell whose times vary most.
+        slowest: Seconds of its slowest run.
+    """
+
+    serious: ClassVar[bool] = False
+    fastest: float
+    slowest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +268,11 @@ class FewSeeds:
 
     Attributes:
         n: Fewest seeds behind an effect.
+        serious: Whether they are too few for verdicts.
     """
 
-    serious: ClassVar[bool] = False
     n: int
+    serious: bool
 
 
 @dataclass(frozen=True, slots=True)

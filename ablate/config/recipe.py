@@ -34,7 +34,7 @@ class Recipe:
             the control factor `placebo` switches.
     """
 
-    epochs: int = 12
+    epochs: int = 10
     batch_size: int = 64
     learning_rate: float = 0.003
     optimizer: str = "adam"

@@ -16,8 +16,9 @@ from ablate.config.keys import KEYS, check_keys
 from ablate.config.store_uri import check_store_uri
 from ablate.config.variant import Variant, node_of, read_variant
 from ablate.errors import RequestError, nearest
-from ablate.fields import check_choice, check_flag, check_folder_name, check_whole
+from ablate.fields import check_choice, check_flag, check_folder_name, check_list, check_whole
 from ablate.study.file import study_from_mapping, switched_keys
+from ablate.study.record import PAPER_COLUMNS
 from ablate.study.study import SINGLE, Study
 
 ON_CHANGE = ("refuse", "rerun", "keep")
@@ -35,6 +36,7 @@ class Request:
     on_change: str
     store_uri: str
     interactions: int
+    paper_columns: tuple[str, ...]
     plan_only: bool
     seed: int
 
@@ -94,7 +96,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
     """
     _check_top_keys(content)
     store = _group(content, "store", ("uri", "keep_checkpoints"))
-    report = _group(content, "report", ("interactions",))
+    report = _group(content, "report", ("interactions", "columns"))
     device = _group(
         content, "device", ("kind", "workers", "threads", "retries", "heartbeat_timeout_seconds")
     )
@@ -111,6 +113,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
         on_change=check_choice(content["on_change"], "on_change", choices=ON_CHANGE),
         store_uri=check_store_uri(store["uri"]),
         interactions=check_interactions(report["interactions"], "report.interactions"),
+        paper_columns=check_paper_columns(report["columns"], "report.columns"),
         plan_only=check_flag(content["plan_only"], "plan_only"),
         seed=check_whole(content["seed"], "seed", least=0, below=2**31),
     )
@@ -123,6 +126,16 @@ def check_interactions(order: object, key: str) -> int:
         RequestError: It is no whole number of 2 or more.
     """
     return check_whole(order, key, least=2)
+
+
+def check_paper_columns(columns: object, key: str) -> tuple[str, ...]:
+    """The columns of the grid in `report.tex`.
+
+    Raises:
+        RequestError: It is no list, or one of them is unknown.
+    """
+    names = check_list(columns, key)
+    return tuple(check_choice(name, key, choices=PAPER_COLUMNS) for name in names)
 
 
 def check_switches(content: Mapping[str, Any]) -> None:

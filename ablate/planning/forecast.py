@@ -10,13 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.checks import FEW_SEEDS
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import smallest_detectable
+from ablate.analysis.verdicts import FEWEST
 from ablate.planning.model_checks import time_cells
 from ablate.report.wording import amount, scale_of
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
+from ablate.study.study import Study
 from ablate.wording import duration, quantity
 from ablate.workers.slots import Slot
 from ablate.workers.unit import pending_units
@@ -136,6 +139,15 @@ def _interpolate(paces: Sequence[Pace], macs: int) -> Pace:
     return Pace(macs, **seconds)
 
 
+def quick_look_text(study: Study) -> str:
+    """A sentence on plans with few seeds; empty with five or more."""
+    seeds = study.most_replicates or study.replicates
+    if seeds >= FEW_SEEDS:
+        return ""
+    kind = "a quick look" if seeds >= FEWEST else "too few for verdicts"
+    return f"{quantity(seeds, 'seed')} a cell: {kind}; five or more give reliable averages. "
+
+
 def _describe_power(state: StudyState) -> str:
     study = state.plan.study
     response = study.response
@@ -146,7 +158,10 @@ def _describe_power(state: StudyState) -> str:
     smallest = detectable_effect(state.plan, spread)
     if not math.isfinite(smallest):
         return "With one seed per cell, no effect can be distinguished from chance."
-    return (
+    quick = quick_look_text(study)
+    if response.unit == "fraction" and smallest > 1:
+        return f"{quick}Nothing could be detected, if seeds spread by {amount(study, spread)}."
+    return quick + (
         f"An effect in the full model of {amount(study, smallest)} of {scale_of(study).title} "
         f"would be found 4 times out of 5, if seeds spread by {amount(study, spread)} ({source}); "
         f"the margin is {amount(study, study.margin)}."

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablate.analysis.findings import Analysis
+from ablate.analysis.warnings import GuessedReference
 from ablate.config.overrides import parse_values
-from ablate.config.request import check_interactions
+from ablate.config.request import check_interactions, check_paper_columns
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_folder_name, check_number
-from ablate.report.csv_results import MARGIN, Request, read_results
-from ablate.report.page import write_report
-from ablate.report.sections.answer import answer_lines
+from ablate.report.csv_results import Request, guessed_reference, read_results
+from ablate.report.page import report_data, write_report
+from ablate.report.section import ReportData
+from ablate.report.terminal import end_lines
+from ablate.report.warning_texts import warning_texts
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
-from ablate.study.record import StudyRecord
+from ablate.study.record import FITTING_COLUMNS, StudyRecord
 from ablate.study.response import Direction
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, SINGLE
@@ -34,14 +37,16 @@ Write the report of an ablation study again; nothing is trained.
 Optional with runs=:
   seed=seed              column of the run seed: runs that share it are compared in pairs
   reference={a: present} reference level of a factor; by default present, else the first in the file
-  direction=higher       whether higher or lower is better
+  direction=higher       whether higher or lower is better; known for val_loss and the like
   margin=0.01            loss of the response that is too small to matter, in its unit
+  chance=0.1             response of a model that guesses: runs that did not learn are then counted
   name=mine              name of the report, reports/mine/; by default that of the file
 
 Optional with both:
   interactions=2         largest number of factors in an interaction
+  columns=[mean_sd,change,n]  columns of the grid in report.tex
 """
-BOTH = ("interactions",)
+BOTH = ("interactions", "columns")
 OF_A_STUDY = ("study", *BOTH)
 OF_A_FILE = (
     "runs",
@@ -51,6 +56,7 @@ OF_A_FILE = (
     "reference",
     "direction",
     "margin",
+    "chance",
     "name",
     *BOTH,
 )
@@ -109,8 +115,10 @@ def _report_study(values: Mapping[str, Any]) -> int:
         )
     record = read_record(StudyFolder(Path("runs") / name))
     folder = Path("reports") / name
-    analysis = write_report(folder, record, interactions=_interactions(values))
-    _show(analysis, folder)
+    analysis = write_report(
+        folder, record, interactions=_interactions(values), paper_columns=_paper_columns(values)
+    )
+    _show(report_data(record, analysis), folder)
     return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
 
 
@@ -118,10 +126,22 @@ def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
     request = _request(values)
     study, runs = read_results(request)
     folder = Path("reports") / request.name
-    record = StudyRecord(study, runs, provenance={"runs": request.runs.name})
-    command = shlex.join(["python", "-m", "ablate.report", *given])
-    analysis = write_report(folder, record, commands=[command], interactions=_interactions(values))
-    _show(analysis, folder)
+    record = StudyRecord(
+        study,
+        runs,
+        provenance={"runs": request.runs.name},
+        chance=request.chance,
+        guessed_reference=guessed_reference(request, study),
+    )
+    commands = [shlex.join(["python", "-m", "ablate.report", *given])]
+    analysis = write_report(
+        folder,
+        record,
+        commands=commands,
+        interactions=_interactions(values),
+        paper_columns=_paper_columns(values),
+    )
+    _show(report_data(record, analysis, commands=commands), folder)
     return 0 if (runs["status"] == Status.COMPLETE).all() else 1
 
 
@@ -136,13 +156,27 @@ def _request(values: Mapping[str, Any]) -> Request:
         name=check_folder_name(name, "name"),
         seed=_word(values["seed"], "seed") if values.get("seed") is not None else "",
         reference=_reference(values.get("reference", {}), factors),
-        direction=_direction(values.get("direction", "higher")),
-        margin=check_number(
-            values.get("margin", MARGIN),
-            "margin",
-            accepts=lambda margin: 0 < margin < LARGEST,
-            expected="a number above 0, in the unit of the response",
-        ),
+        direction=_direction(values["direction"]) if "direction" in values else None,
+        margin=_margin(values["margin"]) if "margin" in values else None,
+        chance=_chance(values["chance"]) if values.get("chance") is not None else None,
+    )
+
+
+def _margin(value: object) -> float:
+    return check_number(
+        value,
+        "margin",
+        accepts=lambda margin: 0 < margin < LARGEST,
+        expected="a number above 0, in the unit of the response",
+    )
+
+
+def _chance(value: object) -> float:
+    return check_number(
+        value,
+        "chance",
+        accepts=lambda chance: 0 <= chance < LARGEST,
+        expected="the response of a model that guesses, such as 0.1 for ten classes",
     )
 
 
@@ -174,14 +208,21 @@ def _interactions(values: Mapping[str, Any]) -> int:
     return check_interactions(values.get("interactions", 2), "interactions")
 
 
+def _paper_columns(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return check_paper_columns(values.get("columns", list(FITTING_COLUMNS)), "columns")
+
+
 def _word(value: object, key: str) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value):
         return str(value)
     raise RequestError(f"Expected {key} to be a word; received {value!r}.")
 
 
-def _show(analysis: Analysis, folder: Path) -> None:
-    for line in answer_lines(analysis):
+def _show(data: ReportData, folder: Path) -> None:
+    guessed = [item for item in data.analysis.warnings if isinstance(item, GuessedReference)]
+    for text in warning_texts(guessed, data.study):
+        print(text.evidence)
+    for line in end_lines(data, width=shutil.get_terminal_size().columns):
         print(line)
     print(f"Report: {folder / 'index.html'}")
 

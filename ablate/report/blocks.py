@@ -26,9 +26,15 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to a file of the report."""
+    """A link to a file of the report, or to an address.
+
+    Attributes:
+        file: Path of the file relative to the report, or an address.
+        text: What is shown in place of the path.
+    """
 
     file: str
+    text: str = ""
 
 
 Piece = str | Strong | Symbol | Link | Verdict
@@ -59,10 +65,19 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a list, with a title in bold or without."""
+    """An item of a list, with a title in bold or without.
+
+    Attributes:
+        text: What is always shown.
+        title: A few words in bold before the text.
+        more: What the page shows only when the reader unfolds the item.
+        marked: Whether the page draws the reader's eye to it.
+    """
 
     text: Text
     title: str = ""
+    more: Text = ""
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,7 @@ class Table:
         caption: Its caption in a paper.
         template: HTML template in `sections/` that the page uses in place of the general layout.
         content: What that template shows.
+        paper: The table that a paper shows in place of this one.
     """
 
     columns: tuple[Column, ...]
@@ -135,6 +151,7 @@ class Table:
     caption: Text = ""
     template: str = ""
     content: Mapping[str, object] = field(default_factory=dict)
+    paper: Table | None = None
     kind: ClassVar[str] = "table"
 
     def __post_init__(self) -> None:
@@ -145,7 +162,9 @@ class Table:
                 )
 
     def for_paper(self) -> Table:
-        """The table with those columns only that a paper shows."""
+        """The table that a paper shows: its own, or this one with some of its columns."""
+        if self.paper is not None:
+            return self.paper
         kept = [index for index, column in enumerate(self.columns) if column.in_paper]
         return Table(
             tuple(self.columns[index] for index in kept),
@@ -155,4 +174,18 @@ class Table:
         )
 
 
-Block = Paragraph | Listing | Definitions | Commands | Illustration | Table
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Blocks that the page shows only when the reader unfolds them.
+
+    Attributes:
+        title: What the reader sees before.
+        blocks: What is folded.
+    """
+
+    title: str
+    blocks: tuple[Paragraph | Listing | Definitions | Table, ...]
+    kind: ClassVar[str] = "fold"
+
+
+Block = Paragraph | Listing | Definitions | Commands | Illustration | Table | Fold

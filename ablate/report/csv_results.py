@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,15 @@ TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} |
     "n": "absent",
 }
 MARGIN = 0.01
+PERCENT_MARGIN = 1.0
+"""The margin of an accuracy whose values run from 0 to 100."""
+LOWER = frozenset({"loss", "train_loss", "val_loss", "test_loss", *COSTS})
+"""Responses of which lower is known to be better."""
+DOUBTFUL = frozenset(
+    {"loss", "error", "err", "mae", "mse", "rmse", "mape", "nll", "time", "seconds", "latency"}
+    | {"perplexity", "ppl", "cost", "wer", "cer", "fid", "distance"}
+)
+"""Words in the name of a response of which lower is often better."""
 FRACTIONS = ("accuracy", "iou")
 """How the name of a response ends whose values from 0 to 1 are shown in percent."""
 UNITS = {"train_seconds": "seconds"}
@@ -43,8 +53,11 @@ class Request:
         name: Name of the study.
         seed: Column of the run seed, by which runs are compared in pairs; empty if there is none.
         reference: Reference level by factor, for factors whose reference is not to be guessed.
-        direction: Whether ``higher`` or ``lower`` is better.
-        margin: Loss of the response that is too small to matter.
+        direction: Whether ``higher`` or ``lower`` is better; None to infer it from the name of the
+            response.
+        margin: Loss of the response that is too small to matter; None for 0.01, or 1 for an
+            accuracy in percent.
+        chance: Response of a model that guesses; None where unknown.
     """
 
     runs: Path
@@ -53,8 +66,9 @@ class Request:
     name: str
     seed: str = ""
     reference: Mapping[str, Any] = field(default_factory=dict)
-    direction: Direction = "higher"
-    margin: float = MARGIN
+    direction: Direction | None = None
+    margin: float | None = None
+    chance: float | None = None
 
 
 def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
@@ -75,13 +89,22 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
         name=request.name,
         factors=tuple(_factor(name, levels[name], request) for name in request.factors),
         replicates=int(runs["cell"].value_counts().max()),
-        margin=request.margin,
+        margin=_margin(request, runs[request.response]),
         responses=(_response(request, runs[request.response]),),
         question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
     )
     study = replace(study, **_design(study, _cells(levels)))
     refuse_lone_seeds(runs, study)
     return study, runs
+
+
+def guessed_reference(request: Request, study: Study) -> tuple[str, ...]:
+    """Return the factors whose reference level is only the first in the file."""
+    return tuple(
+        factor.name
+        for factor in study.factors
+        if factor.name not in request.reference and factor.reference.name != "present"
+    )
 
 
 def _run_table(table: pd.DataFrame, levels: pd.DataFrame, request: Request) -> pd.DataFrame:
@@ -276,4 +299,31 @@ def _response(request: Request, values: pd.Series) -> Response:
     name = request.response
     inside = bool(values.dropna().between(0, 1).all())
     fraction = name.lower().endswith(FRACTIONS) and inside
-    return Response(name, request.direction, "fraction" if fraction else UNITS.get(name, ""))
+    direction = request.direction or _direction(name)
+    return Response(name, direction, "fraction" if fraction else UNITS.get(name, ""))
+
+
+def _margin(request: Request, values: pd.Series) -> float:
+    if request.margin is not None:
+        return request.margin
+    known = values.dropna()
+    percent = request.response.lower().endswith(FRACTIONS) and 1 < known.max() <= 100
+    return PERCENT_MARGIN if percent else MARGIN
+
+
+def _direction(name: str) -> Direction:
+    """The direction of a response that is known; one whose name shows that it may be a loss is not.
+
+    Raises:
+        RequestError: The name contains a word such as loss or error.
+    """
+    if name in LOWER:
+        return "lower"
+    words = re.split(r"[^a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
+    doubtful = [word for word in words if word in DOUBTFUL]
+    if doubtful:
+        raise RequestError(
+            f"Expected direction=lower or direction=higher for the response {name!r}, since "
+            f"{doubtful[0]} is often better when it is lower; received neither."
+        )
+    return "higher"

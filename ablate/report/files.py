@@ -14,9 +14,14 @@ from typing import Any
 import pandas as pd
 
 from ablate import __version__
-from ablate.analysis.findings import Analysis, Effect, Simplest
+from ablate.analysis.findings import Analysis, Component, Effect, Simplest
 from ablate.report.cells import records
-from ablate.report.sentences import component_sentence, effect_method, simplest_sentence
+from ablate.report.sentences import (
+    component_sentence,
+    effect_method,
+    no_answer_sentence,
+    simplest_sentence,
+)
 from ablate.report.warning_texts import warning_texts
 from ablate.study.record import (
     CELL_COSTS,
@@ -72,17 +77,11 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
         "ablate": __version__,
         "study": study.as_mapping(),
         "answer": {
+            "no_answer": no_answer_sentence(analysis.no_answer, study)
+            if analysis.no_answer
+            else None,
             "simplest": None if simplest is None else _simplest(simplest, study),
-            "components": [
-                {
-                    "name": component.name,
-                    "full": component.full.verdict if component.full else None,
-                    "average": component.average.verdict if component.average else None,
-                    "sentence": component_sentence(component, study),
-                    "further_seeds": component.further_seeds,
-                }
-                for component in analysis.components
-            ],
+            "components": [_component(component, study) for component in analysis.components],
         },
         "caveats": [asdict(text) for text in warning_texts(analysis.warnings, study)],
         "smallest_detectable": analysis.smallest_detectable,
@@ -104,19 +103,38 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
     return json.dumps(_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _component(component: Component, study: Study) -> dict[str, object]:
+    return {
+        "name": component.name,
+        "full": component.full.verdict if component.full else None,
+        "average": component.average.verdict if component.average else None,
+        "sentence": component_sentence(component, study),
+        "further_seeds": component.further and asdict(component.further),
+        "settings": [asdict(setting) for setting in component.settings],
+    }
+
+
 def _simplest(simplest: Simplest, study: Study) -> dict[str, object]:
     return {
         "cell": simplest.cell,
         "levels": simplest.levels,
         "sentence": simplest_sentence(simplest, study),
+        "tested": simplest.tested,
+        "loss": simplest.loss,
+        "p": simplest.p,
+        "parameters": simplest.parameters,
+        "macs": simplest.macs,
+        "candidate": simplest.candidate and asdict(simplest.candidate),
     }
 
 
 def _effect(effect: Effect) -> dict[str, object]:
     return {
         "effect": effect.name,
-        **{name: getattr(effect, name) for name in EFFECT_COLUMNS[1:-1]},
+        **{name: getattr(effect, name) for name in EFFECT_COLUMNS[1:8]},
         "verdict": "" if effect.verdict is None else str(effect.verdict),
+        "no_verdict": "" if effect.withheld is None else str(effect.withheld),
+        "confused_with": "; ".join(effect.confused_with),
     }
 
 

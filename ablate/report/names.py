@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ablate.analysis.parts import is_switch
+from ablate.analysis.findings import Component
+from ablate.analysis.parts import NOTHING, is_switch
 from ablate.study.study import Study
 from ablate.wording import one_line
 
@@ -41,3 +42,9 @@ def effect_name(name: str, names: Mapping[str, str]) -> str:
     if name in names:
         return names[name]
     return " × ".join(one_line(part, NAME_LIMIT) for part in name.split(":"))
+
+
+def alternatives(study: Study, component: Component) -> tuple[str, str] | None:
+    """The two levels that a component compares; None if one of them is the absence of a part."""
+    levels = study.reference[component.factor], component.level
+    return None if NOTHING & set(levels) else levels

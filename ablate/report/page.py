@@ -18,7 +18,7 @@ from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
 from ablate.report.rendering import render
 from ablate.report.section import Content, ReportData, all_sections
 from ablate.store.disk import open_atomically
-from ablate.study.record import StudyRecord
+from ablate.study.record import FITTING_COLUMNS, StudyRecord
 from ablate.study.result import Status
 from ablate.wording import one_line
 
@@ -31,6 +31,7 @@ def write_report(
     *,
     commands: Sequence[str] = (),
     interactions: int = 2,
+    paper_columns: Sequence[str] = FITTING_COLUMNS,
 ) -> Analysis:
     """Analyse a study and write all files of its report; equal input gives equal bytes.
 
@@ -39,12 +40,15 @@ def write_report(
         record: The study, its runs, complete or not, and what else is known of them.
         commands: How to make the report again; those of a study run by this program if empty.
         interactions: Largest number of factors in an interaction.
+        paper_columns: Columns of the grid in `report.tex`; see `PAPER_COLUMNS`.
 
     Returns:
         What the report says.
     """
     analysis = analyse_record(record, interaction_order=interactions)
-    data = ReportData(record, analysis, tuple(commands or _commands(record)))
+    data = replace(
+        report_data(record, analysis, commands=commands), paper_columns=tuple(paper_columns)
+    )
     sections = section_contents(data)
     page = _page(data, sections)
     texts = {
@@ -56,6 +60,13 @@ def write_report(
     }
     _write_files(folder, texts, pictures(sections))
     return analysis
+
+
+def report_data(
+    record: StudyRecord, analysis: Analysis, *, commands: Sequence[str] = ()
+) -> ReportData:
+    """What the sections of a report and the end of a terminal's output read."""
+    return ReportData(record, analysis, tuple(commands or _commands(record)))
 
 
 def section_contents(data: ReportData) -> dict[str, Content]:

@@ -98,7 +98,7 @@ def html(value: object) -> Markup:
         case Symbol():
             return Markup("<i>{}</i>").format(value.letter)
         case Link():
-            return Markup('<a href="{0}">{0}</a>').format(value.file)
+            return Markup('<a href="{}">{}</a>').format(value.file, value.text or value.file)
         case _:
             return escape(value)
 
@@ -117,7 +117,7 @@ def markdown(value: object) -> Markup:
         case Symbol():
             return markdown(value.letter)
         case Link():
-            return Markup("[{}]({})").format(markdown(value.file), value.file)
+            return Markup("[{}]({})").format(markdown(value.text or value.file), value.file)
         case _:
             return Markup(_markdown_text(_line(value)))
 
@@ -134,7 +134,7 @@ def latex(value: object) -> Markup:
         case Symbol():
             return Markup("${}$").format(latex(value.letter))
         case Link():
-            return latex(value.file)
+            return latex(value.text or value.file)
         case _:
             return Markup("".join(_latex_letter(letter) for letter in _line(value)))
 

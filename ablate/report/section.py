@@ -13,7 +13,7 @@ from ablate.analysis.findings import Analysis
 from ablate.report import sections, wording
 from ablate.report.blocks import Block
 from ablate.report.wording import Scale
-from ablate.study.record import StudyRecord
+from ablate.study.record import FITTING_COLUMNS, StudyRecord
 from ablate.study.study import Study
 
 
@@ -25,11 +25,13 @@ class ReportData:
         record: The study, its runs, and what else is known of them.
         analysis: What the runs say.
         commands: How to make the report again.
+        paper_columns: Columns of the grid in `report.tex`.
     """
 
     record: StudyRecord
     analysis: Analysis
     commands: tuple[str, ...] = ()
+    paper_columns: tuple[str, ...] = FITTING_COLUMNS
 
     @property
     def study(self) -> Study:
@@ -56,12 +58,14 @@ class Content:
         blocks: What stands below the heading, in order.
         level: 2 for a section of its own, 3 for a part of the section before it.
         boxed: Whether a box draws the reader's eye to it.
+        folded: Whether the page shows its heading only, until the reader unfolds it.
     """
 
     title: str
     blocks: tuple[Block, ...]
     level: int = 2
     boxed: bool = False
+    folded: bool = False
 
 
 class Section(Protocol):

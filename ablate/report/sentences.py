@@ -5,23 +5,70 @@ from __future__ import annotations
 import math
 
 from ablate.analysis.estimates import ALPHA, smallest_flip_p
-from ablate.analysis.findings import Component, Dependence, Effect, Pairing, Simplest, Verdict
+from ablate.analysis.findings import (
+    Candidate,
+    CellRate,
+    Component,
+    Effect,
+    Pairing,
+    SeedRange,
+    Setting,
+    Simplest,
+    Verdict,
+    Withheld,
+)
+from ablate.analysis.power import MOST_SEEDS
 from ablate.report.wording import amount, cell_list, describe, scale_of
 from ablate.study.study import Study
-from ablate.wording import p_equation, quantity
+from ablate.wording import decimal, enumeration, p_equation, quantity
+
+MEANINGS = {
+    Verdict.NEEDED: "without the part the model is worse by {margin} or more",
+    Verdict.NO_DIFFERENCE: "the difference, in either direction, is smaller than {margin}",
+    Verdict.HELPS: "without the part the model is worse; whether by {margin} is open",
+    Verdict.HARMFUL: "without the part the model is better",
+    Verdict.NOT_NEEDED: "without the part the model is less than {margin} worse; it may be better",
+    Verdict.UNDECIDED: "none of these was shown, which does not mean that the part has no effect",
+    Verdict.BETTER: "of two alternatives, the first is better",
+    Verdict.WORSE: "of two alternatives, the first is worse",
+}
+REASONS = {
+    Withheld.MISSING_CELLS: "cells have no complete run",
+    Withheld.TOO_FEW_SEEDS: "fewer than three seeds",
+    Withheld.REFERENCE_DID_NOT_LEARN: "the full model did not learn",
+    Withheld.CONFUSED: "the design confuses it with interactions",
+    Withheld.RUNS_DID_NOT_LEARN: "some runs did not learn",
+    Withheld.INTERACTION: "it depends on another part",
+}
+OPEN = {
+    Verdict.HELPS: "; whether by the margin is open",
+    Verdict.NOT_NEEDED: "; whether removing it improves is open",
+}
+
+
+def verdict_meanings(margin: str) -> dict[Verdict, str]:
+    """Return what each verdict means, as sentences.
+
+    Args:
+        margin: The margin with its unit.
+    """
+    return {
+        verdict: f"{text.format(margin=margin).capitalize()}." for verdict, text in MEANINGS.items()
+    }
 
 
 def component_sentence(component: Component, study: Study) -> str:
-    """Return what is claimed about a component, for the top of a report."""
+    """Return what is claimed about a component, at the margin of the study."""
+    subject = _subject(component, study)
+    if component.full is None and component.average is None:
+        return _unestimated_sentence(component, study)
     claims = []
     if component.full is not None:
         claims.append(_claim(component.full, study, "in the full model"))
     if component.average is not None and (component.full is None or len(study.factors) > 1):
         claims.append(_claim(component.average, study, "on average over the other factors"))
-    claim = f"{_subject(component, study)} is {'; '.join(claims)}."
-    if component.dependence is None:
-        return claim
-    return f"{claim} {_dependence_sentence(component, component.dependence, study)}"
+    margin = f"margin {amount(study, study.margin)}"
+    return " ".join([f"{subject}: {'; '.join(claims)}; {margin}.", *_settings(component, study)])
 
 
 def simplest_sentence(simplest: Simplest, study: Study) -> str:
@@ -29,15 +76,48 @@ def simplest_sentence(simplest: Simplest, study: Study) -> str:
     margin = amount(study, study.margin)
     if simplest.levels != study.reference:
         return _passed_sentence(simplest, study)
-    if simplest.tested:
+    if not simplest.tested or simplest.candidate is None:
         return (
-            f"No simpler model could be confirmed as less than {margin} worse than the full model "
-            f"({simplest.tested} tested). More seeds may still confirm one."
+            f"No simpler model could be tested: a test needs three or more complete runs of the "
+            f"full model and of a simpler one (margin {margin})."
         )
+    return _candidate_sentence(simplest.candidate, study)
+
+
+def no_answer_sentence(failed: CellRate, study: Study) -> str:
+    """Return why there is no answer, and what to change."""
     return (
-        f"No simpler model could be tested: a test needs two or more complete runs of the full "
-        f"model and of a simpler one (margin {margin})."
+        f"No answer: the full model itself did not learn ({failed.failed} of "
+        f"{quantity(failed.runs, 'run')} at the score of guessing). Train it with more epochs or "
+        f"another learning rate until it beats guessing, then repeat the study."
     )
+
+
+def seed_range_text(seeds: SeedRange) -> str:
+    """Return how many further seeds would likely decide, such as ``3 to 8 further seeds``."""
+    if seeds.high >= MOST_SEEDS:
+        return f"{seeds.low} or more further seeds"
+    if seeds.low == seeds.high:
+        return quantity(seeds.low, "further seed")
+    return f"{seeds.low} to {seeds.high} further seeds"
+
+
+def size_text(parameters: float, macs: float) -> str:
+    """Return the size of a model against the full model's; empty where unknown."""
+    known = [
+        (multiple, noun)
+        for multiple, noun in ((parameters, "parameters"), (macs, "multiply-accumulates"))
+        if math.isfinite(multiple)
+    ]
+    if known and all(multiple == 1 for multiple, _ in known):
+        return "the size of the full model"
+    texts = [f"{multiple_text(multiple)} the {noun}" for multiple, noun in known]
+    return f"{' and '.join(texts)} of the full model" if texts else ""
+
+
+def multiple_text(multiple: float) -> str:
+    """Return a multiple of the full model's, such as ``6.0 times`` or ``0.16 times``."""
+    return f"{decimal(multiple, 2 if multiple < 0.995 else 1)} times"
 
 
 def effect_method(effect: Effect, study: Study) -> str:
@@ -74,34 +154,65 @@ def _subject(component: Component, study: Study) -> str:
 
 
 def _claim(effect: Effect, study: Study, where: str) -> str:
-    margin = f" at a margin of {amount(study, study.margin)}"
-    claim = f"{effect.verdict} {where}{margin if effect.verdict is Verdict.NOT_NEEDED else ''}"
     if math.isnan(effect.estimate):
-        return f"{claim} ({effect_method(effect, study)})"
+        return f"no verdict {where} ({effect_method(effect, study)})"
     numbers = f"{amount(study, effect.estimate, sign=True)}, {_interval(effect, study)}"
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
         p = p_equation(effect.p_adjusted)
         numbers += f", but {p} after Holm's correction is above {ALPHA}"
-    return f"{claim} ({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
+    numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
+    if effect.withheld is not None:
+        return f"no verdict {where} {numbers}, since {withheld_reason(effect)}"
+    verdict = effect.verdict or Verdict.UNDECIDED
+    return f"{verdict} {where} {numbers}{OPEN.get(verdict, '')}"
 
 
-def _interval(effect: Effect, study: Study) -> str:
+def withheld_reason(effect: Effect) -> str:
+    """Return why there is no verdict on an effect, in a few words; empty if there is one."""
+    if effect.withheld is Withheld.CONFUSED:
+        return f"the design confuses it with {enumeration(effect.confused_with)}"
+    return REASONS[effect.withheld] if effect.withheld is not None else ""
+
+
+def _interval(effect: Effect | Setting | Candidate, study: Study) -> str:
     if not (math.isfinite(effect.low) and math.isfinite(effect.high)):
         return "no interval"
     scale = scale_of(study)
     return f"95 % interval {scale.signed(effect.low)} to {scale.signed(effect.high)}"
 
 
-def _dependence_sentence(component: Component, dependence: Dependence, study: Study) -> str:
-    strong, weak = dependence.strong_effect, dependence.weak_effect
-    only = abs(weak) < study.margin <= abs(strong)
-    interaction = dependence.interaction
-    certainty = "" if interaction.p_adjusted <= ALPHA else ", not significant by itself"
+def _settings(component: Component, study: Study) -> list[str]:
+    """Return the sentence about the effect at each setting of the other parts, if there are any."""
+    if not component.settings:
+        return []
+    texts = [setting_text(setting, study) for setting in component.settings]
+    return [f"By setting: {'; '.join(texts)}."]
+
+
+def setting_text(setting: Setting, study: Study) -> str:
+    """Return a part's effect at one setting of other parts."""
+    where = " and ".join(f"{factor} is {level}" for factor, level in setting.where)
+    failed = (
+        f"; {setting.failed} of {quantity(setting.runs, 'run')} there did not learn"
+        if setting.failed
+        else ""
+    )
     return (
-        f"{component.factor} matters {'only' if only else 'more'} where {dependence.factor} is "
-        f"{dependence.strong_level} ({amount(study, strong, sign=True)}; where it is "
-        f"{dependence.weak_level}, {amount(study, weak, sign=True)}): interaction "
-        f"{interaction.name} {amount(study, interaction.estimate, sign=True)}{certainty}."
+        f"{amount(study, setting.estimate, sign=True)} ({_interval(setting, study)}{failed}) where "
+        f"{where}"
+    )
+
+
+def _unestimated_sentence(component: Component, study: Study) -> str:
+    subject = _subject(component, study)
+    if not component.settings:
+        return f"{subject}: not estimable, since no two cells differ in it alone."
+    return " ".join(
+        [
+            f"{subject}: not estimable from the full model, since it was switched only in other "
+            f"models.",
+            *_settings(component, study),
+        ]
     )
 
 
@@ -112,9 +223,29 @@ def _passed_sentence(simplest: Simplest, study: Study) -> str:
         if loss == 0
         else f"{amount(study, abs(loss))} {'worse' if loss > 0 else 'better'} than"
     )
+    size = size_text(simplest.parameters, simplest.macs)
     return (
-        f"The simplest model that does the job: {describe(study, simplest.levels)}. It scored "
-        f"{change} the full model; a test confirms that it is less than "
-        f"{amount(study, study.margin)} worse ({p_equation(simplest.p)}, after Holm's correction "
-        f"over {quantity(simplest.tested, 'simpler model')})."
+        f"The simplest model that does the job: {describe(study, simplest.levels)}"
+        f"{f', with {size}' if size else ''}. It scored {change} the full model; "
+        f"a test confirms that it is less than {amount(study, study.margin)} worse "
+        f"({p_equation(simplest.p)}, after Holm's correction over "
+        f"{quantity(simplest.tested, 'simpler model')})."
+    )
+
+
+def _candidate_sentence(candidate: Candidate, study: Study) -> str:
+    size = size_text(candidate.parameters, candidate.macs)
+    change = f"{amount(study, -candidate.loss, sign=True)} against the full model"
+    scale = scale_of(study)
+    interval = f"95 % interval {scale.signed(-candidate.high)} to {scale.signed(-candidate.low)}"
+    ends = math.isfinite(candidate.low) and math.isfinite(candidate.high)
+    seeds = (
+        f" {seed_range_text(candidate.further).capitalize()} would likely show it."
+        if candidate.further is not None
+        else ""
+    )
+    return (
+        f"No simpler model is shown yet to be less than {amount(study, study.margin)} worse than "
+        f"the full model. The best candidate: {describe(study, candidate.levels)} ({change}"
+        f"{f', {interval}' if ends else ''}{f'; {size}' if size else ''}).{seeds}"
     )

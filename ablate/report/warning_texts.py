@@ -11,7 +11,7 @@ from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.warnings import StudyWarning
 from ablate.report.wording import amount, cell_list
 from ablate.study.study import Study
-from ablate.wording import enumeration, first_few, quantity
+from ablate.wording import enumeration, first_few, quantity, seconds
 
 MOST_INTERRUPTIONS = 5
 
@@ -36,6 +36,17 @@ def warning_texts(found: Sequence[StudyWarning], study: Study) -> list[WarningTe
     return [WarningText(*_words(warning, study), warning.serious) for warning in found]
 
 
+def detectable_text(study: Study, size: float) -> str:
+    """Return which effects would be found, unless not even the largest possible one would be."""
+    if study.response.unit == "fraction" and size > 1:
+        return "nothing can be detected yet"
+    return f"only effects of {amount(study, size)} or more would be found four times in five"
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.0f} %"
+
+
 @singledispatch
 def _words(warning: object, study: Study) -> tuple[str, str]:
     """Return the title and the text of a warning."""
@@ -47,9 +58,9 @@ def _(warning: warnings.RunsLeftOut, study: Study) -> tuple[str, str]:
     statuses = enumeration([f"{number} {status}" for status, number in warning.statuses])
     return (
         "Runs left out",
-        f"Only complete runs are used. Left out: {quantity(warning.runs, 'run')} ({statuses}), in "
-        f"{cell_list(study, warning.cells)}. If bad runs fail more often, these cells look better "
-        f"than they are.",
+        f"{quantity(warning.runs, 'run')} left out ({statuses}), in "
+        f"{cell_list(study, warning.cells)}. Only complete runs are used; if bad runs "
+        f"fail more often, these cells look better than they are.",
     )
 
 
@@ -63,11 +74,85 @@ def _(warning: warnings.NoCellLearned, study: Study) -> tuple[str, str]:
 
 
 @_words.register
-def _(warning: warnings.CellsAtChance, study: Study) -> tuple[str, str]:
+def _(warning: warnings.RunsAtChance, study: Study) -> tuple[str, str]:
+    failed = sum(rate.failed for rate in warning.rates)
+    rates = [
+        f"{rate.failed} of {rate.runs} of {cell_list(study, [rate.cell])} (rate "
+        f"{_percent(rate.low)} to {_percent(rate.high)})"
+        for rate in warning.rates
+    ]
+    withheld = (
+        " So there is no verdict on average where they take part." if warning.withheld else ""
+    )
     return (
-        "Cells at chance level",
-        f"No better than guessing ({warning.chance:.3g}): {cell_list(study, warning.cells)}. "
-        f"These cells did not learn; effects that use them measure that failure.",
+        "Runs that did not learn",
+        f"{quantity(failed, 'run')} stayed at the score of guessing ({warning.chance:.3g}). They "
+        f"are {enumeration(rates)}. Effects that use them measure that failure; intervals of means "
+        f"do not describe it.{withheld}",
+    )
+
+
+@_words.register
+def _(warning: warnings.UnseenFailures, study: Study) -> tuple[str, str]:
+    return (
+        "Rare failures",
+        f"{quantity(warning.runs, 'run')} of a cell without a failure allow a failure rate of up "
+        f"to {_percent(warning.rate)}. No interval covers a failure that did not occur.",
+    )
+
+
+@_words.register
+def _(warning: warnings.ConfusedEffects, study: Study) -> tuple[str, str]:
+    effects = [
+        f"{effect.name} with {enumeration(effect.confused_with)}" for effect in warning.effects
+    ]
+    return (
+        "Confused effects",
+        f"The design cannot separate {first_few(effects, most=4)}. Such an effect is the sum of "
+        f"both, so it gets no verdict. More cells, such as the full factorial, separate them.",
+    )
+
+
+@_words.register
+def _(warning: warnings.SeedsNotShared, study: Study) -> tuple[str, str]:
+    return (
+        "Seeds shared only in part",
+        f"{enumeration(warning.effects)}: only {warning.used} of {quantity(warning.runs, 'run')} "
+        f"of each cell are compared. The others have seeds that the other cells lack; give all "
+        f"cells the same seeds.",
+    )
+
+
+@_words.register
+def _(warning: warnings.GuessedReference, study: Study) -> tuple[str, str]:
+    levels = enumeration([f"{factor}={level}" for factor, level in warning.levels])
+    factor, level = warning.other
+    return (
+        "Full model guessed",
+        f"Full model: {levels}, the first in the file. Give "
+        f"reference='{{{factor}: {level}}}' for another.",
+    )
+
+
+@_words.register
+def _(warning: warnings.IntervalsOfSeeds, study: Study) -> tuple[str, str]:
+    step = amount(study, warning.step)
+    image = f" One test image is worth {step}." if warning.counted else ""
+    return (
+        "What intervals speak of",
+        f"Intervals speak of other seeds, not of other images.{image} Another kind of processor is "
+        f"like other seeds: without normalization, the same seed on another CPU differs as much as "
+        f"another seed.",
+    )
+
+
+@_words.register
+def _(warning: warnings.SharedMachine, study: Study) -> tuple[str, str]:
+    return (
+        "Times of a shared machine",
+        f"Equal runs took {seconds(warning.fastest)} to {seconds(warning.slowest)} s to train. "
+        f"Other runs or programs used the machine at the same time, so compare times with care; "
+        f"multiply-accumulates do not depend on that.",
     )
 
 
@@ -152,11 +237,20 @@ def _(warning: warnings.OneRunPerCell, study: Study) -> tuple[str, str]:
 
 @_words.register
 def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
+    assumption = (
+        f"The smallest p value of an exact sign-flip test is {smallest_flip_p(warning.n):.3g}, so "
+        f"intervals and p values use Student's t with {warning.n - 1} df, which assumes that the "
+        f"differences are about normally distributed."
+    )
+    if warning.serious:
+        return (
+            "Too few seeds",
+            f"{quantity(warning.n, 'seed')} a cell: estimates only, no verdicts. {assumption}",
+        )
     return (
-        "Few seeds",
-        f"With {quantity(warning.n, 'seed')}, the smallest p value of an exact sign-flip test is "
-        f"{smallest_flip_p(warning.n):.3g}. So intervals and p values use Student's t with "
-        f"{warning.n - 1} df, which assumes that the differences are about normally distributed.",
+        "Quick look",
+        f"{quantity(warning.n, 'seed')} a cell is a quick look; five or more give reliable "
+        f"averages. {assumption}",
     )
 
 
@@ -171,12 +265,12 @@ def _(warning: warnings.NoSpread, study: Study) -> tuple[str, str]:
 
 @_words.register
 def _(warning: warnings.Underpowered, study: Study) -> tuple[str, str]:
+    parts = enumeration(warning.components)
     return (
         "Underpowered",
-        f"In the full model, an effect as small as the margin of {amount(study, study.margin)} "
-        f"would be missed more than one time in five for {enumeration(warning.components)}; for "
-        f"{warning.worst}, only effects of {amount(study, warning.detectable)} or more would be "
-        f"found four times in five.",
+        f"An effect as small as the margin of {amount(study, study.margin)} would often be missed "
+        f"in the full model. This means more than one time in five, for {parts}; for "
+        f"{warning.worst}, {detectable_text(study, warning.detectable)}.",
     )
 
 

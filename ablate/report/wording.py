@@ -12,6 +12,9 @@ from ablate.study.response import Response
 from ablate.study.study import Study
 from ablate.wording import MISSING, NO_BREAK, decimal, enumeration, one_line
 
+ROUNDING = 1e-9
+"""What a logarithm may miss of a whole number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -44,7 +47,10 @@ class Scale:
         return decimal(difference * self.factor, self.digits, sign=True)
 
     def size(self, difference: float) -> str:
-        """Return the size of a difference with its unit."""
+        """Return the size of a difference with its unit; one that is not 0 is never shown as 0."""
+        shown = abs(difference * self.factor)
+        if 0 < shown < 0.5 * 10.0**-self.digits:
+            return _with_unit(f"{shown:.2g}", self.difference_unit)
         return _with_unit(self.number(difference), self.difference_unit)
 
     def interval(self, low: float, high: float) -> str:
@@ -62,7 +68,7 @@ def scale_of(study: Study, index: int = 0) -> Scale:
     if index:
         return response_scale(response)
     factor = response_scale(response).factor
-    digits = min(8, max(0, 2 - math.ceil(math.log10(study.margin * factor))))
+    digits = min(8, max(0, 1 - math.floor(math.log10(study.margin * factor) + ROUNDING)))
     return response_scale(response, digits=digits)
 
 
@@ -82,8 +88,9 @@ def response_scale(response: Response, *, digits: int | None = None) -> Scale:
 def amount(study: Study, difference: float, *, sign: bool = False) -> str:
     """Return a difference of the first response for a sentence, such as ``1.25 points``."""
     scale = scale_of(study)
-    number = scale.signed(difference) if sign else scale.number(difference)
-    return f"{number} {scale.difference_unit}".rstrip()
+    if not sign:
+        return scale.size(difference).replace(NO_BREAK, " ")
+    return f"{scale.signed(difference)} {scale.difference_unit}".rstrip()
 
 
 def sentence(text: str) -> str:

@@ -21,7 +21,7 @@ from ablate.planning.changes import reconcile
 from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.forecast import forecast
 from ablate.planning.planner import composer, make_plan, overrides_of, with_more_seeds
-from ablate.report.page import write_report
+from ablate.report.page import report_data, write_report
 from ablate.runner.execute import Session, execute, measure_models
 from ablate.runner.stop import TERMINATED, StopError, report_disk_errors, seconds_left
 from ablate.store.disk import UnwritableError, check_disk_space
@@ -173,9 +173,12 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
     """Write the report, end the recording, and print the answer; whether all is complete."""
     record, console = study_record(state), session.console
     report = Path("reports") / record.study.name
-    analysis = write_report(report, record, interactions=request.interactions)
+    analysis = write_report(
+        report, record, interactions=request.interactions, paper_columns=request.paper_columns
+    )
     recording.finish(report)
-    show_end(console, analysis, runs=record.runs, report=report, store_uri=request.store_uri)
+    data = report_data(record, analysis)
+    show_end(console, data, report=report, store_uri=request.store_uri)
     if recording.fault:
         console.print(Text(recording.fault, style="red"), soft_wrap=True)
     return bool((record.runs["status"] == str(Status.COMPLETE)).all())

@@ -57,6 +57,7 @@ def study_record(state: StudyState) -> StudyRecord:
         held_constant=plan.held_constant(),
         chance=_score_of_guessing(plan),
         measures=_measures(plan),
+        resolution=_resolution(plan),
         interruptions=tuple(interruptions),
         changes=plan.changes,
         kept=sum(run.key in plan.kept for _, run in plan.runs()),
@@ -113,6 +114,15 @@ def _score_of_guessing(plan: Plan) -> float | None:
     scores = [info.guessing[name] for info in plan.datasets.values() if name in info.guessing]
     best = min if plan.study.response.direction == "lower" else max
     return best(scores) if scores else None
+
+
+def _resolution(plan: Plan) -> float | None:
+    """What one image is worth in the study's response; None if it is not a share of images."""
+    response = plan.study.response
+    part = {"test": "test", "val": "validation"}.get(response.name.partition("_")[0])
+    if response.unit != "fraction" or part is None:
+        return None
+    return 1 / float(max(getattr(info, part) for info in plan.datasets.values()))
 
 
 def _measures(plan: Plan) -> tuple[Response, ...]:

@@ -25,7 +25,15 @@ DIFFERENCE = ("difference", "difference_low", "difference_high")
 """Of a cell: the difference of its mean response from that of the reference cell."""
 EFFECT_COLUMNS = (
     "effect", "kind", "estimate", "low", "high", "p", "p_adjusted", "n", "verdict",
+    "no_verdict", "confused_with",
 )  # fmt: skip
+PAPER_COLUMNS = (
+    "mean", "mean_sd", "interval", "n", "change", "change_interval",
+    "parameters", "macs", "train_seconds",
+)  # fmt: skip
+"""What `report.columns` may name: columns of the grid in `report.tex` besides the factors."""
+FITTING_COLUMNS = ("mean_sd", "change", "n")
+"""Those that fit in one column of a two-column paper."""
 WHOLE_NUMBERS = ("seed", *COUNTS, "parameters", "macs", "peak_memory_bytes")
 """Columns that hold whole numbers, even where a missing one made pandas use floats."""
 OWN_COLUMNS = frozenset({"cell", "seed", "status", "error", "mlflow_run_id", *COUNTS, *DIFFERENCE})
@@ -57,6 +65,10 @@ class StudyRecord:
         kept: Number of results that are used although something has changed since.
         measures: What the task measures besides the loss; runs have `test_<name>`, `val_<name>` and
             `train_<name>` of each.
+        resolution: Smallest difference of the first response between two runs, such as 1 divided by
+            the number of test images; None if unknown.
+        guessed_reference: Factors of results of other programs whose reference level was not named:
+            it is only the first in the file.
     """
 
     study: Study
@@ -69,3 +81,5 @@ class StudyRecord:
     changes: tuple[str, ...] = ()
     kept: int = 0
     measures: tuple[Response, ...] = ()
+    resolution: float | None = None
+    guessed_reference: tuple[str, ...] = ()

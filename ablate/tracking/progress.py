@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
@@ -15,11 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ablate.analysis.findings import Analysis
 from ablate.analysis.looks import looks_of
 from ablate.config.store_uri import runs_hint
 from ablate.data.info import DatasetInfo
-from ablate.report.sections.answer import answer_lines
+from ablate.report.section import ReportData
+from ablate.report.terminal import end_lines
 from ablate.store.events import EpochEnded, Event, Interrupted, Resumed, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
@@ -214,21 +213,14 @@ def show_run(
     console.print(Text(f"Runs: {runs_hint(store_uri)}"), soft_wrap=True)
 
 
-def show_end(
-    console: Console,
-    analysis: Analysis,
-    *,
-    runs: pd.DataFrame,
-    report: Path,
-    store_uri: str,
-) -> None:
-    """Print the answer, what is missing, where the report is and how to view the runs."""
+def show_end(console: Console, data: ReportData, *, report: Path, store_uri: str) -> None:
+    """Print how many runs are complete, the answer, the next command, and where the report is."""
     console.print()
-    counts = runs["status"].value_counts()
+    counts = data.runs["status"].value_counts()
     complete = int(counts.get(str(Status.COMPLETE), 0))
     others = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "complete")
-    console.print(f"{complete} of {len(runs)} runs complete{f'; {others}' if others else ''}.")
-    for line in answer_lines(analysis):
+    console.print(f"{complete} of {len(data.runs)} runs complete{f'; {others}' if others else ''}.")
+    for line in end_lines(data, width=console.width):
         console.print(Text(line), soft_wrap=True)
     console.print(Text(f"Report: {report / 'index.html'}"), soft_wrap=True)
     console.print(Text(f"Runs:   {runs_hint(store_uri)}"), soft_wrap=True)

@@ -14,20 +14,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.calibration import adaptive, promises
+from benchmarks.calibration import adaptive, failures, promises, words
+from benchmarks.calibration.simulation import Row
 from benchmarks.calibration.tables import summary
 
 FOLDER = Path(__file__).parent
-MEASURES: dict[Callable[[int], Iterable[promises.Row]], int] = {
-    promises.coverage: 20_000,
-    promises.false_claims: 20_000,
-    promises.placebo: 20_000,
-    promises.verdicts: 50_000,
-    promises.simplest: 10_000,
-    adaptive.adaptive: 20_000,
-    adaptive.adaptive_false_claims: 10_000,
-    promises.rivals: 4_000,
-    promises.exactness: 10_000,
+MEASURES: dict[Callable[[int], Iterable[Row]], int] = {
+    promises.coverage: 10_000,
+    failures.failures: 30,
+    words.words: 2_000,
+    promises.placebo: 3_000,
+    promises.verdicts: 10_000,
+    promises.simplest: 4_000,
+    adaptive.adaptive: 2_000,
+    adaptive.adaptive_false_claims: 700,
+    promises.rivals: 500,
+    promises.exactness: 4_000,
 }
 
 

@@ -94,16 +94,18 @@ def test_a_study_and_the_calibration_get_the_same_numbers(replicates):
         expected = (found.estimate, found.low, found.high, found.p, found.p_adjusted)
         numbers = (effect.estimate, effect.low, effect.high, effect.p, effect.p_adjusted)
         assert numbers == pytest.approx([values[0, index] for values in expected])
-        if effect.kind != "interaction":
+        if effect.withheld is not None:
+            assert (effect.verdict, replicates) == (None, 2)
+        elif effect.kind != "interaction":
             assert effect.verdict is VERDICTS[codes[0, index]]
 
 
 def test_many_effects_are_estimated_in_few_calls(monkeypatch):
     calls = []
 
-    def counted(responses, weights, *, looks):
+    def counted(responses, weights, **options):
         calls.append(len(weights))
-        return welch_estimates(responses, weights, looks=looks)
+        return welch_estimates(responses, weights, **options)
 
     welch_estimates = estimates._welch_estimates
     monkeypatch.setattr(estimates, "_welch_estimates", counted)
@@ -113,7 +115,7 @@ def test_many_effects_are_estimated_in_few_calls(monkeypatch):
 
     assert len(runs) == 2560
     assert len(analysis.effects) == 8 + 8 + 28
-    # All effects, cells, Shapley values and losses, and a call for each pair of differing verdicts.
+    # All effects, cells, Shapley values and losses, and a call for each part with settings.
     assert len(calls) <= 4 + len(analysis.components)
     assert max(calls) >= 256 - 1
 

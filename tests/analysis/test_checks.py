@@ -93,7 +93,7 @@ def test_missing_cells_are_named():
 
 @pytest.mark.parametrize(
     ("level", "step", "kind"),
-    [(0.101, 0.0, warnings.NoCellLearned), (0.9, 0.8, warnings.CellsAtChance)],
+    [(0.101, 0.0, warnings.NoCellLearned), (0.9, 0.8, warnings.RunsAtChance)],
     ids=["all", "some"],
 )
 def test_chance_level_is_noticed(level, step, kind):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ablate.analysis.analyse import analyse
+from ablate.analysis.findings import Withheld
 from ablate.study.design import Cell
 from ablate.study.response import Response
 from ablate.study.study import Factor, Level
@@ -23,8 +24,8 @@ def test_a_component_has_the_effects_of_its_name():
     assert by_name["x"].full == named(analysis, "x", "simple")
     assert by_name["x"].average == named(analysis, "x", "main")
     assert by_name["x"].full.verdict == by_name["x"].average.verdict == "needed"
-    assert by_name["y"].full.verdict == "not needed"
-    assert by_name["x"].dependence is None
+    assert by_name["y"].full.verdict == "no difference"
+    assert by_name["x"].settings == ()
 
 
 def test_a_harmful_part_is_called_so():
@@ -32,10 +33,10 @@ def test_a_harmful_part_is_called_so():
     first = analyse(noisy(study, spread=0.2, x=-5.0), study).components[0]
 
     assert first.full.verdict == "harmful"
-    assert first.further_seeds is None
+    assert first.further is None
 
 
-def test_where_the_verdicts_differ_the_interaction_is_named():
+def test_a_certain_interaction_gives_the_effect_at_each_setting():
     study = study_of("residual", "norm", "z")
 
     def score(levels: dict[str, str], seed: int) -> float:
@@ -43,31 +44,27 @@ def test_where_the_verdicts_differ_the_interaction_is_named():
         return 90 - 20 * lost + wobble(levels, seed)
 
     residual = analyse(table_of(study, score), study).components[0]
-    why = residual.dependence
+    present, absent = residual.settings
 
-    assert (residual.full.verdict, residual.average.verdict) == ("not needed", "needed")
-    assert (why.factor, why.strong_level, why.weak_level) == ("norm", "absent", "present")
-    assert why.strong_effect == pytest.approx(20, abs=0.5)
-    assert why.weak_effect == pytest.approx(0, abs=0.5)
-    assert why.interaction.name == "residual:norm"
-    assert why.interaction.estimate == pytest.approx(-10, abs=0.5)
+    assert residual.full.verdict == "no difference"
+    assert (residual.average.verdict, residual.average.withheld) == (None, Withheld.INTERACTION)
+    assert (present.where, absent.where) == ((("norm", "present"),), (("norm", "absent"),))
+    assert present.estimate == pytest.approx(0, abs=0.5)
+    assert absent.estimate == pytest.approx(20, abs=0.5)
+    assert (present.low, absent.high) == (pytest.approx(0, abs=0.5), pytest.approx(20, abs=0.5))
 
 
-def test_an_undecided_verdict_gets_only_a_certain_interaction():
-    study = study_of("residual", "norm", "z", margin=0.1)
+def test_an_interaction_below_the_margin_withholds_no_verdict():
+    study = study_of("residual", "norm", margin=30.0)
 
     def score(levels: dict[str, str], seed: int) -> float:
         lost = levels["residual"] == levels["norm"] == "absent"
         return 90 - 20 * lost + wobble(levels, seed)
 
-    residual = analyse(table_of(study, score), study).components[0]
-
-    assert residual.full.verdict == "undecided"
-    assert residual.dependence.interaction.name == "residual:norm"
-    assert residual.dependence.interaction.estimate == pytest.approx(-10, abs=0.5)
+    assert analyse(table_of(study, score), study).components[0].average.verdict == "no difference"
 
 
-def test_the_level_is_named_where_a_factor_has_three():
+def test_the_setting_is_named_where_a_factor_has_three_levels():
     norm = Factor("norm", (Level("before"), Level("after"), Level("none")))
     study = study_of("residual", norm)
 
@@ -78,11 +75,24 @@ def test_the_level_is_named_where_a_factor_has_three():
     components = analyse(table_of(study, score), study).components
 
     assert [component.name for component in components] == ["residual", "norm=after", "norm=none"]
-    why = components[0].dependence
-    assert (why.factor, why.strong_level) == ("norm", "none")
-    assert why.strong_effect == pytest.approx(20, abs=0.5)
-    assert (components[2].factor, components[2].level) == ("norm", "none")
-    assert components[2].full.verdict == "not needed"
+    assert [setting.where for setting in components[0].settings] == [
+        (("norm", "before"),),
+        (("norm", "none"),),
+    ]
+    assert components[0].settings[1].estimate == pytest.approx(20, abs=0.5)
+    assert components[2].full.verdict == "no difference"
+
+
+def test_two_alternatives_are_better_or_worse():
+    study = study_of(Factor("activation", (Level("gelu"), Level("relu"))))
+
+    def judged(worth: float) -> str:
+        runs = table_of(
+            study, lambda levels, seed: worth * (levels["activation"] == "gelu") + 0.1 * (seed % 2)
+        )
+        return str(analyse(runs, study).components[0].full.verdict)
+
+    assert [judged(worth) for worth in (5.0, -5.0, 0.0)] == ["better", "worse", "no difference"]
 
 
 def test_an_undecided_part_has_a_number_of_further_seeds():
@@ -90,7 +100,7 @@ def test_an_undecided_part_has_a_number_of_further_seeds():
     components = analyse(noisy(study, spread=3.0), study).components
 
     assert {component.full.verdict for component in components} == {"undecided"}
-    assert all(component.further_seeds > 10 for component in components)
+    assert all(1 < part.further.low < part.further.high for part in components)
 
 
 def test_a_claim_that_fails_after_holm_is_undecided():
@@ -113,7 +123,8 @@ def test_a_missing_cell_is_named_in_the_effect():
     missing = Cell((("x", "absent"), ("y", "present")))
     assert analysis.components[0].full.missing == (missing,)
     assert named(analysis, "y", "simple").estimate == pytest.approx(0, abs=3)
-    assert analysis.components[0].further_seeds is None
+    assert analysis.components[0].full.withheld is Withheld.MISSING_CELLS
+    assert analysis.components[0].further is None
 
 
 def test_leave_one_out_gives_effects_in_the_full_model_only():

@@ -99,6 +99,4 @@ def test_a_factor_with_three_levels_has_two_effects():
     # Cells: x present with before, after, none; then x absent with the same.
     assert found["main x"].weights == pytest.approx(np.array([1, 1, 1, -1, -1, -1]) / 3)
     assert found["main norm=none"].weights == pytest.approx(np.array([1, 0, -1, 1, 0, -1]) / 2)
-    assert found["interaction x:norm=none"].weights == pytest.approx(
-        np.array([1, 0, -1, -1, 0, 1]) / 2
-    )
+    assert found["interaction x:norm=none"].weights == pytest.approx(np.array([1, 0, -1, -1, 0, 1]))

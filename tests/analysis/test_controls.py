@@ -43,7 +43,11 @@ def test_a_placebo_is_judged_like_any_part() -> None:
     study, runs = planted()
     found = analyse(runs, study)
     verdicts = {item.name: str(item.full.verdict) for item in found.components if item.full}
-    assert verdicts == {"useful": "needed", "useless": "not needed", "placebo": "not needed"}
+    assert verdicts == {
+        "useful": "needed",
+        "useless": "no difference",
+        "placebo": "no difference",
+    }
 
 
 def test_a_placebo_is_no_part_of_the_simplest_model() -> None:

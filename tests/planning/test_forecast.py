@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ablate.config.recipe import Recipe
-from ablate.planning.forecast import Pace, spread_of, training_seconds
+from ablate.planning.forecast import Pace, quick_look_text, spread_of, training_seconds
 from ablate.store.folder import StudyFolder
 from ablate.store.state import StudyState
 from ablate.workers.slots import Slot
@@ -56,3 +57,12 @@ def test_spread_is_the_median_over_cells() -> None:
     runs = pd.DataFrame({"cell": ["a", "a", "b", "b", "c"], "y": [0.0, 2.0, 0.0, 4.0, 9.0]})
     assert spread_of(runs, "y") == pytest.approx(3 / math.sqrt(2))
     assert math.isnan(spread_of(runs, "other"))
+
+
+@pytest.mark.parametrize(
+    ("replicates", "expected"), [(2, "too few for verdicts"), (3, "a quick look"), (5, "")]
+)
+def test_a_plan_with_few_seeds_is_called_a_quick_look(replicates: int, expected: str) -> None:
+    text = quick_look_text(replace(PLAN.study, replicates=replicates))
+    assert expected in text
+    assert bool(text) is bool(expected)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.errors import RequestError
-from ablate.report.csv_results import Request, read_results
+from ablate.report.csv_results import Request, guessed_reference, read_results
 
 GOOD = """a,b,accuracy,seed
 absent,x,0.90,0
@@ -186,3 +187,31 @@ def test_a_missing_file_is_answered_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text(GOOD)
     with pytest.raises(RequestError, match=r"Did you mean 'results\.csv'"):
         read_results(Request(tmp_path / "result.csv", ("a",), response="accuracy", name="mine"))
+
+
+@pytest.mark.parametrize("name", ["val_loss", "test_loss", "train_seconds"])
+def test_a_known_loss_is_better_when_lower(tmp_path: Path, name: str) -> None:
+    study, _ = read(tmp_path, GOOD.replace("accuracy", name), response=name)
+    assert study.response.direction == "lower"
+
+
+@pytest.mark.parametrize("name", ["mae", "wer", "best_MSE", "validLoss", "perplexity"])
+def test_the_direction_of_what_may_be_a_loss_is_not_guessed(tmp_path: Path, name: str) -> None:
+    text = GOOD.replace("accuracy", name)
+    with pytest.raises(RequestError, match="Expected direction=lower or direction=higher"):
+        read(tmp_path, text, response=name)
+    study, _ = read(tmp_path, text, response=name, direction="lower")
+    assert study.response.direction == "lower"
+
+
+def test_a_first_level_taken_for_the_full_model_is_named(tmp_path: Path) -> None:
+    study, _ = read(tmp_path, GOOD)
+    request = Request(tmp_path / "results.csv", ("a", "b"), "accuracy", "mine")
+    assert guessed_reference(request, study) == ("b",)
+    assert guessed_reference(replace(request, reference={"b": "x"}), study) == ()
+
+
+def test_an_accuracy_in_percent_has_a_margin_of_one(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD.replace("0.9", "9"))[0].margin == 1.0
+    assert read(tmp_path, GOOD)[0].margin == 0.01
+    assert read(tmp_path, GOOD.replace("0.9", "9"), margin=0.5)[0].margin == 0.5

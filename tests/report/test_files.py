@@ -35,7 +35,8 @@ def test_files_have_the_columns_of_the_contract(xyz: Study) -> None:
         *("parameters", "macs", "train_seconds"),
     ]
     assert list(rows(files.effects_csv(analysis))[0]) == [
-        *("effect", "kind", "estimate", "low", "high", "p", "p_adjusted", "n", "verdict")
+        *("effect", "kind", "estimate", "low", "high", "p", "p_adjusted", "n", "verdict"),
+        *("no_verdict", "confused_with"),
     ]
 
 

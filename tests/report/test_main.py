@@ -91,11 +91,20 @@ def test_results_of_another_program_are_reported(
 ) -> None:
     assert ended(*results, "seed=seed", "margin=0.005", "name=mine") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "norm is needed" in "".join(lines)
+    assert lines[0].startswith("Keep norm")
     assert lines[-1] == "Report: reports/mine/index.html"
     text = Path("reports/mine/index.html").read_text(encoding="utf-8")
     assert "runs=results.csv" in text
     assert "0.50\u00a0points" in text
+
+
+def test_a_full_model_that_was_guessed_is_named_first(
+    results: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Path("results.csv").read_text(encoding="utf-8")
+    Path("results.csv").write_text(table.replace("present", "some"), encoding="utf-8")
+    assert ended(*results) == 0
+    assert capsys.readouterr().out.startswith("Full model: residual=some, norm=some")
 
 
 def test_a_report_without_a_name_is_named_after_its_file(results: list[str]) -> None:
@@ -139,6 +148,7 @@ def test_runs_csv_of_a_study_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
         ({"x": "margin=nan"}, "Expected margin to be a number above 0"),
         ({"x": "margin=tiny"}, "Expected margin to be a number above 0"),
+        ({"x": "chance=no"}, "Expected chance to be the response of a model that guesses"),
         ({"x": "direction=up"}, "Expected direction=higher or direction=lower"),
         ({"x": "reference={nrm: absent}"}, "Did you mean 'norm'?"),
         ({"x": "reference={norm: abset}"}, "Did you mean 'absent'?"),

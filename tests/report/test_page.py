@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ablate.analysis.findings import Analysis
+from ablate.report.headline import headline
 from ablate.report.page import write_report
-from ablate.report.sections.answer import answer_lines
 from ablate.report.sentences import component_sentence, simplest_sentence
 from ablate.report.warning_texts import warning_texts
 from ablate.study.record import StudyRecord
@@ -90,7 +90,8 @@ def test_the_page_has_no_script_and_needs_no_network(report: Report, study: Stud
         assert not [name for name in attributes if name.startswith("on")], tag
         for name in ("src", "href", "xlink:href", "action"):
             target = attributes.get(name) or "#"
-            assert target.startswith("#") or target in files, (tag, target)
+            inside = target.startswith(("#", "../../runs/", "http://127.0.0.1:5000/#/runs/"))
+            assert inside or target in files, (tag, target)
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
 
@@ -111,22 +112,24 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
         words.index(piece)
         for piece in (
             "Which?",
+            re.sub(r"\s+", " ", headline(analysis)),
             re.sub(r"\s+", " ", simplest_sentence(analysis.simplest, xyz)),
             *(
                 re.sub(r"\s+", " ", component_sentence(component, xyz))
                 for component in analysis.components
             ),
+            "What the words mean",
+            "Warnings",
+            "Next step",
             "The grid",
             "Effect of each part",
             "Learning curves",
-            "Warnings",
             "Provenance",
         )
     ]
     assert positions == sorted(positions)
     for item in warning_texts(analysis.warnings, xyz):
-        inside = text.index(item.title) < text.index('id="grid"')
-        assert inside == item.serious
+        assert text.index(item.title) < text.index('id="grid"')
 
 
 def test_the_page_gives_provenance_and_commands(report: Report, xyz: Study) -> None:
@@ -229,7 +232,7 @@ def test_a_study_without_a_complete_run_still_gets_its_report(tmp_path: Path, xy
     assert "No complete run" in text
     assert "no memory" in text
     assert analysis.simplest is None
-    assert answer_lines(analysis) == []
+    assert headline(analysis).startswith("No answer yet")
 
 
 def test_words_and_tables_agree(report: Report, xyz: Study) -> None:
@@ -237,8 +240,5 @@ def test_words_and_tables_agree(report: Report, xyz: Study) -> None:
     text = (folder / "report.md").read_text(encoding="utf-8")
     for component in analysis.components:
         assert component.full is not None
-        assert component.average is not None
-        row = (
-            f"| {component.name} | **{component.full.verdict}** | **{component.average.verdict}** |"
-        )
-        assert row in text
+        verdict = component.full.verdict
+        assert f"| {component.name} | {'**' + verdict + '**' if verdict else ''}" in text

@@ -7,8 +7,28 @@ import pytest
 from pytest import param
 
 from ablate.analysis.analyse import analyse
-from ablate.analysis.findings import Effect, Pairing, Simplest
-from ablate.report.sentences import component_sentence, effect_method, simplest_sentence
+from ablate.analysis.findings import (
+    Candidate,
+    CellRate,
+    Component,
+    Effect,
+    Pairing,
+    SeedRange,
+    Setting,
+    Simplest,
+    Verdict,
+    Withheld,
+)
+from ablate.analysis.power import MOST_SEEDS
+from ablate.report.sentences import (
+    REASONS,
+    component_sentence,
+    effect_method,
+    no_answer_sentence,
+    seed_range_text,
+    simplest_sentence,
+    verdict_meanings,
+)
 from ablate.study.design import Cell
 from ablate.study.response import Response
 from ablate.study.study import Factor, Level, Study
@@ -34,6 +54,16 @@ EFFECT = Effect(
 )
 
 
+CANDIDATE = Candidate(
+    "x=absent",
+    {"x": "absent", "y": "present", "z": "present"},
+    loss=0.4,
+    low=-0.5,
+    high=1.2,
+    further=SeedRange(3, 8),
+)
+
+
 def sentences(study: Study, runs: object) -> list[str]:
     return [component_sentence(part, study) for part in analyse(runs, study).components]
 
@@ -48,35 +78,29 @@ def varied(levels: dict[str, str], seed: int) -> float:
 def test_each_component_has_its_verdicts_in_words():
     first, second, _ = sentences(STUDY, noisy(STUDY, spread=0.2, x=5.0))
 
-    assert first.startswith("x is needed in the full model (+")
+    assert first.startswith("x: needed in the full model (+")
     assert "needed on average over the other factors" in first
-    assert second.startswith("y is not needed in the full model at a margin of 1.00")
+    assert first.endswith("; margin 1.0.")
+    assert second.startswith("y: no difference in the full model (")
 
 
 def test_a_harmful_part_is_called_harmful():
     study = study_of("x", "y")
 
     assert sentences(study, noisy(study, spread=0.2, x=-5.0))[0].startswith(
-        "x is harmful in the full model (−"
+        "x: harmful in the full model (−"
     )
 
 
-def test_differing_verdicts_name_the_interaction():
+def test_an_average_that_depends_on_another_part_is_given_by_setting():
     study = study_of("residual", "norm", "z")
     sentence = sentences(study, table_of(study, varied))[0]
 
-    assert "residual is not needed in the full model" in sentence
-    assert "; needed on average" in sentence
-    assert "residual matters only where norm is absent (+20." in sentence
-    assert "interaction residual:norm −10." in sentence
-
-
-def test_an_undecided_verdict_names_a_certain_interaction():
-    study = study_of("residual", "norm", "z", margin=0.1)
-    sentence = sentences(study, table_of(study, varied))[0]
-
-    assert "residual is undecided in the full model" in sentence
-    assert "interaction residual:norm −10." in sentence
+    assert "residual: no difference in the full model" in sentence
+    assert "no verdict on average" in sentence
+    assert "since it depends on another part" in sentence
+    assert "By setting: 0.0 (" in sentence
+    assert "where norm is present; +20." in sentence
 
 
 def test_levels_are_named_where_a_factor_has_three():
@@ -90,8 +114,71 @@ def test_levels_are_named_where_a_factor_has_three():
 
     shown = sentences(study, table_of(study, score))
 
-    assert "residual matters only where norm is none (+20." in shown[0]
-    assert shown[2].startswith("norm=before (against none) is not needed")
+    assert "where norm is none" in shown[0]
+    assert shown[2].startswith("norm=before (against none): no difference")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "end"),
+    [
+        param(Verdict.HELPS, "; whether by the margin is open; margin 1.0.", id="helps"),
+        param(Verdict.NOT_NEEDED, "; whether removing it improves is open; margin 1.0.", id="less"),
+        param(Verdict.NEEDED, "(+5.0, 95 % interval +4.0 to +6.0; 5 seeds); margin 1.0.", id="is"),
+    ],
+)
+def test_what_a_verdict_leaves_open_is_said(verdict, end):
+    component = Component("x", "x", "absent", replace(EFFECT, verdict=verdict), None)
+
+    assert component_sentence(component, STUDY).endswith(end)
+
+
+def test_a_confused_effect_names_the_interaction():
+    effect = replace(EFFECT, kind="main", withheld=Withheld.CONFUSED, confused_with=("y:z",))
+
+    assert "no verdict on average over the other factors (+5.0, " in component_sentence(
+        Component("x", "x", "absent", None, effect), STUDY
+    )
+    assert "since the design confuses it with y:z" in component_sentence(
+        Component("x", "x", "absent", None, effect), STUDY
+    )
+
+
+def test_a_part_without_an_effect_is_not_left_out():
+    setting = Setting((("y", "absent"), ("z", "present")), 0.2, math.nan, math.nan, 1)
+
+    assert component_sentence(Component("x", "x", "absent", None, None, (setting,)), STUDY) == (
+        "x: not estimable from the full model, since it was switched only in other models. By "
+        "setting: +0.2 (no interval) where y is absent and z is present."
+    )
+    assert "no two cells differ in it alone" in component_sentence(
+        Component("x", "x", "absent", None, None), STUDY
+    )
+
+
+def test_a_full_model_that_did_not_learn_gives_no_answer():
+    failed = CellRate(Cell((("x", "present"),)), 3, 5, 0.1, 0.9)
+
+    assert no_answer_sentence(failed, STUDY).startswith(
+        "No answer: the full model itself did not learn (3 of 5 runs at the score of guessing). "
+        "Train it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [
+        ((3, 8), "3 to 8 further seeds"),
+        ((1, 1), "1 further seed"),
+        ((40, MOST_SEEDS), "40 or more further seeds"),
+    ],
+)
+def test_further_seeds_are_a_range(seeds, expected):
+    assert seed_range_text(SeedRange(*seeds)) == expected
+
+
+def test_every_verdict_has_a_meaning_and_every_reason_a_text():
+    assert set(verdict_meanings("1 point")) == set(Verdict)
+    assert set(REASONS) == set(Withheld)
 
 
 def test_a_claim_that_holm_takes_back_is_explained():
@@ -153,18 +240,26 @@ def test_the_method_of_an_effect_is_stated(changes, expected):
         param(
             "-+-",
             {"tested": 7, "loss": 0.25, "p": 0.0123},
-            "The simplest model that does the job: no x, no z. It scored 0.25 worse than the full "
-            "model; a test confirms that it is less than 1.00 worse (p = 0.012, after Holm's "
+            "The simplest model that does the job: no x, no z. It scored 0.2 worse than the full "
+            "model; a test confirms that it is less than 1.0 worse (p = 0.012, after Holm's "
             "correction over 7 simpler models).",
             id="worse",
         ),
-        param("-+-", {"tested": 1, "loss": -0.5, "p": 0.0}, "0.50 better than", id="better"),
+        param("-+-", {"tested": 1, "loss": -0.5, "p": 0.0}, "0.5 better than", id="better"),
         param("-+-", {"tested": 1, "loss": 0.0, "p": 0.0}, "It scored as good as", id="equal"),
         param(
+            "-++",
+            {"tested": 1, "loss": 0.0, "p": 0.0, "parameters": 6.0, "macs": 0.158},
+            "no x, with 6.0 times the parameters and 0.16 times the multiply-accumulates of the "
+            "full model. It scored",
+            id="size",
+        ),
+        param(
             "+++",
-            {"tested": 7},
-            "No simpler model could be confirmed as less than 1.00 worse than the full model "
-            "(7 tested). More seeds may still confirm one.",
+            {"tested": 7, "candidate": CANDIDATE},
+            "No simpler model is shown yet to be less than 1.0 worse than the full model. The best "
+            "candidate: no x (−0.4 against the full model, 95 % interval −1.2 to +0.5). 3 to 8 "
+            "further seeds would likely show it.",
             id="none",
         ),
         param("+++", {"tested": 0}, "No simpler model could be tested", id="untested"),

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 
 import pytest
 from pytest import param
 
 from ablate.analysis import warnings
-from ablate.report.warning_texts import warning_texts
+from ablate.analysis.findings import CellRate
+from ablate.report.warning_texts import detectable_text, warning_texts
 from ablate.study.design import Cell
+from ablate.study.response import Response
 from tests.analysis.planted import study_of
 from tests.report.test_sentences import EFFECT
 
@@ -21,7 +23,7 @@ TEXTS = [
     param(
         warnings.RunsLeftOut(3, (("diverged", 2), ("failed", 1)), CELLS),
         "Runs left out",
-        "Left out: 3 runs (2 diverged and 1 failed), in [no x] and [no x, no y].",
+        "3 runs left out (2 diverged and 1 failed), in [no x] and [no x, no y].",
         id="left_out",
     ),
     param(
@@ -31,10 +33,47 @@ TEXTS = [
         id="no_cell_learned",
     ),
     param(
-        warnings.CellsAtChance(0.1, (NO_X,)),
-        "Cells at chance level",
-        "No better than guessing (0.1): [no x].",
-        id="cells_at_chance",
+        warnings.RunsAtChance(0.1, (CellRate(NO_X, 2, 3, 0.09, 0.99),), withheld=True),
+        "Runs that did not learn",
+        "2 runs stayed at the score of guessing (0.1). They are 2 of 3 of [no x] (rate 9 % to "
+        "99 %).",
+        id="runs_at_chance",
+    ),
+    param(
+        warnings.UnseenFailures(5, 0.4507),
+        "Rare failures",
+        "5 runs of a cell without a failure allow a failure rate of up to 45 %.",
+        id="unseen_failures",
+    ),
+    param(
+        warnings.ConfusedEffects((replace(EFFECT, confused_with=("y:z",)),)),
+        "Confused effects",
+        "The design cannot separate x with y:z.",
+        id="confused",
+    ),
+    param(
+        warnings.SeedsNotShared(("x",), 2, 5),
+        "Seeds shared only in part",
+        "x: only 2 of 5 runs of each cell are compared.",
+        id="seeds_not_shared",
+    ),
+    param(
+        warnings.GuessedReference((("x", "plain"),), ("x", "deep")),
+        "Full model guessed",
+        "Full model: x=plain, the first in the file. Give reference='{x: deep}' for another.",
+        id="guessed_reference",
+    ),
+    param(
+        warnings.IntervalsOfSeeds(0.28, counted=True),
+        "What intervals speak of",
+        "not of other images. One test image is worth 0.3. Another kind of processor",
+        id="intervals",
+    ),
+    param(
+        warnings.SharedMachine(10.0, 30.0),
+        "Times of a shared machine",
+        "Equal runs took 10.0 to 30.0 s to train.",
+        id="shared_machine",
     ),
     param(
         warnings.StaleStatistics("mean_iou", CELLS, training=0.99, inference=0.3),
@@ -46,7 +85,7 @@ TEXTS = [
     param(
         warnings.NotConverged("val_accuracy", 6.0, (NO_X,)),
         "Not converged",
-        "val_accuracy still improved by more than the margin (at most by 6.00) in [no x]",
+        "val_accuracy still improved by more than the margin (at most by 6.0) in [no x]",
         id="not_converged",
     ),
     param(warnings.UnequalEpochs(8, 12), "Unequal budget", "8 to 12 epochs", id="epochs"),
@@ -69,10 +108,17 @@ TEXTS = [
     param(warnings.UnpairedRuns(), "Unpaired runs", "Not every run has a seed", id="unpaired"),
     param(warnings.OneRunPerCell(), "One run a cell", "With one run a cell", id="one_run"),
     param(
-        warnings.FewSeeds(3),
-        "Few seeds",
-        "With 3 seeds, the smallest p value of an exact sign-flip test is 0.25.",
+        warnings.FewSeeds(3, serious=False),
+        "Quick look",
+        "3 seeds a cell is a quick look; five or more give reliable averages. The smallest p value "
+        "of an exact sign-flip test is 0.25, so",
         id="few_seeds",
+    ),
+    param(
+        warnings.FewSeeds(2, serious=True),
+        "Too few seeds",
+        "2 seeds a cell: estimates only, no verdicts.",
+        id="too_few_seeds",
     ),
     param(
         warnings.NoSpread("score", CELLS),
@@ -83,14 +129,14 @@ TEXTS = [
     param(
         warnings.Underpowered(("x", "y"), "x", detectable=2.5, serious=True),
         "Underpowered",
-        "the margin of 1.00 would be missed more than one time in five for x and y; for x, only "
-        "effects of 2.50 or more",
+        "the margin of 1.0 would often be missed in the full model. This means more than one time "
+        "in five, for x and y; for x, only effects of 2.5 or more would be found",
         id="underpowered",
     ),
     param(
         warnings.SpreadLargerThanEffect((EFFECT,)),
         "Seed spread larger than the effect",
-        f"x (+5.00, spread {0.4 * math.sqrt(5):.2f})",
+        f"x (+5.0, spread {0.4 * math.sqrt(5):.1f})",
         id="spread",
     ),
     param(
@@ -133,6 +179,13 @@ def test_every_kind_of_warning_is_tested_here():
     }
 
     assert kinds == {type(text.values[0]) for text in TEXTS}
+
+
+def test_no_effect_above_the_range_of_a_fraction_is_named():
+    study = study_of("x", responses=(Response("test_accuracy", "higher", "fraction"),), margin=0.01)
+
+    assert detectable_text(study, 3.87) == "nothing can be detected yet"
+    assert "38.7 points or more" in detectable_text(study, 0.387)
 
 
 def test_what_is_no_warning_is_refused():

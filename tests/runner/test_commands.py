@@ -116,7 +116,7 @@ def test_a_study_leaves_what_the_contract_promises(tiny_study: Path) -> None:
     runs = pd.read_csv(report / "runs.csv")
     assert len(runs) == 16
     assert set(runs["status"]) == {"complete"}
-    assert list(runs.columns[:5]) == ["cell", "residual", "norm", "separable", "seed"]
+    assert list(runs.columns[:5]) == ["cell", "residual", "norm", "conv", "seed"]
     assert json.loads((report / "report.json").read_text())
 
 
@@ -138,8 +138,8 @@ def test_a_finished_study_is_not_trained_again(ablate: Command, tiny_study: Path
 def test_a_plan_trains_nothing(ablate: Command, tmp_path: Path) -> None:
     answer = ablate(tmp_path, "--multirun", "plan_only=true")
     assert answer.returncode == 0, answer.stderr
-    assert "0 of 24 done" in answer.stdout
-    assert "48,243" in answer.stdout  # parameters of the full model on digits
+    assert "0 of 40 done" in answer.stdout
+    assert "28,315" in answer.stdout  # parameters of the full model on digits
     assert nothing_was_trained(tmp_path)
     assert not (tmp_path / "reports").exists()
 
@@ -184,7 +184,7 @@ def test_one_run_of_one_variant(ablate: Command, tmp_path: Path) -> None:
 def test_help_names_the_commands_and_groups(ablate: Command, tmp_path: Path) -> None:
     answer = ablate(tmp_path, "--help")
     assert answer.returncode == 0
-    for words in ("python -m ablate --multirun", "study: chapter, xyz", "epochs: 12"):
+    for words in ("python -m ablate --multirun", "study: chapter, segmentation, xyz", "epochs: 10"):
         assert words in answer.stdout
 
 

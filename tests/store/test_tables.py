@@ -21,7 +21,7 @@ def test_a_study_reads_back_as_tables(tmp_path: Path) -> None:
     assert record.histories["epoch"].tolist() == [1, 2, 3] * 4
     expected = [1 - 1 / (epoch + seed) for seed in (0, 1) for epoch in (1, 2, 3)]
     assert record.histories["val_accuracy"].tolist() == expected * 2
-    assert record.held_constant["recipe.epochs"] == "12"
+    assert record.held_constant["recipe.epochs"] == "10"
     assert "model.residual" not in record.held_constant
     assert record.chance == 0.5
 

@@ -43,4 +43,4 @@ def content(data: ReportData) -> Content | None:
         "any part, the part that gains most is added first."
     )
     table = Table(columns, rows, label="path", caption=caption)
-    return Content("Ablation path", (meaning, table))
+    return Content("Ablation path", (meaning, table), folded=True)

@@ -1,72 +1,250 @@
-"""The answer: the simplest model that does the job, and a verdict on every component."""
+"""The answer: one sentence for the whole question, then one line for each part."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.analysis.findings import Analysis, Verdict
-from ablate.report.blocks import Block, Column, Paragraph, Table
+from ablate.analysis.findings import Analysis, Component, Effect, Setting, Verdict
+from ablate.report.blocks import (
+    INTERVAL,
+    Block,
+    Column,
+    Definitions,
+    Fold,
+    Item,
+    Listing,
+    N,
+    Paragraph,
+    Table,
+)
+from ablate.report.glossary import verdict_pairs, word_pairs
+from ablate.report.headline import decisive_effect, headline
 from ablate.report.names import component_names, effect_name
+from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
-from ablate.report.sentences import component_sentence, simplest_sentence
-from ablate.report.wording import sentence
-from ablate.wording import MISSING
+from ablate.report.sentences import component_sentence, simplest_sentence, withheld_reason
+from ablate.report.wording import Scale, sentence
+from ablate.wording import MISSING, whole_number
 
 ORDER = 10
+BAR_WIDTH = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A component at the top of the report: its verdicts and the sentence that states them."""
+class Bar:
+    """An effect and its interval as positions along the picture of a row.
+
+    Attributes:
+        zero: Position of no effect.
+        margin_low: Where the band of the margin starts.
+        margin_width: Width of that band.
+        estimate: Position of the estimate.
+        low: Where the interval starts, cut at the edge.
+        width: Width of the interval.
+        has_interval: Whether the interval is known and reaches into the picture.
+        low_cut: Whether the interval continues left of the picture.
+        high_cut: Whether the interval continues right of the picture.
+        inside: Whether the estimate lies inside the picture.
+    """
+
+    zero: float
+    margin_low: float
+    margin_width: float
+    estimate: float
+    low: float
+    width: float
+    has_interval: bool
+    low_cut: bool
+    high_cut: bool
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """A part at the top of the report.
+
+    Attributes:
+        name: The part.
+        place: Where its effect holds, if not in the full model.
+        verdict: The verdict; None where there is none.
+        bar: The effect as a picture; None where it is unknown.
+        estimate: What is lost without the part.
+        interval: The interval of that loss.
+        saves: What removal changes in each of the known costs.
+        n: Number of seeds, or of runs where they have no seed.
+    """
 
     name: str
-    full: Verdict | None
-    average: Verdict | None
-    sentence: str
+    place: str
+    verdict: Verdict | None
+    bar: Bar | None
+    estimate: str
+    interval: str
+    saves: tuple[str, ...]
+    n: str
 
 
 def content(data: ReportData) -> Content:
-    """The lead sentence, and one row for each component."""
-    analysis, scale = data.analysis, data.scale
-    blocks: list[Block] = []
+    """The sentence, the lines, and what the words in them mean."""
+    analysis = data.analysis
+    blocks: list[Block] = [Paragraph(headline(analysis), "lead")]
+    rows = part_rows(analysis, data.scale)
     if analysis.simplest is not None:
-        blocks.append(Paragraph(sentence(simplest_sentence(analysis.simplest, data.study)), "lead"))
-    shown = claims(analysis)
-    if shown:
-        columns = (Column("Part"), Column("In the full model"), Column("On average"), Column(""))
-        rows = tuple(
-            (claim.name, claim.full or MISSING, claim.average or MISSING, claim.sentence)
-            for claim in shown
+        blocks.append(Paragraph(sentence(simplest_sentence(analysis.simplest, data.study))))
+    if rows:
+        blocks += [_table(rows, analysis, data.scale), Paragraph(_legend(data), "note")]
+        blocks.append(
+            Fold("Each part in words", (Listing(tuple(Item(text) for text in _words(data))),))
         )
-        margin = scale.size(data.study.margin)
-        blocks += [
-            Table(columns, rows, template="answer.html", content={"claims": shown}),
-            Paragraph(
-                f"Verdicts hold at a margin of {margin} of {scale.title}: a smaller loss counts as "
-                f"none. Intervals are 95\u00a0%\u00a0intervals.",
-                "note",
-            ),
-        ]
+    blocks.append(
+        Fold(
+            "What the words mean",
+            (Definitions((*verdict_pairs(data), *word_pairs(data))),),
+        )
+    )
     return Content("The answer", tuple(blocks))
 
 
-def claims(analysis: Analysis) -> tuple[Claim, ...]:
-    """What is claimed of each component."""
-    names = component_names(analysis.study)
-    return tuple(
-        Claim(
-            name=effect_name(component.name, names),
-            full=component.full.verdict if component.full else None,
-            average=component.average.verdict if component.average else None,
-            sentence=sentence(component_sentence(component, analysis.study)),
-        )
+def part_rows(analysis: Analysis, scale: Scale) -> tuple[PartRow, ...]:
+    """One row for each part; where only settings of the other parts are known, one for each."""
+    known = [
+        (component, effect)
         for component in analysis.components
+        for effect in _shown_effects(component)
+    ]
+    limit = _limit([effect for _, effect in known], analysis.study.margin)
+    return tuple(_part_row(analysis, pair, limit=limit, scale=scale) for pair in known)
+
+
+def _shown_effects(component: Component) -> tuple[Effect | Setting, ...]:
+    """The effect in the full model, or else that on average and those by setting."""
+    effect = decisive_effect(component)
+    if effect is not None and effect is component.full:
+        return (effect,)
+    return (*(() if effect is None else (effect,)), *component.settings)
+
+
+def _part_row(
+    analysis: Analysis, pair: tuple[Component, Effect | Setting], *, limit: float, scale: Scale
+) -> PartRow:
+    component, effect = pair
+    verdict = None if isinstance(effect, Setting) else effect.verdict
+    return PartRow(
+        name=effect_name(component.name, component_names(analysis.study)),
+        place=_place(analysis, component, effect),
+        verdict=verdict,
+        bar=_bar(effect, limit=limit, margin=analysis.study.margin),
+        estimate=scale.signed(effect.estimate),
+        interval=scale.signed_interval(effect.low, effect.high),
+        saves=_saves(analysis, component, known_costs(analysis)),
+        n=whole_number(effect.n),
     )
 
 
-def answer_lines(analysis: Analysis) -> list[str]:
-    """The answer as plain text, for a terminal."""
-    lines = [f"  {claim.sentence}" for claim in claims(analysis)]
-    if analysis.simplest is not None:
-        lines.insert(0, sentence(simplest_sentence(analysis.simplest, analysis.study)))
-    return lines
+def known_costs(analysis: Analysis) -> tuple[str, ...]:
+    """The costs that are known of any part."""
+    found = {
+        item.cost for component in analysis.components for item in savings_of(analysis, component)
+    }
+    return tuple(cost for cost in TITLES if cost in found)
+
+
+def _saves(analysis: Analysis, component: Component, costs: Sequence[str]) -> tuple[str, ...]:
+    changes = {item.cost: item.change for item in savings_of(analysis, component)}
+    return tuple(changes.get(cost, MISSING) for cost in costs)
+
+
+def _table(rows: Sequence[PartRow], analysis: Analysis, scale: Scale) -> Table:
+    heading = f"Loss without it, {scale.difference_unit}".rstrip(", ")
+    costs = tuple(TITLES[cost] for cost in known_costs(analysis))
+    columns = (
+        Column("Part", heads_row=True),
+        Column("Verdict"),
+        Column(heading, "right"),
+        Column(INTERVAL, "right"),
+        *(Column(f"Without it, {cost}", "right") for cost in costs),
+        Column(N, "right"),
+    )
+    texts = tuple(
+        (
+            f"{row.name} ({row.place})" if row.place else row.name,
+            row.verdict or "no verdict",
+            row.estimate,
+            row.interval,
+            *row.saves,
+            row.n,
+        )
+        for row in rows
+    )
+    return Table(
+        columns,
+        texts,
+        template="answer.html",
+        content={"rows": rows, "heading": heading, "costs": costs},
+    )
+
+
+def _place(analysis: Analysis, component: Component, effect: Effect | Setting) -> str:
+    """Where the effect holds, and why there is no verdict, as far as either has to be said."""
+    if isinstance(effect, Setting):
+        return f"where {' and '.join(f'{factor} is {level}' for factor, level in effect.where)}"
+    control = "control, changes nothing" if component.factor in analysis.study.controls else ""
+    average = "on average over the other parts" if effect is not component.full else ""
+    return "; ".join(filter(None, (control, average, withheld_reason(effect))))
+
+
+def _legend(data: ReportData) -> str:
+    scale = data.scale
+    margin = scale.size(data.study.margin)
+    return (
+        f"Bar: {INTERVAL}; mark: estimate; grey band: less than the margin of {margin} of "
+        f"{scale.title}, too little to matter. Each part is removed (or replaced) alone from the "
+        f"full model, unless its line says otherwise. Intervals speak of other seeds, not of other "
+        f"images."
+    )
+
+
+def _words(data: ReportData) -> list[str]:
+    return [
+        sentence(component_sentence(component, data.study))
+        for component in data.analysis.components
+    ]
+
+
+def _limit(effects: Sequence[Effect | Setting], margin: float) -> float:
+    """The largest loss that a bar shows: one wide interval must not squeeze all others."""
+    ends = [
+        abs(end)
+        for effect in effects
+        for end in (effect.low, effect.high, effect.estimate)
+        if math.isfinite(end)
+    ]
+    reaches = sorted(ends) or [margin]
+    middle = reaches[len(reaches) // 2]
+    return 1.05 * max(min(reaches[-1], max(10 * margin, 4 * middle)), 1.5 * margin)
+
+
+def _bar(effect: Effect | Setting, *, limit: float, margin: float) -> Bar | None:
+    if not math.isfinite(effect.estimate):
+        return None
+
+    def position(value: float) -> float:
+        share = (min(limit, max(-limit, value)) + limit) / (2 * limit)
+        return round(BAR_WIDTH * share, 1)
+
+    known = math.isfinite(effect.low) and math.isfinite(effect.high)
+    low, high = (effect.low, effect.high) if known else (effect.estimate, effect.estimate)
+    return Bar(
+        zero=position(0),
+        margin_low=position(-margin),
+        margin_width=round(position(margin) - position(-margin), 1),
+        estimate=position(effect.estimate),
+        low=position(low),
+        width=round(max(1.0, position(high) - position(low)), 1),
+        has_interval=known and low < limit and high > -limit,
+        low_cut=low < -limit,
+        high_cut=high > limit,
+        inside=abs(effect.estimate) <= limit,
+    )

@@ -42,4 +42,4 @@ def content(data: ReportData) -> Content | None:
         "can be added."
     )
     table = Table(columns, rows, label="attribution", caption=caption)
-    return Content("Shapley attribution", (meaning, table))
+    return Content("Shapley attribution", (meaning, table), folded=True)

@@ -49,7 +49,9 @@ def content(data: ReportData) -> Content | None:
     picture = cost_picture(data.analysis, data.runs)
     if picture is None:
         return None
-    return Content(f"{capitalized(data.scale.title)} against cost", (Illustration(picture),))
+    return Content(
+        f"{capitalized(data.scale.title)} against cost", (Illustration(picture),), folded=True
+    )
 
 
 def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:

@@ -37,7 +37,7 @@ def content(data: ReportData) -> Content | None:
     picture = effects_picture(data.analysis)
     if picture is not None:
         blocks.append(Illustration(picture))
-    return Content("Effect of each part", tuple(blocks))
+    return Content("Effect of each part, with p values", tuple(blocks), folded=True)
 
 
 def effects_picture(analysis: Analysis) -> Picture | None:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from ablate.analysis.findings import Effect
-from ablate.report.blocks import INTERVAL, P_HOLM, Column, N, P, Paragraph, Symbol, Table, Text
+from ablate.report.blocks import (
+    INTERVAL,
+    P_HOLM,
+    Column,
+    Link,
+    N,
+    P,
+    Paragraph,
+    Symbol,
+    Table,
+    Text,
+)
 from ablate.report.names import READINGS, component_names, effect_name
 from ablate.report.section import Content, ReportData
-from ablate.report.sentences import effect_method
+from ablate.report.sentences import effect_method, withheld_reason
 from ablate.report.wording import Scale
 from ablate.wording import MISSING, p_value, whole_number
 
@@ -26,7 +37,7 @@ def content(data: ReportData) -> Content | None:
                 effect_name(effect.name, names),
                 READINGS[effect.kind],
                 *number_texts(effect, data.scale),
-                effect.verdict or MISSING,
+                effect.verdict or withheld_reason(effect) or MISSING,
             )
             for effect in effects
         ),
@@ -34,7 +45,8 @@ def content(data: ReportData) -> Content | None:
         caption=paper_caption(data),
     )
     methods = sorted({effect_method(effect, data.study) for effect in data.analysis.effects})
-    return Content("", (table, Paragraph(f"Methods: {'; '.join(methods)}.", "note")))
+    note = (f"Methods: {'; '.join(methods)}. With all digits: ", Link("effects.csv"), ".")
+    return Content("", (table, Paragraph(note, "note")))
 
 
 def number_columns(data: ReportData) -> tuple[Column, ...]:
@@ -43,7 +55,7 @@ def number_columns(data: ReportData) -> tuple[Column, ...]:
     return (
         Column(f"Effect, {unit}" if unit else "Effect", "right"),
         Column(INTERVAL, "right", "soft"),
-        Column(P, "right"),
+        Column(P, "right", in_paper=False),
         Column(P_HOLM, "right"),
         Column(N, "right"),
     )
@@ -67,6 +79,6 @@ def paper_caption(data: ReportData) -> Text:
     return (
         f"effect of each part on {scale.title}{unit}, positive where the part helps; {INTERVAL}s, ",
         Symbol("p"),
-        " values as computed and after Holm's correction, verdicts at a margin of "
+        " values after Holm's correction, verdicts at a margin of "
         f"{scale.size(data.study.margin)}.",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ablate.analysis.findings import Analysis
 from ablate.analysis.parts import is_switch
-from ablate.report.blocks import INTERVAL, Column, N, Paragraph, Strong, Table, Text
+from ablate.report.blocks import INTERVAL, Column, Link, N, Paragraph, Strong, Table, Text
 from ablate.report.cells import (
     BEST,
     FULL,
@@ -21,6 +21,7 @@ from ablate.report.cells import (
     value_range,
 )
 from ablate.report.names import NAME_LIMIT
+from ablate.report.paper_grid import paper_grid
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import Scale, scale_of
 from ablate.study.study import Factor, Study
@@ -162,11 +163,22 @@ def content(data: ReportData) -> Content:
         columns,
         tuple(_texts(row, with_costs=grid.has_costs) for row in grid.rows),
         label="grid",
-        caption=_paper_caption(data, grid),
+        paper=paper_grid(
+            data,
+            factors=tuple(Column(name, "center") for name in grid.factors),
+            marks=[tuple(mark.text for mark in row.marks) for row in grid.rows],
+            signs=_signs(grid),
+        ),
         template="grid_table.html",
-        content={"grid": grid, "response": _heading(data.scale), "costs": costs},
+        content={
+            "grid": grid,
+            "response": _heading(data.scale),
+            "costs": costs,
+            "linked": "runs" not in data.record.provenance,
+        },
     )
-    return Content("", (table, Paragraph(_note(grid), "note")))
+    numbers = Paragraph(("With all digits: ", Link("cells.csv"), "."), "note")
+    return Content("", (table, Paragraph(_note(grid), "note"), numbers))
 
 
 def grid_of(analysis: Analysis) -> Grid:
@@ -223,18 +235,6 @@ def _note(grid: Grid) -> str:
     return (
         f"{_signs(grid)}Change: from the full model, with runs of the same seed compared in pairs "
         f"if there are such runs. {simplest}— not known.{missing}"
-    )
-
-
-def _paper_caption(data: ReportData, grid: Grid) -> Text:
-    scale = data.scale
-    unit = f" ({scale.unit})" if scale.unit else ""
-    missing = "† Fewer runs than planned." if grid.has_missing_runs else ""
-    return (
-        f"{scale.title}{unit} of every cell, mean and {INTERVAL} over ",
-        N,
-        " runs, and the change from the full model. Bold: full model and best mean. "
-        f"{_signs(grid)}{missing}",
     )
 
 

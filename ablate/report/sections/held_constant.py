@@ -19,4 +19,4 @@ def content(data: ReportData) -> Content | None:
         "Every cell was trained with these settings. A cell that needs another setting looks worse "
         "here than it is."
     )
-    return Content("Held constant", (meaning, Definitions(pairs, "values")), level=3)
+    return Content("Held constant", (meaning, Definitions(pairs, "values")), level=3, folded=True)

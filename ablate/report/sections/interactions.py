@@ -24,11 +24,11 @@ def content(data: ReportData) -> Content | None:
         (Column("Parts", heads_row=True), *number_columns(data)),
         rows,
         label="interactions",
-        caption=f"interactions of parts in their effect on {data.scale.title}: half of the "
+        caption=f"interactions of parts in their effect on {data.scale.title}: the "
         "change in the effect of one part when the other is removed.",
     )
     meaning = Paragraph(
-        "Half of the change in the effect of one part when the other is removed. Near zero, the "
+        "The change in the effect of one part when the other is removed. Near zero, the "
         "effects of the parts add up; positive, each part is worth more with the other."
     )
-    return Content("Interactions", (meaning, table), level=3)
+    return Content("Interactions", (meaning, table), level=3, folded=True)

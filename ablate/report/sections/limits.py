@@ -1,4 +1,4 @@
-"""What the study cannot claim: effects that are too small to see, and undecided components."""
+"""What the study cannot claim: effects that are too small to see, and what intervals leave out."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator
 
 from ablate.report.blocks import Item, Listing
-from ablate.report.names import component_names, effect_name
 from ablate.report.section import Content, ReportData
-from ablate.wording import quantity
+from ablate.report.warning_texts import warning_texts
 
 ORDER = 30
 
@@ -16,7 +15,9 @@ ORDER = 30
 def content(data: ReportData) -> Content | None:
     """One sentence for each limit."""
     items = tuple(Item(sentence) for sentence in limit_sentences(data))
-    return Content("What cannot be claimed", (Listing(items),), level=3) if items else None
+    if not items:
+        return None
+    return Content("What the study cannot show", (Listing(items),), level=3, folded=True)
 
 
 def limit_sentences(data: ReportData) -> Iterator[str]:
@@ -29,12 +30,7 @@ def limit_sentences(data: ReportData) -> Iterator[str]:
             f"{data.scale.size(smallest)} would have been missed more than one time in five, at "
             f"this spread and number of seeds."
         )
-    names = component_names(analysis.study)
-    for component in analysis.components:
-        if component.further_seeds:
-            yield (
-                f"{effect_name(component.name, names)}: undecided; about "
-                f"{quantity(component.further_seeds, 'further seed')} would likely decide it."
-            )
     if not any(component.average for component in analysis.components):
         yield "The design cannot show the effect of a part on average, only in the full model."
+    for note in warning_texts(analysis.notes, analysis.study):
+        yield note.evidence

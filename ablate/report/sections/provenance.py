@@ -35,4 +35,5 @@ def content(data: ReportData) -> Content:
                 tuple((one_line(key), one_line(value)) for key, value in values.items()), "values"
             ),
         ),
+        folded=True,
     )

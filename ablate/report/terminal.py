@@ -1,0 +1,22 @@
+"""The end of a report on a terminal: the sentence of the first screen, and the next command."""
+
+from __future__ import annotations
+
+import textwrap
+
+from ablate.report.headline import headline
+from ablate.report.next_step import next_step
+from ablate.report.section import ReportData
+
+LINE = 80
+
+
+def end_lines(data: ReportData, *, width: int = LINE) -> list[str]:
+    """The answer and the next step; words do not break, and a command stays on one line."""
+    step = next_step(data)
+    lines = [*_wrap(headline(data.analysis), width), *_wrap(step.reason, width)]
+    return [*lines, f"  {step.command}"] if step.command else lines
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

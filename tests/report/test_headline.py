@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from ablate.analysis.analyse import analyse, analyse_record
+from ablate.analysis.findings import Analysis, Verdict
+from ablate.report.headline import headline, seeds_to_decide
+from ablate.study.record import StudyRecord
+from ablate.study.study import Factor, Level, Study
+from tests.conftest import ACCURACY
+from tests.report.simulated import runs_of
+
+
+@pytest.fixture
+def analysis(xyz: Study) -> Analysis:
+    return analyse(runs_of(xyz), xyz)
+
+
+def judged(analysis: Analysis, *verdicts: Verdict | None) -> Analysis:
+    """The analysis with these verdicts on its parts."""
+    components = []
+    for component, verdict in zip(analysis.components, verdicts, strict=True):
+        assert component.full is not None
+        components.append(replace(component, full=replace(component.full, verdict=verdict)))
+    return replace(analysis, components=tuple(components))
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def test_what_to_keep_comes_first_and_what_is_open_last(analysis: Analysis) -> None:
+    verdicts = (Verdict.UNDECIDED, Verdict.NEEDED, Verdict.HARMFUL)
+    text = plain(headline(judged(analysis, *verdicts)))
+    assert text.startswith("Keep norm, worth 1.0")
+    assert text.index("Remove separable") < text.index("Undecided at a margin")
+    assert "points" in text
+
+
+def test_a_part_without_a_verdict_is_named(analysis: Analysis) -> None:
+    verdicts = (None, Verdict.NEEDED, Verdict.NEEDED)
+    text = headline(judged(analysis, *verdicts))
+    assert "No verdict on residual" in text
+
+
+def test_alternatives_are_named_by_both_levels(chapter: Study) -> None:
+    analysis = analyse(runs_of(chapter), chapter)
+    components = []
+    for component in analysis.components:
+        assert component.full is not None
+        verdict = Verdict.UNDECIDED if component.factor == "conv" else Verdict.NEEDED
+        components.append(replace(component, full=replace(component.full, verdict=verdict)))
+    text = headline(replace(analysis, components=tuple(components)))
+    assert "points: conv (separable or conv2d)" in text
+
+
+def test_controls_are_no_part_of_the_answer() -> None:
+    parts = (
+        Factor("norm", (Level("present"), Level("absent"))),
+        Factor("placebo", (Level("present"), Level("absent"))),
+    )
+    study = Study("controlled", parts, responses=(ACCURACY,), controls=("placebo",))
+    text = headline(analyse(runs_of(study, failing=False), study))
+    assert "placebo" not in text
+    assert "norm" in text
+
+
+def test_without_a_complete_run_there_is_no_answer(xyz: Study) -> None:
+    runs = runs_of(xyz)
+    runs["status"], runs["test_accuracy"] = "failed", math.nan
+    analysis = analyse_record(StudyRecord(xyz, pd.DataFrame(runs)))
+    assert headline(analysis).startswith("No answer yet")
+
+
+def test_seeds_are_known_only_if_known_for_every_part(analysis: Analysis) -> None:
+    unknown = [replace(component, further=None) for component in analysis.components]
+    assert seeds_to_decide(unknown) is None
+    assert seeds_to_decide([]) is None

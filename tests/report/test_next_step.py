@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ablate.analysis.findings import SeedRange, Verdict
+from ablate.report.next_step import next_step, with_replicates
+from ablate.report.page import report_data
+from ablate.report.section import ReportData
+from ablate.report.terminal import end_lines
+from ablate.study.study import Study
+from tests.report.simulated import data_of, runs_of
+
+COMMAND = "python -m ablate --multirun study=xyz"
+
+
+def data_with(study: Study, *, verdict: Verdict, command: str = COMMAND) -> ReportData:
+    """A study with complete runs and one verdict on every part."""
+    data = data_of(study, runs_of(study, failing=False))
+    components = tuple(
+        replace(component, full=component.full and replace(component.full, verdict=verdict))
+        for component in data.analysis.components
+    )
+    decided = replace(data.analysis, components=components, simplest=None)
+    record = replace(data.record, provenance={"command": command} if command else {"runs": "r.csv"})
+    commands = () if command else ("python -m ablate.report runs=r.csv",)
+    return report_data(record, decided, commands=commands)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (COMMAND, f"{COMMAND} study.replicates=8"),
+        (f"{COMMAND} study.replicates=3 data=npz", f"{COMMAND} data=npz study.replicates=8"),
+        (f"{COMMAND} 'data.path=a b'", f"{COMMAND} 'data.path=a b' study.replicates=8"),
+    ],
+    ids=["plain", "replaced", "quoted"],
+)
+def test_the_command_asks_for_the_seeds(xyz: Study, command: str, expected: str) -> None:
+    assert with_replicates(command, xyz, seeds=8) == expected
+
+
+def test_seeds_in_rounds_stay_in_rounds(xyz: Study) -> None:
+    rounds = replace(xyz, most_replicates=6)
+    assert with_replicates(COMMAND, rounds, seeds=12) == (
+        f"{COMMAND} 'study.replicates={{min: 3, max: 12}}'"
+    )
+
+
+def test_runs_that_did_not_finish_come_first(xyz: Study) -> None:
+    runs = runs_of(xyz, failing=False)
+    runs.loc[0, "status"] = "crashed"
+    runs.loc[0, "test_accuracy"] = None
+    step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
+    assert step.reason.startswith("1 run did not finish")
+    assert step.command == COMMAND
+
+
+@pytest.mark.parametrize(
+    ("further", "replicates"),
+    [((2, 6), 9), ((9, 200), 23), ((40, 90), 43)],
+    ids=["upper end", "at most twenty", "lower end"],
+)
+def test_what_is_open_gets_a_command(xyz: Study, further: tuple[int, int], replicates: int) -> None:
+    data = data_with(xyz, verdict=Verdict.UNDECIDED)
+    components = tuple(
+        replace(component, further=SeedRange(*further)) for component in data.analysis.components
+    )
+    step = next_step(replace(data, analysis=replace(data.analysis, components=components)))
+    assert step.command == f"{COMMAND} study.replicates={replicates}"
+    assert f"{further[0]} to {further[1]} further seeds" in step.reason
+    assert "of training" in step.reason
+
+
+def test_a_decided_study_needs_no_command(xyz: Study) -> None:
+    step = next_step(data_with(xyz, verdict=Verdict.NEEDED))
+    assert step.command == ""
+    assert "nothing more has to be run" in step.reason
+
+
+def test_results_of_other_programs_get_their_own_command(xyz: Study) -> None:
+    step = next_step(data_with(xyz, verdict=Verdict.UNDECIDED, command=""))
+    assert "--multirun" not in step.command
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_terminal_lines_fit_and_keep_words_whole(xyz: Study, width: int) -> None:
+    data = data_with(xyz, verdict=Verdict.NEEDED)
+    lines = end_lines(data, width=width)
+    assert all(len(line) <= width for line in lines)
+    assert " ".join(lines).replace("\u00a0", " ").count("Keep residual, norm and separable") == 1
