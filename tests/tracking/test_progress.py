@@ -42,15 +42,15 @@ def shown(display: ProgressDisplay, run: Run) -> str:
     [
         pytest.param(
             [Response("accuracy", "higher", "fraction"), Response("other", "higher")],
-            "epoch 2/12, validation accuracy 97.5 %, 0.25 s",
+            "epoch 2/10, validation accuracy 97.5 %, 0.25 s",
             id="fraction",
         ),
         pytest.param(
             [Response("mean_error", "lower")],
-            "epoch 2/12, validation mean error 3.5, 0.25 s",
+            "epoch 2/10, validation mean error 3.5, 0.25 s",
             id="number",
         ),
-        pytest.param([], "epoch 2/12, 0.25 s", id="loss_only"),
+        pytest.param([], "epoch 2/10, 0.25 s", id="loss_only"),
     ],
 )
 def test_an_epoch_shows_the_first_measure_of_its_data_set(
