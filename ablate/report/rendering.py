@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,10 +51,11 @@ LATEX = {
 
 def render(template: str, content: Mapping[str, Any]) -> str:
     """A template filled with content, every text in it escaped for the template's language."""
-    return _environment(template).get_template(template).render(content)
+    return _environment(Path(template).suffix).get_template(template).render(content)
 
 
-def _environment(template: str) -> jinja2.Environment:
+@functools.cache
+def _environment(suffix: str) -> jinja2.Environment:
     """The environment of a language; `finalize` escapes everything that a template inserts."""
     shared: dict[str, Any] = {
         "loader": jinja2.FileSystemLoader([REPORT / "templates", REPORT / "sections"]),
@@ -63,12 +65,12 @@ def _environment(template: str) -> jinja2.Environment:
         "keep_trailing_newline": True,
         "autoescape": True,
     }
-    if template.endswith(".html"):
+    if suffix == ".html":
         environment = jinja2.Environment(finalize=html, **shared)
         environment.filters["drawing"] = _drawing
         environment.filters["own_layout"] = _own_layout
         return environment
-    if template.endswith(".tex"):
+    if suffix == ".tex":
         return jinja2.Environment(
             finalize=latex,
             variable_start_string="<<",
