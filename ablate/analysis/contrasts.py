@@ -73,12 +73,13 @@ def _name(study: Study, moves: Sequence[tuple[str, str]]) -> str:
 
 
 def _simple(study: Study, cells: Sequence[Cell], move: tuple[str, str]) -> Contrast | None:
-    reference, moved = study.reference, {**study.reference, move[0]: move[1]}
-    levels = [dict(cell.levels) for cell in cells]
-    if reference not in levels or moved not in levels:
+    moved = {**study.reference, move[0]: move[1]}
+    reference = [index for index, cell in enumerate(cells) if study.is_reference(cell.levels)]
+    other = [index for index, cell in enumerate(cells) if dict(cell.levels) == moved]
+    if not reference or not other:
         return None
     weights = np.zeros(len(cells))
-    weights[levels.index(reference)], weights[levels.index(moved)] = 1.0, -1.0
+    weights[reference[0]], weights[other[0]] = 1.0, -1.0
     return Contrast(_name(study, (move,)), "simple", (move,), weights)
 
 

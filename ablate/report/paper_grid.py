@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from ablate.report.blocks import INTERVAL, Column, N, Strong, Table, Text
-from ablate.report.cells import number, records
+from ablate.report.cells import number, records, reference_cell
 from ablate.report.section import ReportData
 from ablate.study.result import Status
 from ablate.wording import MISSING, seconds, short_number, whole_number
@@ -75,9 +75,9 @@ def _text(
         "macs": short_number(number(row.get("macs"))),
         "train_seconds": seconds(number(row.get("train_seconds"))),
     }
-    levels = {factor: str(row[factor]) for factor in data.study.reference}
     is_mean = column in ("mean", "mean_sd")
-    return Strong(texts[column]) if is_mean and levels == data.study.reference else texts[column]
+    is_reference = row["cell"] == reference_cell(data.analysis)
+    return Strong(texts[column]) if is_mean and is_reference else texts[column]
 
 
 def _spreads(data: ReportData) -> dict[str, float]:
