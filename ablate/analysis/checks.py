@@ -26,6 +26,7 @@ from ablate.study.study import Study
 STALE = 0.05
 """Loss of a measure on training images in inference mode that shows stale statistics."""
 FEW_SEEDS = 5
+"""Seeds a cell below which a study is a quick look."""
 UNEVEN = 1.25
 """Ratio of the times of equal runs above which something else used the machine."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ablate.analysis.findings import Analysis, Component, Effect, SeedRange
+from ablate.analysis.findings import Analysis, Component, Effect, SeedRange, Verdict
 from ablate.report.cells import marked_cells
 from ablate.report.names import alternatives, capitalized
 from ablate.report.savings import Saving, savings_of
@@ -20,10 +20,10 @@ def decisive_effect(component: Component) -> Effect | None:
     return component.full or component.average
 
 
-def verdict_of(component: Component) -> str:
-    """The verdict that answers for a part; empty where there is none."""
+def verdict_of(component: Component) -> Verdict | None:
+    """The verdict that answers for a part; None where there is none."""
     effect = decisive_effect(component)
-    return str(effect.verdict) if effect is not None and effect.verdict is not None else ""
+    return None if effect is None else effect.verdict
 
 
 def answered_components(analysis: Analysis) -> tuple[Component, ...]:
@@ -45,7 +45,7 @@ def headline(analysis: Analysis) -> str:
 def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[str]:
     """One clause for each verdict, the most useful first."""
     for verdict, words in WORDS:
-        chosen = [item for item in components if verdict_of(item) == verdict]
+        chosen = [item for item in components if verdict_of(item) is verdict]
         if chosen:
             yield capitalized(words(analysis, chosen))
 
@@ -186,14 +186,14 @@ def reason_of(component: Component) -> str:
     return withheld_reason(effect)
 
 
-WORDS: tuple[tuple[str, Words], ...] = (
-    ("needed", _keep),
-    ("better", _better),
-    ("worse", _worse),
-    ("harmful", _remove),
-    ("no difference", _can_stay_or_go),
-    ("not needed", _not_needed),
-    ("helps", _helps),
-    ("undecided", _undecided),
-    ("", _no_verdict),
+WORDS: tuple[tuple[Verdict | None, Words], ...] = (
+    (Verdict.NEEDED, _keep),
+    (Verdict.BETTER, _better),
+    (Verdict.WORSE, _worse),
+    (Verdict.HARMFUL, _remove),
+    (Verdict.NO_DIFFERENCE, _can_stay_or_go),
+    (Verdict.NOT_NEEDED, _not_needed),
+    (Verdict.HELPS, _helps),
+    (Verdict.UNDECIDED, _undecided),
+    (None, _no_verdict),
 )

@@ -8,7 +8,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange
+from ablate.analysis.checks import FEW_SEEDS
+from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange, Verdict
+from ablate.analysis.verdicts import FEWEST
 from ablate.report.cells import number
 from ablate.report.headline import answered_components, seeds_to_decide, verdict_of
 from ablate.report.section import ReportData
@@ -18,8 +20,6 @@ from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.wording import duration, enumeration, one_line, quantity
 
-QUICK_LOOK = 3
-RECOMMENDED = 5
 MOST_AT_ONCE = 20
 """Further seeds that one step asks for, if fewer may do."""
 
@@ -49,14 +49,14 @@ def next_step(data: ReportData) -> NextStep:
     if data.analysis.no_answer is not None:
         return NextStep("Change the training of the full model first; more seeds cannot help.")
     open_parts = [
-        item for item in answered_components(data.analysis) if verdict_of(item) == "undecided"
+        item for item in answered_components(data.analysis) if verdict_of(item) is Verdict.UNDECIDED
     ]
     most = int(data.analysis.cells["n"].max()) if len(data.analysis.cells) else 0
-    if most < QUICK_LOOK and data.analysis.components:
+    if most < FEWEST and data.analysis.components:
         return _with_seeds(
             data,
-            RECOMMENDED,
-            reason=f"Verdicts need {QUICK_LOOK} seeds or more in each cell; {RECOMMENDED} are "
+            FEW_SEEDS,
+            reason=f"Verdicts need {FEWEST} seeds or more in each cell; {FEW_SEEDS} are "
             f"recommended",
         )
     if open_parts:
