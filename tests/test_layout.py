@@ -1,4 +1,4 @@
-"""The rules of the layout (DESIGN.md, sections 4 and 6) that no linter checks."""
+"""The rules of the layout (CONTRIBUTING.md) that no linter checks."""
 
 import ast
 import json

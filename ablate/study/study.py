@@ -103,7 +103,7 @@ class Study:
         replicates: Runs a cell; their seeds are 0, 1, ... and shared by all cells (blocks). With
             adaptive seeds: runs a cell in the first round.
         most_replicates: With adaptive seeds, the runs a cell at which rounds end; else None.
-        margin: The loss of the first response that is too small to matter, in its unit.
+        margin: The difference of the first response that is too small to matter, in its unit.
         responses: What runs are judged by; verdicts are given on the first. A request may
             leave them out, or name them only; `judged_by` resolves them.
         question: The question as a sentence, shown at the top of the report.
