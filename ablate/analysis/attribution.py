@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.effects import oriented
 from ablate.analysis.estimates import estimate
 from ablate.analysis.looks import looks_of
-from ablate.analysis.measurements import Array, Measurements
+from ablate.analysis.measurements import Measurements
 from ablate.study.design import Cell
 from ablate.study.study import Study
 

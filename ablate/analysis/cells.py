@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.estimates import Estimates, estimate, mean_intervals
 from ablate.analysis.looks import looks_of
-from ablate.analysis.measurements import Array, Measurements
+from ablate.analysis.measurements import Measurements
 from ablate.study.record import CELL_COSTS, DIFFERENCE, interval_columns
 from ablate.study.study import Study
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis import warnings
+from ablate.analysis.arrays import Array
 from ablate.analysis.cells import column_means
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals
 from ablate.analysis.findings import Verdict, Withheld
 from ablate.analysis.guessing import cell_rates, rate_interval
 from ablate.analysis.looks import looks_of
-from ablate.analysis.measurements import Array
 from ablate.analysis.power import detectable_effect
 from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import Cells, StudyWarning

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.contrasts import Contrast
-from ablate.analysis.measurements import Array
 from ablate.study.design import Cell
 from ablate.study.study import Factor, Study
 

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ablate.analysis.arrays import Array, Mask
 from ablate.analysis.findings import Kind
-from ablate.analysis.measurements import Array
 from ablate.study.design import Cell
 from ablate.study.study import Factor, Study
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ablate.analysis.arrays import Array, Mask
 from ablate.analysis.confusion import confused_effects
 from ablate.analysis.contrasts import Contrast, contrasts_of
 from ablate.analysis.estimates import ALPHA, Estimates, estimate
 from ablate.analysis.findings import Effect, Pairing, Verdict, Withheld
-from ablate.analysis.guessing import Mask, guessing_runs, reference_that_guesses
+from ablate.analysis.guessing import guessing_runs, reference_that_guesses
 from ablate.analysis.looks import looks_of
-from ablate.analysis.measurements import Array, Measurements
+from ablate.analysis.measurements import Measurements
 from ablate.analysis.parts import are_alternatives
 from ablate.analysis.verdicts import FEWEST, OF_ALTERNATIVES, VERDICTS, judge
 from ablate.study.design import Cell

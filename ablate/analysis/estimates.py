@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from ablate.analysis.measurements import Array
+from ablate.analysis.arrays import Array, Mask
 from ablate.analysis.resolution import ANY_VALUE, Grid
 
 ALPHA = 0.05
@@ -54,11 +54,11 @@ class Estimates:
     error: Array
     df: Array
     n: npt.NDArray[np.int_]
-    paired: npt.NDArray[np.bool_]
+    paired: Mask
     low: Array
     high: Array
     p: Array
-    exact: npt.NDArray[np.bool_]
+    exact: Mask
     p_adjusted: Array
 
 
@@ -218,7 +218,7 @@ def _welch_estimates(
     return _student(estimates, np.sqrt(variance), df, n=n, paired=False, looks=looks)
 
 
-def _sum_needed(cell_values: Array, weights: Array, needed: npt.NDArray[np.bool_]) -> Array:
+def _sum_needed(cell_values: Array, weights: Array, needed: Mask) -> Array:
     terms = np.where(needed, cell_values[..., None, :] * weights, 0.0)
     return np.asarray(terms.sum(axis=-1))
 
@@ -245,7 +245,7 @@ def _student(
     )
 
 
-def _select(choice: npt.NDArray[np.bool_], first: Estimates, second: Estimates) -> Estimates:
+def _select(choice: Mask, first: Estimates, second: Estimates) -> Estimates:
     """Return the first estimates where `choice` is true, the second ones elsewhere."""
     return Estimates(
         **{

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
+from ablate.analysis.arrays import Mask
 from ablate.analysis.cells import reference_index
 from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import CellRate
@@ -16,8 +16,6 @@ from ablate.study.study import Study
 
 LEARNED = 0.05
 """Share of the way from guessing to a perfect score below which a run has learned nothing."""
-
-Mask = npt.NDArray[np.bool_]
 
 
 def guessing_runs(study: Study, measurements: Measurements, *, chance: float | None) -> Mask:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.resolution import Grid, grid_of
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell, cells_of
 from ablate.study.result import Status
 from ablate.study.study import Factor, Study
 
-Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 

@@ -8,15 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize, stats
 
+from ablate.analysis.arrays import Array, Mask
 from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import SeedRange
-from ablate.analysis.measurements import Array
 from ablate.analysis.verdicts import FEWEST
 
-Mask = npt.NDArray[np.bool_]
 POWER = 0.8
 MOST_SEEDS = 1000
 """Largest number of further seeds that is looked for."""

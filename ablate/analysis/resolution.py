@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from ablate.analysis.arrays import Array
+
 ROUNDING = 1e-9
 """Relative difference below which two values count as the same one."""
 MOST_IMAGES = 1_000_000

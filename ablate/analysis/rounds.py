@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ablate.analysis.arrays import Mask
 from ablate.analysis.contrasts import Contrast, contrasts_of
 from ablate.analysis.effects import estimate_contrasts
 from ablate.analysis.estimates import Estimates
@@ -33,7 +34,6 @@ from ablate.study.result import Status
 from ablate.study.study import Study
 
 Counts = npt.NDArray[np.int_]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

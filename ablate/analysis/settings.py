@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.contrasts import Contrast
 from ablate.analysis.effects import Evidence, certain_interactions, estimate_contrasts
 from ablate.analysis.findings import Setting
-from ablate.analysis.measurements import Array
 from ablate.study.study import Study
 
 MOST_PAIRS = 12

@@ -11,12 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.cells import reference_index
 from ablate.analysis.effects import oriented
 from ablate.analysis.estimates import ALPHA, Estimates, estimate, holm
 from ablate.analysis.findings import Candidate, Simplest
 from ablate.analysis.looks import looks_of
-from ablate.analysis.measurements import Array, Measurements
+from ablate.analysis.measurements import Measurements
 from ablate.analysis.parts import part_count
 from ablate.analysis.power import Knowledge, seeds_below_margin
 from ablate.analysis.verdicts import FEWEST
