@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ablate.analysis import contrasts
 from ablate.analysis.findings import Component
 from ablate.analysis.parts import NOTHING, is_switch
-from ablate.study.study import Study
+from ablate.study.study import Factor, Study
 from ablate.wording import one_line
 
 NAME_LIMIT = 48
@@ -24,17 +25,17 @@ def capitalized(text: str) -> str:
 
 def component_names(study: Study) -> dict[str, str]:
     """What an effect is called in a report, by the name that the analysis gives it."""
-    names: dict[str, str] = {}
-    for factor in study.factors:
-        for level in factor.level_names[1:]:
-            key = factor.name if len(factor.levels) == 2 else f"{factor.name}={level}"
-            names[key] = one_line(
-                factor.name
-                if is_switch(factor)
-                else f"{factor.name}: {factor.reference.name} vs {level}",
-                NAME_LIMIT,
-            )
-    return names
+    factors = {factor.name: factor for factor in study.factors}
+    return {
+        name: one_line(_component_name(factors[factor], level), NAME_LIMIT)
+        for (factor, level), name in contrasts.component_names(study).items()
+    }
+
+
+def _component_name(factor: Factor, level: str) -> str:
+    if is_switch(factor):
+        return factor.name
+    return f"{factor.name}: {factor.reference.name} vs {level}"
 
 
 def effect_name(name: str, names: Mapping[str, str]) -> str:
