@@ -93,9 +93,13 @@ def _remove(analysis: Analysis, components: Sequence[Component]) -> str:
 def _can_stay_or_go(analysis: Analysis, components: Sequence[Component]) -> str:
     """What no difference means depends on which of the two models is cheaper."""
     margin = amount(analysis.study, analysis.study.margin)
-    costly = [item for item in components if _saving(analysis, item) is not None]
-    equal = [item for item in components if _saving(analysis, item) is None]
-    clauses = [_cheaper(analysis, component, margin) for component in costly]
+    savings = [(item, _saving(analysis, item)) for item in components]
+    equal = [item for item, saving in savings if saving is None]
+    clauses = [
+        _cheaper(analysis, item, saving=saving, margin=margin)
+        for item, saving in savings
+        if saving is not None
+    ]
     if equal:
         names = _names(analysis, equal, between="or")
         verb = "makes" if len(equal) == 1 else "each make"
@@ -107,11 +111,8 @@ def _saving(analysis: Analysis, component: Component) -> Saving | None:
     return next((item for item in savings_of(analysis, component) if item.matters), None)
 
 
-def _cheaper(analysis: Analysis, component: Component, margin: str) -> str:
-    saving = _saving(analysis, component)
+def _cheaper(analysis: Analysis, component: Component, *, saving: Saving, margin: str) -> str:
     pair = alternatives(analysis.study, component)
-    if saving is None:
-        return f"{component.factor} makes no difference of {margin}."
     if pair is not None:
         cheaper = pair[0] if saving.ratio > 1 else pair[1]
         return (
