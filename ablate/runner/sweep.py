@@ -34,6 +34,7 @@ from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.tracking.progress import show_end, show_forecast, show_how_to_resume, show_plan
 from ablate.tracking.recording import Recording
+from ablate.wording import error_summary
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import pending_units
 
@@ -164,7 +165,7 @@ class _Rounds:
             raise
         except Exception as error:
             # The finished runs are reported whichever error a launcher raises.
-            self.fault = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            self.fault = error_summary(error)
             self.session.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
         return seconds_left(self.stopped)
 
