@@ -55,7 +55,7 @@ class Request:
         reference: Reference level by factor, for factors whose reference is not to be guessed.
         direction: Whether ``higher`` or ``lower`` is better; None to infer it from the name of the
             response.
-        margin: Loss of the response that is too small to matter; None for 0.01, or 1 for an
+        margin: Difference of the response that is too small to matter; None for 0.01, or 1 for an
             accuracy in percent.
         chance: Response of a model that guesses; None where unknown.
     """

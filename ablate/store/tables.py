@@ -61,7 +61,6 @@ def study_record(state: StudyState) -> StudyRecord:
         interruptions=tuple(interruptions),
         changes=plan.changes,
         kept=sum(run.key in plan.kept for _, run in plan.runs()),
-        # Until the plan holds a DatasetInfo for each data set.
     )
 
 
