@@ -54,6 +54,20 @@ def test_a_certain_interaction_gives_the_effect_at_each_setting():
     assert (present.low, absent.high) == (pytest.approx(0, abs=0.5), pytest.approx(20, abs=0.5))
 
 
+def test_a_certain_interaction_withholds_the_average_of_an_undecided_part():
+    study = study_of("residual", "norm", "z", margin=0.1)
+
+    def score(levels: dict[str, str], seed: int) -> float:
+        lost = levels["residual"] == levels["norm"] == "absent"
+        return 90 - 20 * lost + wobble(levels, seed)
+
+    residual = analyse(table_of(study, score), study).components[0]
+
+    assert residual.full.verdict == "undecided"
+    assert residual.average.withheld is Withheld.INTERACTION
+    assert [setting.where[0][1] for setting in residual.settings] == ["present", "absent"]
+
+
 def test_an_interaction_below_the_margin_withholds_no_verdict():
     study = study_of("residual", "norm", margin=30.0)
 
@@ -100,7 +114,7 @@ def test_an_undecided_part_has_a_number_of_further_seeds():
     components = analyse(noisy(study, spread=3.0), study).components
 
     assert {component.full.verdict for component in components} == {"undecided"}
-    assert all(1 < part.further.low < part.further.high for part in components)
+    assert all(1 < part.further.low < 10 < part.further.high for part in components)
 
 
 def test_a_claim_that_fails_after_holm_is_undecided():

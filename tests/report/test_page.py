@@ -10,7 +10,7 @@ import pytest
 from ablate.analysis.findings import Analysis
 from ablate.report.headline import headline
 from ablate.report.page import write_report
-from ablate.report.sentences import component_sentence, simplest_sentence
+from ablate.report.sentences import component_sentence, simplest_sentence, withheld_reason
 from ablate.report.warning_texts import warning_texts
 from ablate.study.record import StudyRecord
 from ablate.study.study import Study
@@ -240,5 +240,16 @@ def test_words_and_tables_agree(report: Report, xyz: Study) -> None:
     text = (folder / "report.md").read_text(encoding="utf-8")
     for component in analysis.components:
         assert component.full is not None
-        verdict = component.full.verdict
-        assert f"| {component.name} | {'**' + verdict + '**' if verdict else ''}" in text
+        assert component.average is not None
+        for effect, where in (
+            (component.full, "in the full model"),
+            (component.average, "on average"),
+        ):
+            verdict = f"**{effect.verdict}**" if effect.verdict else withheld_reason(effect)
+            (row,) = re.findall(rf"\| {component.name} \| {where} \|.*", text)
+            assert row.endswith(f"| {verdict} |")
+        if component.full.verdict:
+            assert f"| {component.name} | **{component.full.verdict}** |" in text
+        else:
+            reason = withheld_reason(component.full)
+            assert f"| {component.name} ({reason}) | no verdict |" in text
