@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.analyse import analyse
+from ablate.analysis.arrays import Array
 from ablate.analysis.checks import Background
 from ablate.analysis.findings import Analysis
 from ablate.analysis.warnings import RunsAtChance, UnseenFailures
 from ablate.study.design import cells_of
 from ablate.study.study import Study
 from benchmarks.calibration.families import FAILING, Family, simulate, two_level_study
-from benchmarks.calibration.simulation import SEEDS, Array, Row, generator
+from benchmarks.calibration.simulation import SEEDS, Row, generator
 
 LEARNED, SPREAD, CHANCE = 0.97, 0.0096, 0.1
 """Accuracy of runs that learn, their spread over seeds, and the accuracy of guessing."""

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.contrasts import Contrast, contrasts_of
 from ablate.study.design import cells_of
 from ablate.study.response import Response
 from ablate.study.study import Factor, Level, Study
 
-Array = npt.NDArray[np.float64]
 RESPONSE = Response("test_accuracy", "higher")
 LARGEST_SPREAD = 20.0
 """Spread of the bare model divided by that of the full model, in families of unequal spread."""

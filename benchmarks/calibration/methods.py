@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.estimates import estimate
 
-Array = npt.NDArray[np.float64]
 Ends = tuple[Array, Array]
 RESAMPLES = 999
 

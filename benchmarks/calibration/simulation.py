@@ -9,6 +9,7 @@ from dataclasses import astuple, fields
 import numpy as np
 import numpy.typing as npt
 
+from ablate.analysis.arrays import Array
 from ablate.analysis.effects import families_of
 from ablate.analysis.estimates import Estimates, estimate
 from ablate.analysis.findings import Verdict
@@ -17,7 +18,6 @@ from ablate.analysis.verdicts import VERDICTS
 from ablate.study.study import Study
 from benchmarks.calibration.families import STEP, Family, contrasts
 
-Array = npt.NDArray[np.float64]
 Row = Mapping[str, object]
 SEEDS = (3, 5, 8)
 MARGINS = (0.2, 1.0, 5.0)
