@@ -63,8 +63,9 @@ def next_step(data: ReportData) -> NextStep:
         return _decide(data, open_parts, most)
     if not data.analysis.components:
         return NextStep("Nothing can be decided from these runs.")
-    if candidate := _promising_candidate(data.analysis):
-        return _confirm(data, candidate, most)
+    candidate = data.analysis.simplest.candidate if data.analysis.simplest is not None else None
+    if candidate is not None and candidate.further is not None:
+        return _confirm(data, candidate, further=candidate.further, most=most)
     if any(not verdict_of(item) for item in answered_components(data.analysis)):
         return NextStep("More seeds cannot give the verdicts that are missing.")
     return NextStep("No verdict is left undecided at this margin: nothing more has to be run.")
@@ -94,22 +95,11 @@ def _capped(seeds: SeedRange) -> str:
     return "" if more == seeds.high else f"; {more} of them to begin with"
 
 
-def _promising_candidate(analysis: Analysis) -> Candidate | None:
-    """The simpler model that more seeds would likely show to do the job."""
-    candidate = analysis.simplest.candidate if analysis.simplest is not None else None
-    return candidate if candidate is not None and candidate.further is not None else None
-
-
-def _confirm(data: ReportData, candidate: Candidate, most: int) -> NextStep:
+def _confirm(data: ReportData, candidate: Candidate, *, further: SeedRange, most: int) -> NextStep:
     """The command with the seeds that would likely confirm a simpler model."""
-    if candidate.further is None:
-        return NextStep("No simpler model is close enough to the full one to be worth more seeds.")
     name = describe(data.study, candidate.levels)
-    reason = (
-        f"{seed_range_text(candidate.further)} a cell would likely show that [{name}] is enough"
-    )
-    more = _at_once(candidate.further)
-    return _with_seeds(data, most + more, reason=reason + _capped(candidate.further))
+    reason = f"{seed_range_text(further)} a cell would likely show that [{name}] is enough"
+    return _with_seeds(data, most + _at_once(further), reason=reason + _capped(further))
 
 
 def _with_seeds(data: ReportData, seeds: int, *, reason: str) -> NextStep:
