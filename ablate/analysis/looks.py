@@ -1,7 +1,7 @@
 """When the runs of a study with adaptive seeds are looked at, and what a look may claim.
 
 Each look has an equal share of the error rate (Bonferroni over the looks). With four looks an
-interval covers with 98.75 % at each of them, hence with 95 % at all of them together, and p values
+interval covers with 98.75 % at each of them, so with 95 % at all of them together, and p values
 are multiplied by four. This assumes nothing about how the looks depend on each other or about the
 rule by which seeds are added, and holds for every component at whichever look it stops. Boundaries
 that use the dependence save another 1 or 2 runs in 100; boundaries that spend less error on early

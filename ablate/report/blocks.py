@@ -71,7 +71,7 @@ class Item:
         text: What is always shown.
         title: A few words in bold before the text.
         more: What the page shows only when the reader unfolds the item.
-        marked: Whether the page draws the reader's eye to it.
+        marked: Whether the page highlights it.
     """
 
     text: Text

@@ -33,7 +33,7 @@ def answered_components(analysis: Analysis) -> tuple[Component, ...]:
 
 
 def headline(analysis: Analysis) -> str:
-    """The answer to the question of the study, for a reader in a hurry."""
+    """The answer to the question of the study, in a few short sentences."""
     if analysis.no_answer is not None:
         return sentence(no_answer_sentence(analysis.no_answer, analysis.study))
     components = answered_components(analysis)

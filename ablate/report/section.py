@@ -57,7 +57,7 @@ class Content:
         title: Its heading; a section without one continues the section before it.
         blocks: What stands below the heading, in order.
         level: 2 for a section of its own, 3 for a part of the section before it.
-        boxed: Whether a box draws the reader's eye to it.
+        boxed: Whether the page highlights it with a box.
         folded: Whether the page shows its heading only, until the reader unfolds it.
     """
 
