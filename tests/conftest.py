@@ -22,9 +22,13 @@ ACCURACY = Response("test_accuracy", "higher", "fraction")
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def nothing_was_trained(folder: Path) -> bool:
+    return not list(folder.rglob("result.json")) and not list(folder.rglob("journal.jsonl"))
+
+
 @pytest.fixture(scope="session")
 def ablate() -> Command:
-    """Runs `python -m MODULE ARGUMENTS` in a folder, as a user would, and returns what it said."""
+    """Runs `python -m MODULE ARGUMENTS` in a folder, as a user would; returns what it printed."""
 
     def run(
         folder: Path, *arguments: str, module: str = "ablate", **environment: str

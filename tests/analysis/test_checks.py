@@ -15,8 +15,7 @@ from ablate.study.record import StudyRecord
 from ablate.study.response import Response
 from ablate.study.study import Study
 from tests.analysis.planted import broken, noisy, study_of, table_of
-
-ACCURACY = (Response("test_accuracy", "higher", "fraction"),)
+from tests.conftest import ACCURACY
 
 
 def kinds(analysis: Analysis) -> list[type]:
@@ -34,7 +33,7 @@ def names(cells: warnings.Cells) -> list[str]:
 
 
 def accuracy_study(**own: object) -> Study:
-    return study_of("x", "y", margin=0.01, responses=ACCURACY, **own)
+    return study_of("x", "y", margin=0.01, responses=(ACCURACY,), **own)
 
 
 def accurate(study: Study, level: float = 0.9, step: float = 0.0) -> pd.DataFrame:

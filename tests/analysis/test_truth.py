@@ -16,8 +16,8 @@ from ablate.study.design import Cell
 from ablate.study.response import Response
 from ablate.study.study import Factor, Level, Study
 from tests.analysis.planted import named, study_of, table_of
+from tests.conftest import ACCURACY
 
-ACCURACY = (Response("test_accuracy", "higher", "fraction"),)
 LOSS = (Response("loss", "lower"),)
 GUESSING = Background(chance=0.1)
 
@@ -66,7 +66,9 @@ def half_fraction(*signs: str) -> tuple[Cell, ...]:
 def test_a_confused_main_effect_names_the_interaction_and_has_no_verdict():
     cells = half_fraction("+++", "+--", "-+-", "--+")
     levels = tuple(cell.levels for cell in cells)
-    study = study_of("a", "b", "c", margin=0.01, responses=ACCURACY, design="cells", cells=levels)
+    study = study_of(
+        "a", "b", "c", margin=0.01, responses=(ACCURACY,), design="cells", cells=levels
+    )
 
     def score(levels: dict[str, str], seed: int) -> float:
         return 0.9 + 0.04 * (levels["b"] == levels["c"]) + 0.003 * wave(levels, seed)
@@ -119,7 +121,7 @@ def test_holm_counts_the_comparisons_of_one_factor_once():
 
 
 def test_equal_differences_in_three_seeds_are_no_contradiction():
-    study = study_of("a", "b", "c", replicates=3, margin=0.01, responses=ACCURACY)
+    study = study_of("a", "b", "c", replicates=3, margin=0.01, responses=(ACCURACY,))
 
     def score(levels: dict[str, str], seed: int) -> float:
         return 0.9 + 0.001 * seed - 0.2 * (levels["a"] == "absent")
@@ -140,7 +142,7 @@ def test_equal_differences_in_three_seeds_are_no_contradiction():
     ],
 )
 def test_two_seeds_that_agree_are_no_proof(full, ablated):
-    study = study_of("a", replicates=2, margin=0.01, responses=ACCURACY)
+    study = study_of("a", replicates=2, margin=0.01, responses=(ACCURACY,))
     scores = {"present": full, "absent": ablated}
     analysis = analyse(table_of(study, lambda cell, seed: scores[cell["a"]][seed]), study)
     effect = named(analysis, "a", "simple")
@@ -152,7 +154,7 @@ def test_two_seeds_that_agree_are_no_proof(full, ablated):
 
 
 def test_three_equal_scores_on_sixteen_images_decide_nothing():
-    study = study_of("a", replicates=3, margin=0.01, responses=ACCURACY)
+    study = study_of("a", replicates=3, margin=0.01, responses=(ACCURACY,))
     runs = table_of(study, lambda cell, seed: 0.9375)
 
     assert named(analyse(runs, study), "a", "simple").verdict is Verdict.UNDECIDED
@@ -173,7 +175,7 @@ def accurate(study: Study, failing: dict[tuple[str, ...], int]) -> pd.DataFrame:
 
 
 def of_two_parts(replicates: int = 3) -> Study:
-    return study_of("a", "b", replicates=replicates, margin=0.01, responses=ACCURACY)
+    return study_of("a", "b", replicates=replicates, margin=0.01, responses=(ACCURACY,))
 
 
 @pytest.mark.parametrize("failed", [2, 3], ids=["most_runs", "all_runs"])
@@ -250,7 +252,7 @@ def test_seeds_without_a_failure_allow_a_rate(runs, rate):
     ],
 )
 def test_one_margin_holds_in_both_directions(worth, spread, expected):
-    study = study_of("a", replicates=10, margin=0.01, responses=ACCURACY)
+    study = study_of("a", replicates=10, margin=0.01, responses=(ACCURACY,))
 
     def score(levels: dict[str, str], seed: int) -> float:
         return 0.95 + worth * (levels["a"] == "present") + spread * wave(levels, seed)

@@ -19,6 +19,7 @@ from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from ablate.report.__main__ import main as report
 from ablate.study.design import Cell
+from tests.conftest import nothing_was_trained
 from tests.faults.plan_requests import SMALL, refusal_of, write_study
 
 BOUNDED = settings(
@@ -64,10 +65,6 @@ def folder() -> Iterator[Path]:
         finally:
             os.chdir(before)
         assert [path.name for path in Path(outer).iterdir()] == ["here"]
-
-
-def nothing_was_trained(folder: Path) -> bool:
-    return not list(folder.rglob("result.json")) and not list(folder.rglob("journal.jsonl"))
 
 
 @settings(BOUNDED, max_examples=200)

@@ -12,10 +12,8 @@ from pytest import param
 
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.faults.plan_requests import ABSENT, PRESENT, SMALL, plan_request, refusal_of, write_study
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from ablate.report.page import write_report
 from ablate.study.record import StudyRecord
 from ablate.study.response import Response
 from ablate.study.study import Factor, Level, Study
+from tests.analysis.planted import part
 from tests.conftest import ACCURACY
 from tests.report.simulated import (
     HELD_CONSTANT,
@@ -17,7 +18,6 @@ from tests.report.simulated import (
     MEASURES,
     PROVENANCE,
     histories_of,
-    part,
     runs_of,
 )
 

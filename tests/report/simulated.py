@@ -10,7 +10,7 @@ from ablate.report.section import ReportData
 from ablate.study.design import cells_of
 from ablate.study.record import StudyRecord
 from ablate.study.response import Response
-from ablate.study.study import Factor, Level, Study
+from ablate.study.study import Study
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -27,10 +27,6 @@ HOSTILE = (
 PROVENANCE = {"python": "3.11.7", "git_commit": "e975fd4", "device": "CPU"}
 MEASURES = (Response("accuracy", "higher", "fraction"),)
 HELD_CONSTANT = {"recipe.epochs": "4", "recipe.learning_rate": "0.001"}
-
-
-def part(name: str) -> Factor:
-    return Factor(name, (Level("present"), Level("absent")))
 
 
 def runs_of(study: Study, *, seeds: int = 3, failing: bool = True) -> pd.DataFrame:

@@ -11,13 +11,9 @@ import pandas as pd
 import pytest
 from pytest import param
 
-from tests.conftest import TINY, Command
+from tests.conftest import TINY, Command, nothing_was_trained
 
 FACTOR = "study.factors={{residual:{{levels:[{}]}}}}"
-
-
-def nothing_was_trained(folder: Path) -> bool:
-    return not list(folder.rglob("result.json")) and not list(folder.rglob("journal.jsonl"))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,8 @@ import pytest
 from pytest import param
 
 from ablate.study.aliases import aliases
-from ablate.study.study import Factor, Level, Study
-
-
-def factor(name: str, *levels: str) -> Factor:
-    return Factor(name, tuple(Level(level) for level in levels))
-
+from ablate.study.study import Factor, Study
+from tests.study.factors import factor
 
 NORM = factor("norm", "bn", "ln", "none")
 LETTERS = "abcdefghijklmopqrstuvwx"  # no factor can be called n

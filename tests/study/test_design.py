@@ -10,12 +10,8 @@ from pytest import param
 from ablate.errors import RequestError
 from ablate.study.design import DESIGNS, Cell, cells_of
 from ablate.study.file import study_from_mapping
-from ablate.study.study import Factor, Level, Study
-
-
-def factor(name: str, *levels: str) -> Factor:
-    return Factor(name, tuple(Level(level) for level in levels))
-
+from ablate.study.study import Factor, Study
+from tests.study.factors import factor
 
 SKIP = factor("skip", "present", "absent")
 NORM = factor("norm", "bn", "ln", "none")

@@ -6,11 +6,8 @@ from pytest import param
 from ablate.errors import RequestError
 from ablate.study.file import study_from_mapping
 from ablate.study.response import Response
-from ablate.study.study import Factor, Level, Study
-
-
-def factor(name: str, *levels: str) -> Factor:
-    return Factor(name, tuple(Level(level) for level in levels))
+from ablate.study.study import Level, Study
+from tests.study.factors import factor
 
 
 def mapping(**changes: object) -> dict:

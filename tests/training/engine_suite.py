@@ -28,6 +28,7 @@ from ablate.training.feed import Feed
 from ablate.training.initial_state import Epoch, InitialState
 from ablate.training.reset import reset
 from ablate.training.trainer import DivergedError, Trainer
+from tests.conftest import ROOT
 from tests.training.small_models import (
     SHAPE,
     BatchRecorder,
@@ -41,7 +42,6 @@ from tests.training.small_models import (
     value_of,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPE = Recipe(epochs=2, batch_size=16, learning_rate=0.01)
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,

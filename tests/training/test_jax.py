@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
+
 MODULES = ["tests/training/jax_engine.py", "tests/training/test_reset.py"]
 PROGRAM = f"""
 import sys
