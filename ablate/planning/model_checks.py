@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
-from ablate.store.plan import ModelSize, PlannedCell
+from ablate.store.plan import Datasets, ModelSize, PlannedCell
 from ablate.workers.processes import CONTEXT, spawn
 from ablate.workers.slots import Slot
 
@@ -19,8 +18,6 @@ TRIES = 3
 """How often a process that builds models is started: it may have been killed by chance."""
 PACE_TIMEOUT_SECONDS = 60.0
 """Longest time for measuring a pace: a plan without a forecast is better than none."""
-Datasets = Mapping[str, DatasetInfo]
-"""What is known of the data sets of a plan, by fingerprint."""
 
 
 def measure_cells(

@@ -15,12 +15,11 @@ from ablate.config.overrides import parse_override
 from ablate.config.request import check_switches, content_of
 from ablate.config.variant import Variant, read_variant
 from ablate.data.images import Images
-from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 from ablate.planning.images import load_images
 from ablate.planning.provenance import find_backend, provenance
 from ablate.store.identity import SourceReader
-from ablate.store.plan import Plan, PlannedCell, digest
+from ablate.store.plan import Datasets, Plan, PlannedCell, digest
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table
 from ablate.study.design import Cell, cells_of
@@ -128,7 +127,7 @@ def plan_cells(
     return plan, images
 
 
-def _responses(datasets: Mapping[str, DatasetInfo]) -> list[Response]:
+def _responses(datasets: Datasets) -> list[Response]:
     """The responses that runs on these data sets have, the default of a study first."""
     found = {each.name: each for info in datasets.values() for each in info.responses}
     return list(found.values())

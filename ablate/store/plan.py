@@ -14,6 +14,9 @@ from ablate.study.design import Cell, Run
 from ablate.study.file import study_from_mapping
 from ablate.study.study import Study
 
+Datasets = Mapping[str, DatasetInfo]
+"""What is known of the data sets of a plan, by fingerprint."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
@@ -71,7 +74,7 @@ class Plan:
 
     study: Study
     cells: tuple[PlannedCell, ...]
-    datasets: Mapping[str, DatasetInfo]
+    datasets: Datasets
     backend: str
     provenance: Mapping[str, str]
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
 import keras
@@ -14,7 +13,7 @@ from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
 from ablate.models.build import build_model
 from ablate.models.macs import count_macs
-from ablate.store.plan import ModelSize, PlannedCell
+from ablate.store.plan import Datasets, ModelSize, PlannedCell
 from ablate.tasks.task import task_of
 from ablate.training.trainer import Trainer, output_shape
 from ablate.workers.failures import failure_message
@@ -22,8 +21,6 @@ from ablate.workers.slots import Slot, occupy
 
 PROBE_STEPS = 8
 PROBE_IMAGES = 256
-Datasets = Mapping[str, DatasetInfo]
-"""What is known of the data sets of a plan, by fingerprint."""
 
 
 def measure(
