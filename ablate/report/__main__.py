@@ -38,7 +38,7 @@ Optional with runs=:
   seed=seed              column of the run seed: runs that share it are compared in pairs
   reference={a: present} reference level of a factor; by default present, else the first in the file
   direction=higher       whether higher or lower is better; known for val_loss and the like
-  margin=0.01            loss of the response that is too small to matter, in its unit
+  margin=0.01            difference of the response that is too small to matter, in its unit
   chance=0.1             response of a model that guesses: runs that did not learn are then counted
   name=mine              name of the report, reports/mine/; by default that of the file
 

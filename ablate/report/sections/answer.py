@@ -67,7 +67,7 @@ class PartRow:
 
     Attributes:
         name: The part.
-        place: Where its effect holds, if not in the full model.
+        where: Where its effect holds, if not in the full model.
         verdict: The verdict; None where there is none.
         bar: The effect as a picture; None where it is unknown.
         estimate: What is lost without the part.
@@ -77,7 +77,7 @@ class PartRow:
     """
 
     name: str
-    place: str
+    where: str
     verdict: Verdict | None
     bar: Bar | None
     estimate: str
@@ -133,7 +133,7 @@ def _part_row(
     verdict = None if isinstance(effect, Setting) else effect.verdict
     return PartRow(
         name=effect_name(component.name, component_names(analysis.study)),
-        place=_place(analysis, component, effect),
+        where=_where(analysis, component, effect),
         verdict=verdict,
         bar=_bar(effect, limit=limit, margin=analysis.study.margin),
         estimate=scale.signed(effect.estimate),
@@ -169,7 +169,7 @@ def _table(rows: Sequence[PartRow], analysis: Analysis, scale: Scale) -> Table:
     )
     texts = tuple(
         (
-            f"{row.name} ({row.place})" if row.place else row.name,
+            f"{row.name} ({row.where})" if row.where else row.name,
             row.verdict or "no verdict",
             row.estimate,
             row.interval,
@@ -186,8 +186,8 @@ def _table(rows: Sequence[PartRow], analysis: Analysis, scale: Scale) -> Table:
     )
 
 
-def _place(analysis: Analysis, component: Component, effect: Effect | Setting) -> str:
-    """Where the effect holds, and why there is no verdict, as far as either has to be said."""
+def _where(analysis: Analysis, component: Component, effect: Effect | Setting) -> str:
+    """Where the effect holds, and why there is no verdict, if the reader needs either."""
     if isinstance(effect, Setting):
         return f"where {' and '.join(f'{factor} is {level}' for factor, level in effect.where)}"
     control = "control, changes nothing" if component.factor in analysis.study.controls else ""
