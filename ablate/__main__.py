@@ -56,7 +56,7 @@ def _exit_when_stopped() -> Iterator[None]:
         with stop_on_signals():
             yield
     except StopError as stop:
-        print("ablate: stopped; nothing that was finished is lost.", file=sys.stderr)
+        print("ablate: Stopped. Finished runs are saved.", file=sys.stderr)
         raise SystemExit(stop.code) from None
 
 
