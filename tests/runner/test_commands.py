@@ -194,5 +194,5 @@ def test_a_users_own_study_comes_before_the_shipped_one(ablate: Command, tmp_pat
     )
     answer = ablate(tmp_path, "--multirun", "plan_only=true")
     assert answer.returncode == 0, answer.stderr
-    assert "0 of 6 done" in answer.stdout
+    assert "0 of 10 done" in answer.stdout
     assert "width" in answer.stdout
