@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from ablate.errors import RequestError
 from ablate.store.disk import check_disk_space
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.faults.interruption import (
     FOUR_RUNS,
     all_ended,
@@ -127,6 +128,7 @@ def test_a_limit_on_file_sizes_is_reported(
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, "50000", *FOUR_RUNS],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
