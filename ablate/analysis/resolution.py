@@ -14,6 +14,8 @@ from ablate.analysis.arrays import Array
 
 ROUNDING = 1e-9
 """Relative difference below which two values count as the same one."""
+SMALLEST_STEP = 1e-70
+"""Smaller differences count as none: the fourth power of a step must not be rounded to 0."""
 MOST_IMAGES = 1_000_000
 
 
@@ -56,7 +58,7 @@ def grid_of(values: Array, *, fraction: bool, resolution: float | None = None) -
     """
     known = np.unique(values[np.isfinite(values)])
     gaps = np.diff(known)
-    gaps = gaps[gaps > ROUNDING * np.abs(known[1:])]
+    gaps = gaps[gaps > np.maximum(ROUNDING * np.abs(known[1:]), SMALLEST_STEP)]
     if gaps.size:
         seen = float(gaps.min())
         return Grid(seen if resolution is None else min(resolution, seen), fraction)
