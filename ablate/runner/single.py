@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ablate.config.request import Request, content_of, read_request
+from ablate.errors import RequestError
 from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.planner import plan_cells
 from ablate.runner.execute import Session, execute, measure_models
@@ -41,6 +42,11 @@ def run_one(config: DictConfig) -> int:
         RequestError: The request is not valid; nothing was trained.
     """
     request = read_request(content_of(config))
+    if request.plan_only:
+        raise RequestError(
+            "Expected plan_only=true with --multirun, since only a study has a plan; received it "
+            "without. Write python -m ablate --multirun plan_only=true."
+        )
     study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
     cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))

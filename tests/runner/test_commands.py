@@ -177,6 +177,14 @@ def test_one_run_of_one_variant(ablate: Command, tmp_path: Path) -> None:
     assert journal.read_bytes() == written
 
 
+def test_the_plan_of_a_single_run_is_refused(ablate: Command, tmp_path: Path) -> None:
+    answer = ablate(tmp_path, "model.residual=false", "plan_only=true")
+    assert answer.returncode == 2
+    assert "Expected plan_only=true with --multirun" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert nothing_was_trained(tmp_path)
+
+
 def test_help_names_the_commands_and_groups(ablate: Command, tmp_path: Path) -> None:
     answer = ablate(tmp_path, "--help")
     assert answer.returncode == 0
