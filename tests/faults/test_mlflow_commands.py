@@ -19,6 +19,7 @@ import pytest
 
 from ablate.store.folder import StudyFolder
 from ablate.store.state import StudyState
+from ablate.tracking import watchdog
 from ablate.tracking.recording import Recording
 from tests.conftest import ROOT, TINY, Command
 from tests.faults.broken_stores import hanging_server, locked_database, refusing_server
@@ -126,6 +127,8 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 def test_a_server_holds_the_same_as_a_local_database(
     ablate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A slow machine takes seconds to create a database, which is one call.
+    monkeypatch.setattr(watchdog, "CALL_TIMEOUT_SECONDS", 120.0)
     server, folder = tmp_path / "server", tmp_path / "mine"
     server.mkdir()
     folder.mkdir()
