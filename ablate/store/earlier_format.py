@@ -9,18 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ablate.store.schema import decode
+
 
 def upgrade_plan(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """The JSON of a plan in the form of this version; unchanged if it already has it.
 
     Raises:
-        KeyError: It has neither form.
+        SchemaError: It has neither form.
     """
-    if "datasets" in record:
+    if "images" not in record:
         return record
-    datasets = {key: _dataset(key, value) for key, value in record["images"].items()}
-    cells = [{**cell, "dataset": cell["images"], "code": ""} for cell in record["cells"]]
-    return {**record, "cells": cells, "datasets": datasets, "sources": {}}
+    images = decode(record["images"], Mapping[str, Mapping[str, Any]], "images")
+    cells = decode(record.get("cells"), tuple[Mapping[str, Any], ...], "cells")
+    return {
+        **{key: value for key, value in record.items() if key not in ("images", "code")},
+        "cells": [_cell(cell) for cell in cells],
+        "datasets": {key: _dataset(key, value) for key, value in images.items()},
+        "sources": {},
+    }
+
+
+def _cell(record: Mapping[str, Any]) -> dict[str, Any]:
+    known = {key: value for key, value in record.items() if key != "images"}
+    return {**known, "dataset": record.get("images"), "code": ""}
 
 
 def _dataset(fingerprint: str, record: Mapping[str, Any]) -> dict[str, Any]:

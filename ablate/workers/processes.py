@@ -19,6 +19,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from ablate.store.disk import open_to_append
+
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -39,7 +41,7 @@ def print_to(log: Path) -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     originals = [os.dup(descriptor) for descriptor in (1, 2)]
-    with log.open("a", encoding="utf-8") as file:
+    with open_to_append(log) as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
     try:
