@@ -290,6 +290,24 @@ class NoSpread:
 
 
 @dataclass(frozen=True, slots=True)
+class WildValues:
+    """Runs counted as complete whose response is far from that of all others.
+
+    Attributes:
+        response: Name of the response.
+        largest: The value that is furthest away.
+        runs: How many such runs there are.
+        cells: Their cells.
+    """
+
+    serious: ClassVar[bool] = True
+    response: str
+    largest: float
+    runs: int
+    cells: Cells
+
+
+@dataclass(frozen=True, slots=True)
 class Underpowered:
     """Effects as small as the margin would often be missed.
 

@@ -15,6 +15,7 @@ from ablate.study.design import Run
 from ablate.study.record import COSTS, StudyRecord
 from ablate.study.response import Response
 from ablate.study.result import Result, Status
+from ablate.tasks.task import task_of
 
 
 def read_record(folder: StudyFolder) -> StudyRecord:
@@ -117,11 +118,15 @@ def _score_of_guessing(plan: Plan) -> float | None:
 
 def _resolution(plan: Plan) -> float | None:
     """What one image is worth in the study's response; None if it is not a share of images."""
-    response = plan.study.response
-    part = {"test": "test", "val": "validation"}.get(response.name.partition("_")[0])
-    if response.unit != "fraction" or part is None:
+    prefix, _, measure = plan.study.response.name.partition("_")
+    part = {"test": "test", "val": "validation"}.get(prefix)
+    if part is None:
         return None
-    return 1 / float(max(getattr(info, part) for info in plan.datasets.values()))
+    steps = [
+        task_of(info.task).step(measure, getattr(info, part)) for info in plan.datasets.values()
+    ]
+    known = [step for step in steps if step is not None]
+    return min(known) if len(known) == len(steps) else None
 
 
 def _measures(plan: Plan) -> tuple[Response, ...]:

@@ -76,6 +76,12 @@ class Task(Protocol):
     def guessing(self, targets: NDArray[Any], classes: tuple[str, ...]) -> Mapping[str, float]:
         """What the best constant answer scores, for each measure for which that is known."""
 
+    def step(self, measure: str, images: int) -> float | None:
+        """Smallest difference of a measure between two runs judged on a number of images.
+
+        It is what one image is worth; None for a measure that is not a share of images.
+        """
+
     def noise(self, info: DatasetInfo, count: int) -> Split:
         """Random images with targets, `count` or more, for timing a few steps."""
 

@@ -42,7 +42,7 @@ def shown(display: ProgressDisplay, run: Run) -> str:
     [
         pytest.param(
             [Response("accuracy", "higher", "fraction"), Response("other", "higher")],
-            "epoch 2/10, validation accuracy 97.5 %, 0.25 s",
+            "epoch 2/10, validation accuracy 97.50 %, 0.25 s",
             id="fraction",
         ),
         pytest.param(
