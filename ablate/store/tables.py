@@ -15,7 +15,6 @@ from ablate.study.design import Run
 from ablate.study.record import COSTS, StudyRecord
 from ablate.study.response import Response
 from ablate.study.result import Result, Status
-from ablate.tasks.task import task_of
 
 
 def read_record(folder: StudyFolder) -> StudyRecord:
@@ -118,15 +117,9 @@ def _score_of_guessing(plan: Plan) -> float | None:
 
 def _resolution(plan: Plan) -> float | None:
     """What one image is worth in the study's response; None if it is not a share of images."""
-    prefix, _, measure = plan.study.response.name.partition("_")
-    part = {"test": "test", "val": "validation"}.get(prefix)
-    if part is None:
-        return None
-    steps = [
-        task_of(info.task).step(measure, getattr(info, part)) for info in plan.datasets.values()
-    ]
+    steps = [info.steps.get(plan.study.response.name) for info in plan.datasets.values()]
     known = [step for step in steps if step is not None]
-    return min(known) if len(known) == len(steps) else None
+    return min(known) if known and len(known) == len(steps) else None
 
 
 def _measures(plan: Plan) -> tuple[Response, ...]:

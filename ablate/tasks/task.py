@@ -122,6 +122,12 @@ def describe(images: Images) -> DatasetInfo:
         for part, split in (("test", images.test), ("val", images.validation))
         for measure, score in task.guessing(split.y, images.classes).items()
     }
+    measures = task.measures(images.classes)
+    steps = {
+        f"{part}_{measure.name}": task.step(measure.name, len(split.y))
+        for part, split in (("test", images.test), ("val", images.validation))
+        for measure in measures
+    }
     return DatasetInfo(
         task=images.task,
         shape=images.shape,
@@ -130,7 +136,8 @@ def describe(images: Images) -> DatasetInfo:
         validation=len(images.validation.y),
         test=len(images.test.y),
         fingerprint=images.fingerprint,
-        measures=task.measures(images.classes),
+        measures=measures,
         guessing=guessing,
         excluded=images.excluded,
+        steps={name: step for name, step in steps.items() if step is not None},
     )

@@ -118,7 +118,7 @@ def test_an_absence_at_the_reference_level_is_an_alternative():
 
 def test_only_a_part_that_helps_has_seeds_for_its_worth():
     study = study_of("x", "y")
-    helps, nothing = analyse(noisy(study, spread=0.6, x=1.4), study).components
+    helps, nothing = analyse(noisy(study, spread=0.6, x=1.1), study).components
 
     assert (helps.full.verdict, nothing.full.verdict) == ("helps", "no difference")
     assert helps.margin_seeds.low <= helps.margin_seeds.high

@@ -48,7 +48,7 @@ def test_levels_and_runs_are_read_from_the_file(tmp_path: Path) -> None:
     ("numbers", "chance", "expected"),
     [
         ("accuracy", 0.5, ""),
-        ("accuracy", 0.98, ""),
+        ("accuracy", 0.971, ""),
         ("accuracy", 0.999, "Expected chance 0.97 or less, the highest accuracy of the runs"),
         ("accuracy", 10.0, "below 1, since accuracy is a fraction; received 10. Nearest choice: 0"),
         ("percent", 10.0, ""),

@@ -31,23 +31,16 @@ def test_a_study_reads_back_as_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "response", "resolution"),
-    [
-        ("classification", "test_accuracy", 1 / DATASET.test),
-        ("classification", "val_accuracy", 1 / DATASET.validation),
-        ("classification", "test_loss", None),
-        ("segmentation", "test_mean_iou", None),
-        ("segmentation", "test_pixel_accuracy", None),
-    ],
+    ("response", "resolution"), [("test_accuracy", 0.25), ("test_mean_iou", None)]
 )
-def test_one_image_is_the_resolution_of_a_share_of_images_alone(
-    tmp_path: Path, task: str, response: str, resolution: float | None
+def test_the_resolution_is_what_the_task_says(
+    tmp_path: Path, response: str, resolution: float | None
 ) -> None:
     plan = plan_of()
     plan = replace(
         plan,
         study=replace(plan.study, responses=(Response(response, "higher", "fraction"),)),
-        datasets={DATASET.fingerprint: replace(DATASET, task=task)},
+        datasets={DATASET.fingerprint: replace(DATASET, steps={"test_accuracy": 0.25})},
     )
     folder = StudyFolder(tmp_path / "mine")
     adopted(folder, plan)

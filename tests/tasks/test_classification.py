@@ -89,6 +89,7 @@ def test_one_image_is_the_step_of_the_accuracy_and_of_nothing_else() -> None:
 def test_guessing_is_the_share_of_the_most_frequent_class() -> None:
     info = describe(images())
     assert info.guessing == {"test_accuracy": 2 / 3, "val_accuracy": 1 / 2}
+    assert info.steps == {"test_accuracy": 1 / 3, "val_accuracy": 1 / 2}
     assert [response.name for response in info.responses] == [
         "test_accuracy",
         "test_loss",

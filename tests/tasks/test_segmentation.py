@@ -151,6 +151,7 @@ def test_guessing_is_the_best_constant_answer() -> None:
         "pixel_accuracy": 0.6,
     }
     assert describe(images()).guessing["test_pixel_accuracy"] == 0.6
+    assert describe(images()).steps == {}
 
 
 def test_noise_has_images_and_masks_of_the_data_sets_shape() -> None:
