@@ -129,7 +129,8 @@ def test_a_command_that_was_started_with_nohup_ignores_a_hang_up() -> None:
 
 def test_a_stop_is_reported_once_and_the_program_can_save_after_it() -> None:
     command = (
-        "try:\n    send()\n    stop.check()\nexcept stop.StopError:\n    code = stop.acknowledge()\n"
+        "try:\n    send()\n    stop.check()\n"
+        "except stop.StopError:\n    code = stop.acknowledge()\n"
         "stop.check()\nstop.sleep(0.001)\nprint('saved')\nraise SystemExit(code)"
     )
     done = finish(program(command=command))
