@@ -280,7 +280,7 @@ def _check_equal_runs(study: Study, evidence: Evidence) -> Iterator[StudyWarning
     high = np.where(repeated, np.nan_to_num(responses, nan=-np.inf).max(axis=0), 1.0)
     equal = np.flatnonzero((low == high) & ~_wild_values(study, responses).any(axis=0))
     if equal.size:
-        yield warnings.NoSpread(study.response.name, _cells(evidence, equal))
+        yield warnings.NoSpread(_cells(evidence, equal))
 
 
 def _check_wild_values(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
@@ -289,7 +289,6 @@ def _check_wild_values(study: Study, evidence: Evidence) -> Iterator[StudyWarnin
     if wild.any():
         values = responses[wild]
         yield warnings.WildValues(
-            study.response.name,
             float(values[np.abs(values).argmax()]),
             int(wild.sum()),
             _cells(evidence, np.flatnonzero(wild.any(axis=0))),

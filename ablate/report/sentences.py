@@ -160,7 +160,7 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
     if math.isnan(effect.estimate):
         return f"no verdict {where} ({effect_method(effect, study)})"
     estimate = amount(study, effect.estimate, sign=True)
-    numbers = f"{estimate}, {interval_text(effect.low, effect.high, study)}"
+    numbers = f"{estimate}, {interval_text(effect.low, effect.high, study=study)}"
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
         numbers += f", but {holm_text(effect)}"
     numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
@@ -187,7 +187,7 @@ def holm_text(effect: Effect) -> str:
     return f"{p_equation(effect.p_adjusted)} after Holm's correction is above {ALPHA}"
 
 
-def interval_text(low: float, high: float, study: Study) -> str:
+def interval_text(low: float, high: float, *, study: Study) -> str:
     """Return an interval of differences for a sentence."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
@@ -211,7 +211,7 @@ def setting_text(setting: Setting, study: Study) -> str:
         else ""
     )
     estimate = amount(study, setting.estimate, sign=True)
-    interval = interval_text(setting.low, setting.high, study)
+    interval = interval_text(setting.low, setting.high, study=study)
     return f"{estimate} ({interval}{failed}) where {where}"
 
 
@@ -250,7 +250,7 @@ def _passed_sentence(simplest: Simplest, study: Study) -> str:
 def _candidate_sentence(candidate: Candidate, study: Study) -> str:
     size = size_text(candidate.parameters, candidate.macs)
     change = f"{amount(study, -candidate.loss, sign=True)} against the full model"
-    interval = interval_text(-candidate.high, -candidate.low, study)
+    interval = interval_text(-candidate.high, -candidate.low, study=study)
     seeds = (
         f" {seed_range_text(candidate.further)} would likely show it."
         if candidate.further is not None and candidate.further.high <= MOST_WORTH_ASKING

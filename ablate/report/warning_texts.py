@@ -259,8 +259,9 @@ def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
 def _(warning: warnings.NoSpread, study: Study) -> tuple[str, str]:
     return (
         "No spread over seeds",
-        f"All runs have the same {warning.response} in {cell_list(study, warning.cells)}: either "
-        f"it has reached its limit, or the seed changes nothing and all runs are the same run.",
+        f"All runs have the same {study.response.name} in {cell_list(study, warning.cells)}: "
+        f"either it has reached its limit, or the seed changes nothing and all runs are the same "
+        f"run.",
     )
 
 
@@ -269,8 +270,8 @@ def _(warning: warnings.WildValues, study: Study) -> tuple[str, str]:
     return (
         "Values far from all others",
         f"{quantity(warning.runs, 'run')} of {cell_list(study, warning.cells)} ended with a "
-        f"{warning.response} of up to {warning.largest:.3g}. Such a run has diverged although it "
-        f"counts as complete; averages over its cell mean nothing. Effects in the full model do "
+        f"{study.response.name} of up to {warning.largest:.3g}. Such a run has diverged although "
+        f"it counts as complete; averages over its cell mean nothing. Effects in the full model do "
         f"not use it unless their own cells hold it.",
     )
 

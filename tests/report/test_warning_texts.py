@@ -122,15 +122,15 @@ TEXTS = [
         id="too_few_seeds",
     ),
     param(
-        warnings.NoSpread("score", CELLS),
+        warnings.NoSpread(CELLS),
         "No spread over seeds",
         "All runs have the same score in [no x] and [no x, no y]",
         id="no_spread",
     ),
     param(
-        warnings.WildValues("loss", 1e11, 3, (NO_X,)),
+        warnings.WildValues(1e11, 3, (NO_X,)),
         "Values far from all others",
-        "3 runs of [no x] ended with a loss of up to 1e+11.",
+        "3 runs of [no x] ended with a score of up to 1e+11.",
         id="wild",
     ),
     param(
