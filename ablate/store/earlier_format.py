@@ -24,7 +24,7 @@ def upgrade_plan(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**record, "cells": cells, "datasets": datasets, "sources": {}}
 
 
-def _dataset(fingerprint: str, record: Mapping[str, Any]) -> dict[str, Any]:
+def _dataset(fingerprint: str, record: Mapping[str, Any]) -> Mapping[str, Any]:
     known = {key: value for key, value in record.items() if key != "chance"}
     own = {"task": "", "fingerprint": fingerprint, "measures": [], "guessing": {}}
     return _with_steps({**known, **own})
