@@ -28,6 +28,8 @@ class DatasetInfo:
         guessing: What a model scores that ignores its input, by response, such as
             ``{"test_accuracy": 0.1}``.
         excluded: Files that were left out, each with the reason.
+        steps: What one image is worth, by response, such as ``{"test_accuracy": 0.0028}``;
+            responses that are no share of images are left out.
     """
 
     task: str
@@ -40,6 +42,7 @@ class DatasetInfo:
     measures: tuple[Response, ...] = ()
     guessing: Mapping[str, float] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fingerprint(self.fingerprint)
@@ -50,6 +53,8 @@ class DatasetInfo:
             )
         if not all(math.isfinite(score) for score in self.guessing.values()):
             raise ValueError(f"Expected finite scores; received {dict(self.guessing)}.")
+        if not all(0 < step < math.inf for step in self.steps.values()):
+            raise ValueError(f"Expected steps above 0; received {dict(self.steps)}.")
 
     @property
     def responses(self) -> tuple[Response, ...]:

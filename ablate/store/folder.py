@@ -70,7 +70,7 @@ class RunFolder:
         elif earlier is not None:
             self.record_interruption(earlier.status, earlier.error)
         elif fault:
-            self.record_interruption(Status.FAILED, fault)
+            self.record_interruption(Status.FAILED, f"its result is damaged: {fault.fault}")
         return resumes
 
     def _repair_journal(self) -> None:
@@ -120,18 +120,14 @@ class RunFolder:
         """The committed result; None if there is none or it is damaged."""
         return self.read_result()[0]
 
-    def read_result(self) -> tuple[Result | None, str]:
-        """The committed result, or what is wrong with it.
-
-        Returns:
-            The result, None if there is none or it is damaged; and the damage on one line.
-        """
+    def read_result(self) -> tuple[Result | None, DamagedFileError | None]:
+        """The committed result, None if there is none or it is damaged; and the damage."""
         try:
-            return RESULT.read(self._result), ""
+            return RESULT.read(self._result), None
         except FileNotFoundError:
-            return None, ""
+            return None, None
         except DamagedFileError as error:
-            return None, str(error)
+            return None, error
 
     @property
     def _result(self) -> Path:

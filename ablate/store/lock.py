@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store.reader import DamagedFileError, open_file, read_file
 from ablate.store.schema import SchemaError, decode, parse_json
 from ablate.wording import one_line, own_command
@@ -199,7 +200,7 @@ class _Lock:
         if taken_over or self._deleted or not is_locked:
             # Several processes may take over at the same time, and the holder of a deleted file
             # writes it again; the one whose name remains is the holder.
-            time.sleep(2 * HEARTBEAT_SECONDS)
+            stop.sleep(2 * HEARTBEAT_SECONDS)
             now = _read_holder(self._path)
             if now is None or now.token != self._holder.token:
                 raise RequestError(_refusal(self._study, now))
@@ -275,7 +276,7 @@ class _Lock:
         """
         before = _read_holder(self._path)
         if before is None and not is_locked and self._path.stat().st_size:
-            time.sleep(2 * HEARTBEAT_SECONDS)  # damaged: a living holder writes it again
+            stop.sleep(2 * HEARTBEAT_SECONDS)  # damaged: a living holder writes it again
             before = _read_holder(self._path)
         if before is None:
             return False
@@ -290,7 +291,7 @@ class _Lock:
             return False  # this machine was restarted since
         # On another machine, or in another container, only the heartbeat shows whether it is alive.
         for _ in range(MISSED_HEARTBEATS):
-            time.sleep(HEARTBEAT_SECONDS)
+            stop.sleep(HEARTBEAT_SECONDS)
             now = _read_holder(self._path)
             if now is None:
                 return True
@@ -367,7 +368,7 @@ def _wait_for_workers(study: Path) -> None:
                     f"Workers of an earlier command still train study {study.name!r}. Wait until "
                     f"they have ended, or end them, and run this again."
                 )
-            time.sleep(0.1)
+            stop.sleep(0.1)
     finally:
         os.close(descriptor)
 

@@ -40,7 +40,7 @@ def parse_json(content: bytes) -> Any:
         raise SchemaError("it holds a number that is too long") from None
 
 
-def decode(value: object, kind: Any, where: str = "") -> Any:
+def decode(value: object, kind: Any, *, where: str = "") -> Any:
     """A JSON value as an object of some type.
 
     Args:
@@ -58,7 +58,7 @@ def decode(value: object, kind: Any, where: str = "") -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         (other,) = (item for item in arguments if item is not types.NoneType)
-        return None if value is None else decode(value, other, where)
+        return None if value is None else decode(value, other, where=where)
     if origin is Literal:
         if value in arguments and isinstance(value, str):
             return value
@@ -67,7 +67,7 @@ def decode(value: object, kind: Any, where: str = "") -> Any:
         return _items(value, arguments, where)
     if origin is Mapping:
         return {
-            key: decode(item, arguments[1], _join(where, key))
+            key: decode(item, arguments[1], where=_join(where, key))
             for key, item in _mapping(value, where).items()
         }
     return (
@@ -85,7 +85,7 @@ def _items(value: object, kinds: tuple[Any, ...], where: str) -> tuple[Any, ...]
     if len(kinds) != len(value):
         raise SchemaError(f"{where}: expected {len(kinds)} values; received {len(value)}")
     return tuple(
-        decode(item, kind, f"{where}[{index}]")
+        decode(item, kind, where=f"{where}[{index}]")
         for index, (item, kind) in enumerate(zip(value, kinds, strict=True))
     )
 
@@ -98,7 +98,9 @@ def _record(value: object, kind: Any, where: str) -> Any:
     for name, (_, required) in fields.items():
         if required and name not in content:
             raise SchemaError(f"the key {_join(where, name)} is missing")
-    values = {key: decode(item, fields[key][0], _join(where, key)) for key, item in content.items()}
+    values = {
+        key: decode(item, fields[key][0], where=_join(where, key)) for key, item in content.items()
+    }
     try:
         return kind(**values)
     except (ValueError, OverflowError) as error:  # what the dataclass itself checks

@@ -177,7 +177,7 @@ def _read(path: Path) -> StoredRun:
     folder = RunFolder(path)
     result, fault = folder.read_result()
     fingerprint = folder.started_fingerprint() if result is None else result.fingerprint
-    return StoredRun(folder, fingerprint, result, fault)
+    return StoredRun(folder, fingerprint, result, "" if fault is None else str(fault))
 
 
 def _by_fingerprint(stored: Mapping[Path, StoredRun]) -> dict[str, StoredRun]:

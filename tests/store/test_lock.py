@@ -20,6 +20,7 @@ import pytest
 from pytest import param
 
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store import lock
 from ablate.store.lock import study_lock, worker_lock
 from tests.conftest import ROOT
@@ -67,13 +68,13 @@ def test_a_second_process_is_refused_and_the_first_is_named(tmp_path: Path) -> N
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long each wait in this process is; they still happen."""
-    sleep, seconds = time.sleep, []
+    sleep, seconds = stop.sleep, []
 
     def record(duration: float) -> None:
         seconds.append(duration)
         sleep(duration)
 
-    monkeypatch.setattr(time, "sleep", record)
+    monkeypatch.setattr(stop, "sleep", record)
     return seconds
 
 
@@ -253,7 +254,7 @@ def test_of_two_that_take_over_at_once_the_last_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None
 ) -> None:
     refuse_locks(monkeypatch, errno.ENOLCK)
-    sleep = time.sleep
+    sleep = stop.sleep
 
     def write_other_name(seconds: float) -> None:
         (tmp_path / "mine" / "lock").write_text(
@@ -261,7 +262,7 @@ def test_of_two_that_take_over_at_once_the_last_remains(
         )
         sleep(seconds)
 
-    monkeypatch.setattr(time, "sleep", write_other_name)
+    monkeypatch.setattr(stop, "sleep", write_other_name)
     assert is_refused(tmp_path / "mine")
 
 
