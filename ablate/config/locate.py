@@ -12,6 +12,8 @@ from ablate.errors import RequestError, nearest
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TRUSTED = ("ablate", "keras")
+ALLOW_VARIABLE = "ABLATE_ALLOW"
+"""The environment variable that lists packages as `allow` does, separated by commas."""
 
 
 def shipped_folder(folder: str) -> Path:
@@ -38,9 +40,10 @@ def check_target(target: object, allow: Sequence[str], *, own: Sequence[str] = T
         raise RequestError(f"Expected _target_ as package.module.name; received {target!r}.")
     allowed = (*own, *allow)
     if not _is_of(target, allowed):
+        names = ",".join((*allow, target.split(".")[0]))
         raise RequestError(
             f"Expected _target_ inside {', '.join(allowed)}; received {target!r}. If you trust "
-            f"that code, add 'allow=[{','.join((*allow, target.split('.')[0]))}]' to the command."
+            f"that code, add 'allow=[{names}]' to the command, or set {ALLOW_VARIABLE}={names}."
         )
     if any(part.startswith("_") for part in target.split(".")):
         # The commands are in __main__, and they do not build models.

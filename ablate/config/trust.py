@@ -11,13 +11,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ablate.config.locate import ALLOW_VARIABLE
 from ablate.config.overrides import parse_override
 from ablate.config.store_uri import check_store_of_file, check_store_uri
 from ablate.config.variant import allowed_packages
 from ablate.errors import RequestError
-
-ALLOW_VARIABLE = "ABLATE_ALLOW"
-"""The environment variable that lists packages as `allow` does, separated by commas."""
 
 
 def decide(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -23,14 +23,14 @@ from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS
 from ablate.config.variant import resolve_call
 from ablate.errors import RequestError
-from ablate.report.__main__ import main as report
+from ablate.report.command import main as report
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.study.design import cells_of
 from ablate.study.file import study_from_mapping
 from ablate.study.result import Result, Status
-from ablate.sync import main as sync
+from ablate.tracking.sync import main as sync
 from tests.conftest import ACCURACY, ROOT, TINY, Command
 from tests.faults.plan_requests import PRESENT, SMALL, refusal_of, write_study
 from tests.report.test_browser import BROWSER, browse
@@ -206,7 +206,7 @@ def test_the_command_plans_no_study_that_allows_its_code(ablate: Command, plante
     [
         param("model._target_=keras.saving.load_model", "inside ablate.models", id="loader"),
         param("data._target_=keras.datasets.imdb.load_data", "inside ablate.data", id="download"),
-        param("data._target_=ablate.sync.main", "inside ablate.data;", id="command"),
+        param("data._target_=ablate.tracking.sync.main", "inside ablate.data;", id="command"),
         param(
             "data._target_=ablate.data.npz.Path", "comes from pathlib", id="what_a_module_imports"
         ),
