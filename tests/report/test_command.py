@@ -9,7 +9,7 @@ import pytest
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.report import files
-from ablate.report.__main__ import main
+from ablate.report.command import main
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
@@ -213,7 +213,7 @@ def test_usage_is_shown(
 def test_a_report_loads_no_deep_learning_library(results: list[str]) -> None:
     code = (
         "import sys\n"
-        "from ablate.report.__main__ import main\n"
+        "from ablate.report.command import main\n"
         "try:\n    main(sys.argv[1:])\n"
         "except SystemExit as ending:\n    assert ending.code == 0\n"
         "heavy = {'tensorflow', 'keras', 'jax', 'torch', 'mlflow'} & set(sys.modules)\n"
