@@ -119,8 +119,8 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
                 for component in analysis.components
             ),
             "What the words mean",
-            "Warnings",
             "Next step",
+            "Warnings",
             "The grid",
             "Effect of each part",
             "Learning curves",
