@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -74,6 +74,15 @@ def spawn(target: Callable[..., None], *arguments: Any) -> BaseProcess:
             process.kill()
         raise
     return process
+
+
+def end(processes: Iterable[BaseProcess]) -> None:
+    """Kill processes, unless they have ended, and wait for their end."""
+    ending = list(processes)
+    for process in ending:
+        process.kill()
+    for process in ending:
+        process.join()
 
 
 def _run_worker(target: Callable[..., None], *arguments: Any) -> None:
