@@ -24,7 +24,7 @@ from ablate.store.tables import read_record
 from ablate.study.record import FITTING_COLUMNS, StudyRecord
 from ablate.study.response import Direction
 from ablate.study.result import Status
-from ablate.study.study import LARGEST, SINGLE
+from ablate.study.study import LARGEST, SINGLE, Study
 from ablate.wording import terminal_line
 
 USAGE = """\
@@ -116,7 +116,10 @@ def _report_study(values: Mapping[str, Any]) -> int:
     record = read_record(StudyFolder(Path("runs") / name))
     folder = Path("reports") / name
     analysis = write_report(
-        folder, record, interactions=_interactions(values), paper_columns=_paper_columns(values)
+        folder,
+        record,
+        interactions=_interactions(values, record.study),
+        paper_columns=_paper_columns(values),
     )
     _show(report_data(record, analysis), folder)
     return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
@@ -138,7 +141,7 @@ def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
         folder,
         record,
         commands=commands,
-        interactions=_interactions(values),
+        interactions=_interactions(values, study),
         paper_columns=_paper_columns(values),
     )
     _show(report_data(record, analysis, commands=commands), folder)
@@ -204,8 +207,9 @@ def _direction(value: object) -> Direction:
     raise RequestError(f"Expected direction=higher or direction=lower; received {value!r}.")
 
 
-def _interactions(values: Mapping[str, Any]) -> int:
-    return check_interactions(values.get("interactions", 2), "interactions")
+def _interactions(values: Mapping[str, Any], study: Study) -> int:
+    order = values.get("interactions", 2)
+    return check_interactions(order, "interactions", factors=len(study.factors))
 
 
 def _paper_columns(values: Mapping[str, Any]) -> tuple[str, ...]:

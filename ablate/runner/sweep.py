@@ -34,7 +34,13 @@ from ablate.store.state import StudyState
 from ablate.store.tables import study_record
 from ablate.study.result import Status
 from ablate.study.study import Study
-from ablate.tracking.progress import show_end, show_forecast, show_how_to_resume, show_plan
+from ablate.tracking.progress import (
+    show_end,
+    show_faults,
+    show_forecast,
+    show_how_to_resume,
+    show_plan,
+)
 from ablate.tracking.recording import Recording
 from ablate.wording import error_summary
 from ablate.workers.slots import Slot, slots_for
@@ -93,6 +99,7 @@ class _Command:
             on_change="show" if request.plan_only else request.on_change,
             console=console,
         )
+        show_faults(console, state)
         slots = slots_for(plan, request.device)
         timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)

@@ -28,7 +28,11 @@ def read_record(folder: StudyFolder) -> StudyRecord:
 
 def run_table(state: StudyState) -> pd.DataFrame:
     """One row for each planned run, with the columns of `StudyRecord.runs`."""
-    rows = [_run_row(state, planned, run) for planned, run in state.plan.runs()]
+    faults = state.faults
+    rows = [
+        _run_row(state, planned, run, fault=faults.get(run, ""))
+        for planned, run in state.plan.runs()
+    ]
     return pd.DataFrame(rows).astype({"seed": "Int64"})
 
 
@@ -64,15 +68,20 @@ def study_record(state: StudyState) -> StudyRecord:
     )
 
 
-def _run_row(state: StudyState, planned: PlannedCell, run: Run) -> dict[str, Any]:
+def _run_row(state: StudyState, planned: PlannedCell, run: Run, *, fault: str) -> dict[str, Any]:
     result = state.results.get(run)
-    return {
+    own = {
         "cell": planned.cell.slug,
         **dict(planned.cell.levels),
         "seed": run.seed,
         "status": "missing" if result is None else str(result.status),
-        "error": "" if result is None else result.error,
-        **({} if result is None else result.responses),
+        "error": fault if result is None else result.error,
+    }
+    responses = {} if result is None else result.responses
+    return {
+        **own,
+        # A result may hold anything: a response does not replace another column.
+        **{name: value for name, value in responses.items() if name not in own},
         **_costs(result),
         "parameters": planned.parameters,
         "macs": planned.macs,
@@ -117,11 +126,9 @@ def _score_of_guessing(plan: Plan) -> float | None:
 
 def _resolution(plan: Plan) -> float | None:
     """What one image is worth in the study's response; None if it is not a share of images."""
-    response = plan.study.response
-    part = {"test": "test", "val": "validation"}.get(response.name.partition("_")[0])
-    if response.unit != "fraction" or part is None:
-        return None
-    return 1 / float(max(getattr(info, part) for info in plan.datasets.values()))
+    steps = [info.steps.get(plan.study.response.name) for info in plan.datasets.values()]
+    known = [step for step in steps if step is not None]
+    return min(known) if known and len(known) == len(steps) else None
 
 
 def _measures(plan: Plan) -> tuple[Response, ...]:
