@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.config.bounds import check_interpolations
 from ablate.config.device import DeviceRequest, FaultPolicy
 from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.keys import KEYS, check_keys
@@ -51,6 +52,9 @@ def content_of(config: DictConfig) -> dict[str, Any]:
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     own._set_parent(None)
     try:
+        written = OmegaConf.to_container(own, resolve=False)
+        assert isinstance(written, dict)
+        check_interpolations({str(key): value for key, value in written.items()})
         content = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise RequestError(
