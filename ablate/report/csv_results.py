@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED
 from ablate.study.response import Direction, Response
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, Factor, Level, Study
+from ablate.wording import escaped_name
 
 TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
     "false": "absent",
@@ -38,6 +40,8 @@ DOUBTFUL = frozenset(
 """Words in the name of a response of which lower is often better."""
 FRACTIONS = ("accuracy", "iou")
 """How the name of a response ends whose values from 0 to 1 are shown in percent."""
+MOST_CELLS = 1024
+"""Combinations of levels, as ten factors of two levels have; their report takes a minute."""
 UNITS = {"train_seconds": "seconds"}
 """The unit of a response whose name is known."""
 
@@ -93,7 +97,13 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
         responses=(_response(request, runs[request.response]),),
         question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
     )
-    study = replace(study, **_design(study, _cells(levels)))
+    cells = _cells(levels)
+    if (count := len(set(cells))) > MOST_CELLS:
+        raise RequestError(
+            f"Expected at most {MOST_CELLS:,} combinations of levels, which a report compares; "
+            f"{request.runs} has {count:,}. Name fewer factors."
+        )
+    study = replace(study, **_design(study, cells))
     refuse_lone_seeds(runs, study)
     return study, runs
 
@@ -155,6 +165,11 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
 
 def _table(request: Request) -> pd.DataFrame:
     """The file as text, with every column that the request names."""
+    if os.path.exists(request.runs) and not os.path.isfile(request.runs):
+        raise RequestError(
+            f"Expected runs= to be a CSV file; {escaped_name(request.runs)} is a folder, a pipe or "
+            f"a device. Save the results in a file first."
+        )
     try:
         # Open the file here: pandas would fetch a path that looks like a URL, and unpack archives.
         with request.runs.open(encoding="utf-8-sig", newline="") as file:
