@@ -27,7 +27,7 @@ from ablate.study.design import Cell, cells_of
 from ablate.study.response import Response
 from ablate.study.study import Study
 from ablate.tasks.task import describe
-from ablate.training.environment import pin_environment
+from ablate.training.library_environment import pin_environment
 
 MOST_RUNS = 100_000
 """More runs are probably a typing error, and their plan would not fit into memory."""

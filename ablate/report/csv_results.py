@@ -168,11 +168,7 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
 
 def _table(request: Request) -> pd.DataFrame:
     """The file as text, with every column that the request names."""
-    if os.path.exists(request.runs) and not os.path.isfile(request.runs):
-        raise RequestError(
-            f"Expected runs= to be a CSV file; {escaped_name(request.runs)} is a folder, a pipe or "
-            f"a device. Save the results in a file first."
-        )
+    _refuse_pipe(request.runs)
     try:
         # Open the file here: pandas would fetch a path that looks like a URL, and unpack archives.
         with request.runs.open(encoding="utf-8-sig", newline="") as file:
@@ -209,6 +205,14 @@ def _table(request: Request) -> pd.DataFrame:
             f"{request.response!r}, which reports use for something else."
         )
     return table
+
+
+def _refuse_pipe(path: Path) -> None:
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise RequestError(
+            f"Expected runs= to be a CSV file; {escaped_name(path)} is a folder, a pipe or a "
+            f"device. Save the results in a file first."
+        )
 
 
 def _refuse_ambiguous(table: pd.DataFrame, heading: Sequence[str], request: Request) -> None:

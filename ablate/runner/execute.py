@@ -16,7 +16,7 @@ from ablate.store.state import StudyState
 from ablate.tracking.progress import ProgressDisplay
 from ablate.tracking.recording import Recording
 from ablate.tracking.watch import Watch, WatchThread
-from ablate.training.environment import pin_environment
+from ablate.training.library_environment import pin_environment
 from ablate.workers.processes import warm_up
 from ablate.workers.slots import Slot
 

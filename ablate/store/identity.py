@@ -30,7 +30,7 @@ ENGINES = {"tensorflow": "ablate.training.tensorflow", "jax": "ablate.training.j
 LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",)}
 """The distributions that may hold a backend."""
 SETTINGS: Mapping[str, Mapping[str, str]] = {"tensorflow": {"oneDNN": "on"}, "jax": {}}
-"""What `ablate.training.environment` sets for each backend."""
+"""What `ablate.training.library_environment` sets for each backend."""
 NEUTRAL = ("ablate.errors", "ablate.fields", "ablate.process.stop", "ablate.wording")
 """Modules that check input, word messages or stop a command, and cannot change a result."""
 

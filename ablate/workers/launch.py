@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from ablate.config.request import Request, content_of, read_request
 from ablate.process import stop
 from ablate.store.folder import StudyFolder
-from ablate.training.environment import check_environment, pin_environment
+from ablate.training.library_environment import check_environment, pin_environment
 from ablate.workers.pool import train_units
 from ablate.workers.slots import occupy, slots_for
 from ablate.workers.unit import Unit

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ablate.errors import RequestError
-from ablate.training.environment import ONEDNN, check_environment, pin_environment
+from ablate.training.library_environment import ONEDNN, check_environment, pin_environment
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
