@@ -12,7 +12,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from ablate.credentials import hide_arguments, shown_argument
+from ablate.credentials import (
+    hide_arguments,
+    is_address,
+    shown_argument,
+    without_credentials,
+)
 
 MISSING = "—"
 MINUS = "−"
@@ -86,7 +91,10 @@ def error_summary(error: BaseException, *, limit: int = 500) -> str:
 
 
 def without_password(text: str) -> str:
-    """Return a text that may name stores, of which nothing is known, without credentials."""
+    """Return the address of a store, or a text that may name stores, without credentials."""
+    text = hide_arguments(text, sys.argv[1:])
+    if is_address(text):
+        return without_credentials(text)
     return re.sub(r"://[^/\s]*@", "://***@", text)
 
 
