@@ -179,6 +179,7 @@ def call(function: Callable[[], Answer]) -> Answer:
     Raises:
         StopError: A signal is pending.
     """
+    check()
     if _stop.reader is None:
         return function()
     answers: list[Answer] = []

