@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ablate.analysis.findings import Analysis
+from ablate.process import stop
 from ablate.report.headline import headline
 from ablate.report.page import write_report
 from ablate.report.sentences import component_sentence, simplest_sentence, withheld_reason
@@ -73,6 +74,14 @@ def test_a_report_has_all_files_of_the_contract(report: Report, xyz: Study) -> N
         for name in ("grid", "effects", "learning_curves", "cost")
         for ending in ("svg", "png")
     }
+
+
+def test_a_stopped_command_writes_no_part_of_a_report(
+    xyz: Study, tmp_path: Path, pending_signal: None
+) -> None:
+    with pytest.raises(stop.StopError):
+        write_report(tmp_path / "xyz", StudyRecord(xyz, runs_of(xyz)))
+    assert not (tmp_path / "xyz").exists()
 
 
 @pytest.mark.parametrize("study", STUDIES, indirect=True)
