@@ -56,6 +56,11 @@ def without_credentials(uri: str) -> str:
     return f"{scheme}://{user}{address.server}{address.path}{query}"
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text starts with a scheme, such as ``http://``."""
+    return _ADDRESS.match(text) is not None
+
+
 def is_ambiguous(uri: str) -> bool:
     """Return whether an address could be divided in two ways, such as at a ``/`` in a password."""
     address = _parse(uri)
@@ -103,7 +108,7 @@ def _split_argument(argument: str) -> tuple[str, str, str]:
     key, _, value = argument.partition("=")
     mark = value[:1] if value[:1] in ("'", '"') else ""
     uri = value.strip(mark) if mark else value
-    gives_store = _STORE_KEY.search(key) and _ADDRESS.match(uri)
+    gives_store = _STORE_KEY.search(key) and is_address(uri)
     return (key, mark, uri) if gives_store else (key, mark, "")
 
 
