@@ -40,16 +40,21 @@ def one_line(text: object, limit: int = 0) -> str:
     return line if not limit or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
+def printable(text: object) -> str:
+    """Return text that cannot control a terminal: control characters are written as escapes."""
+    return "".join(
+        letter if letter.isprintable() or letter == NO_BREAK else ascii(letter)[1:-1]
+        for letter in str(text)
+    )
+
+
 def terminal_line(text: object) -> str:
     """Return a message as one line of bounded length that cannot control a terminal.
 
     Control characters are written as escapes, so that a user sees what an argument contained. The
     credentials of the command line are left out. A line that is too long loses its middle.
     """
-    line = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1]
-        for letter in " ".join(hide_arguments(str(text), sys.argv[1:]).split())
-    )
+    line = printable(" ".join(hide_arguments(str(text), sys.argv[1:]).split()))
     half = LONGEST_LINE // 2
     return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
 

@@ -130,9 +130,9 @@ def _facts(data: ReportData) -> str:
     study, runs, scale = data.study, data.runs, data.scale
     complete = int((runs["status"] == Status.COMPLETE).sum())
     return (
-        f"{len(data.analysis.cells)} cells, {study.design.replace('_', ' ')} · {complete} of "
-        f"{len(runs)} runs complete · judged by {scale.title}, {study.response.direction} is "
-        f"better · margin {scale.size(study.margin)}"
+        f"{len(data.analysis.cells)} cells (combinations), {study.design.replace('_', ' ')} · "
+        f"{complete} of {len(runs)} runs complete · judged by {scale.title}, "
+        f"{study.response.direction} is better · margin {scale.size(study.margin)}"
     )
 
 

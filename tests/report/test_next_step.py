@@ -76,8 +76,27 @@ def test_runs_that_did_not_finish_come_first(xyz: Study) -> None:
     runs.loc[0, "status"] = "crashed"
     runs.loc[0, "test_accuracy"] = None
     step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
-    assert step.reason.startswith("1 run did not finish")
+    assert step.reason.startswith("1 run did not finish. The same command")
     assert step.command == COMMAND
+
+
+def test_runs_that_failed_are_to_be_looked_at(xyz: Study) -> None:
+    runs = runs_of(xyz, failing=False)
+    runs.loc[:1, "status"] = "failed"
+    runs.loc[:1, "test_accuracy"] = None
+    step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
+    assert step.reason.startswith("2 runs failed. Remove the cause, which is named under Runs")
+    assert step.command == COMMAND
+
+
+def test_cells_without_a_result_are_no_matter_of_seeds(xyz: Study) -> None:
+    runs = runs_of(xyz, failing=False)
+    lost = (runs["norm"] == "absent") & (runs["residual"] == "present")
+    lost &= runs["separable"] == "present"
+    runs.loc[lost, "status"], runs.loc[lost, "test_accuracy"] = "diverged", None
+    step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
+    assert step.reason.startswith("All runs of [no norm] ended without a result")
+    assert step.command == ""
 
 
 @pytest.mark.parametrize(
