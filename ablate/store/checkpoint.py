@@ -86,7 +86,7 @@ def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str, durable: boo
         durable: Whether it must survive a loss of power as soon as this returns; a killed process
             never loses it.
     """
-    make_folder(folder)
+    make_folder(folder, below=folder.parent)
     if any(array.dtype.hasobject for array in checkpoint.arrays):
         raise ValueError("Expected arrays of numbers; received Python objects.")
     path = folder / f"{len(checkpoint.history):06d}"

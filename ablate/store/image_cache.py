@@ -47,7 +47,7 @@ def save(folder: Path, images: Images) -> None:
     if _is_saved(folder, images):
         return
     remove(path)
-    make_folder(path)
+    make_folder(path, below=folder.parent)
     for part in PARTS:
         split = getattr(images, part)
         np.save(path / f"{part}_x.npy", split.x)
