@@ -32,7 +32,13 @@ from ablate.store.state import StudyState
 from ablate.store.tables import study_record
 from ablate.study.result import Status
 from ablate.study.study import Study
-from ablate.tracking.progress import show_end, show_forecast, show_how_to_resume, show_plan
+from ablate.tracking.progress import (
+    show_end,
+    show_forecast,
+    show_how_to_resume,
+    show_notes,
+    show_plan,
+)
 from ablate.tracking.recording import Recording
 from ablate.wording import error_summary
 from ablate.workers.slots import Slot, slots_for
@@ -94,6 +100,7 @@ class _Command:
         timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)
         show_plan(console, state)
+        show_notes(console, state.plan)
         lines = forecast(state, slots=slots, timeout_seconds=timeout_seconds)
         show_forecast(console, state.plan, lines=lines)
         return state, slots
