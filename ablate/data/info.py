@@ -26,6 +26,8 @@ class DatasetInfo:
         guessing: What a model scores that ignores its input, by response, such as
             ``{"test_accuracy": 0.1}``.
         excluded: Files that were left out, each with the reason.
+        steps: What one image is worth, by response, such as ``{"test_accuracy": 0.0028}``;
+            responses that are no share of images are left out.
     """
 
     task: str
@@ -38,6 +40,7 @@ class DatasetInfo:
     measures: tuple[Response, ...] = ()
     guessing: Mapping[str, float] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def responses(self) -> tuple[Response, ...]:

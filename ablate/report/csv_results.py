@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablate.analysis.guessing import guessing_reach
 from ablate.analysis.measurements import refuse_lone_seeds
 from ablate.errors import RequestError, nearest
 from ablate.study.design import Cell
@@ -95,6 +96,8 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
     )
     study = replace(study, **_design(study, _cells(levels)))
     refuse_lone_seeds(runs, study)
+    if request.chance is not None:
+        _check_chance(request.chance, study.response, runs[request.response].dropna())
     return study, runs
 
 
@@ -303,12 +306,36 @@ def _response(request: Request, values: pd.Series) -> Response:
     return Response(name, direction, "fraction" if fraction else UNITS.get(name, ""))
 
 
+def _check_chance(chance: float, response: Response, values: pd.Series[float]) -> None:
+    """Refuse a score of guessing that no run reaches, or that is on another scale."""
+    name, lower = response.name, response.direction == "lower"
+    if response.unit == "fraction" and chance >= 1:
+        expected, nearest_choice = f"below 1, since {name} is a fraction", f"{chance / 100:g}"
+    elif _is_percent(name, values) and chance < 1:
+        expected, nearest_choice = f"in percent, as {name} is", f"{100 * chance:g}"
+    else:
+        best = float(values.min() if lower else values.max())
+        # Runs that guess are spread around the score of guessing.
+        if (best - chance if lower else chance - best) <= guessing_reach(
+            chance, direction=response.direction
+        ):
+            return
+        side, word = ("or more", "lowest") if lower else ("or less", "highest")
+        expected, nearest_choice = f"{best:g} {side}, the {word} {name} of the runs", f"{best:g}"
+    raise RequestError(
+        f"Expected chance {expected}; received {chance:g}. Nearest choice: {nearest_choice}."
+    )
+
+
 def _margin(request: Request, values: pd.Series) -> float:
     if request.margin is not None:
         return request.margin
     known = values.dropna()
-    percent = request.response.lower().endswith(FRACTIONS) and 1 < known.max() <= 100
-    return PERCENT_MARGIN if percent else MARGIN
+    return PERCENT_MARGIN if _is_percent(request.response, known) else MARGIN
+
+
+def _is_percent(name: str, values: pd.Series[float]) -> bool:
+    return name.lower().endswith(FRACTIONS) and bool(1 < values.max() <= 100)
 
 
 def _direction(name: str) -> Direction:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ablate.errors import RequestError, nearest
-from ablate.fields import check_number, check_text, check_whole
+from ablate.fields import check_folder_name, check_number, check_text, check_whole
 from ablate.study.record import RESERVED, interval_columns
 from ablate.study.response import Response
 
@@ -116,7 +116,7 @@ class Study:
     name: str
     factors: tuple[Factor, ...]
     design: str = "full_factorial"
-    replicates: int = 3
+    replicates: int = 5
     margin: float = 0.01
     responses: tuple[Response, ...] = ()
     question: str = ""
@@ -128,6 +128,7 @@ class Study:
     def __post_init__(self) -> None:
         for key in ("name", "design", "question"):
             check_text(getattr(self, key), f"study.{key}")
+        check_folder_name(self.name, "study.name")
         self._check_factors()
         _refuse_duplicates(self, "response", [response.name for response in self.responses])
         check_whole(self.replicates, "study.replicates", least=1)

@@ -1,0 +1,231 @@
+"""What `python -m ablate.report` does: write a report from the store, or from a CSV file."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablate.analysis.warnings import GuessedReference
+from ablate.config.overrides import parse_values
+from ablate.config.request import check_interactions, check_paper_columns
+from ablate.errors import RequestError, nearest
+from ablate.fields import check_folder_name, check_number
+from ablate.report.csv_results import Request, guessed_reference, read_results
+from ablate.report.page import report_data, write_report
+from ablate.report.section import ReportData
+from ablate.report.terminal import end_lines
+from ablate.report.warning_texts import warning_texts
+from ablate.store.folder import StudyFolder
+from ablate.store.tables import read_record
+from ablate.study.record import FITTING_COLUMNS, StudyRecord
+from ablate.study.response import Direction
+from ablate.study.result import Status
+from ablate.study.study import LARGEST, SINGLE, Study
+from ablate.wording import terminal_line
+
+USAGE = """\
+Write the report of an ablation study again; nothing is trained.
+
+  python -m ablate.report study=NAME          a study of python -m ablate: runs/NAME/
+  python -m ablate.report runs=results.csv factors=[a,b] response=accuracy
+                                              results of any program, a row a run
+
+Optional with runs=:
+  seed=seed              column of the run seed: runs that share it are compared in pairs
+  reference={a: present} reference level of a factor; by default present, else the first in the file
+  direction=higher       whether higher or lower is better; known for val_loss and the like
+  margin=0.01            difference of the response that is too small to matter, in its unit
+  chance=0.1             response of a model that guesses: runs that did not learn are then counted
+  name=mine              name of the report, reports/mine/; by default that of the file
+
+Optional with both:
+  interactions=2         largest number of factors in an interaction
+  columns=[mean_sd,change,n]  columns of the grid in report.tex
+"""
+BOTH = ("interactions", "columns")
+OF_A_STUDY = ("study", *BOTH)
+OF_A_FILE = (
+    "runs",
+    "factors",
+    "response",
+    "seed",
+    "reference",
+    "direction",
+    "margin",
+    "chance",
+    "name",
+    *BOTH,
+)
+REQUIRED = ("runs", "factors", "response")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write a report, print its answer and its path.
+
+    Args:
+        arguments: Such as ``study=xyz``; those of the command line if None.
+
+    Raises:
+        SystemExit: Always: 0 if all runs are complete, 1 if some are not, 2 if refused.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or {"-h", "--help"} & set(given):
+        print(USAGE, end="")
+        raise SystemExit(0 if given else 2)
+    try:
+        values = parse_arguments(given)
+        code = _report_study(values) if "study" in values else _report_file(values, given)
+    except OSError as error:
+        print(f"ablate: Cannot write the report: {terminal_line(error)}.", file=sys.stderr)
+        raise SystemExit(2) from None
+    except RequestError as error:
+        print(f"ablate: {terminal_line(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+    raise SystemExit(code)
+
+
+def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
+    """Parse the arguments, which belong to one kind of report.
+
+    Raises:
+        RequestError: An argument is not key=value, unknown, given twice, missing, or of the other
+            kind of report.
+    """
+    values = parse_values(arguments, keys=("study", *OF_A_FILE))
+    if "study" in values and (others := [key for key in values if key not in OF_A_STUDY]):
+        raise RequestError(f"Expected study=NAME alone; received {others[0]} as well.")
+    for key in () if "study" in values else REQUIRED:
+        if key not in values:
+            raise RequestError(
+                f"Expected {key}=..., or study=NAME alone; received {' and '.join(values)}."
+            )
+    return values
+
+
+def _report_study(values: Mapping[str, Any]) -> int:
+    name = check_folder_name(_word(values["study"], "study"), "study")
+    if name == SINGLE:
+        raise RequestError(
+            f"Expected a study; received {SINGLE!r}, the folder of single runs. MLflow's pages "
+            f"show them side by side."
+        )
+    record = read_record(StudyFolder(Path("runs") / name))
+    folder = Path("reports") / name
+    analysis = write_report(
+        folder,
+        record,
+        interactions=_interactions(values, record.study),
+        paper_columns=_paper_columns(values),
+    )
+    _show(report_data(record, analysis), folder)
+    return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
+
+
+def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
+    request = _request(values)
+    study, runs = read_results(request)
+    folder = Path("reports") / request.name
+    record = StudyRecord(
+        study,
+        runs,
+        provenance={"runs": request.runs.name},
+        chance=request.chance,
+        guessed_reference=guessed_reference(request, study),
+    )
+    commands = [shlex.join(["python", "-m", "ablate.report", *given])]
+    analysis = write_report(
+        folder,
+        record,
+        commands=commands,
+        interactions=_interactions(values, study),
+        paper_columns=_paper_columns(values),
+    )
+    _show(report_data(record, analysis, commands=commands), folder)
+    return 0 if (runs["status"] == Status.COMPLETE).all() else 1
+
+
+def _request(values: Mapping[str, Any]) -> Request:
+    factors = _factors(values["factors"])
+    path = Path(_word(values["runs"], "runs"))
+    name = _word(values["name"], "name") if "name" in values else path.stem
+    return Request(
+        runs=path,
+        factors=factors,
+        response=_word(values["response"], "response"),
+        name=check_folder_name(name, "name"),
+        seed=_word(values["seed"], "seed") if values.get("seed") is not None else "",
+        reference=_reference(values.get("reference", {}), factors),
+        direction=_direction(values["direction"]) if "direction" in values else None,
+        margin=_margin(values["margin"]) if "margin" in values else None,
+        chance=_chance(values["chance"]) if values.get("chance") is not None else None,
+    )
+
+
+def _margin(value: object) -> float:
+    return check_number(
+        value,
+        "margin",
+        accepts=lambda margin: 0 < margin < LARGEST,
+        expected="a number above 0, in the unit of the response",
+    )
+
+
+def _chance(value: object) -> float:
+    return check_number(
+        value,
+        "chance",
+        accepts=lambda chance: 0 <= chance < LARGEST,
+        expected="the response of a model that guesses, such as 0.1 for ten classes",
+    )
+
+
+def _factors(value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    if not names:
+        raise RequestError("Expected factors=[a,b], the columns to compare; received none.")
+    return tuple(_word(name, "factors") for name in names)
+
+
+def _reference(value: object, factors: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RequestError(f"Expected reference={{factor: level}}; received {value!r}.")
+    for name in value:
+        if str(name) not in factors:
+            raise RequestError(
+                f"No factor {name!r} for a reference level.{nearest(str(name), factors)}"
+            )
+    return {str(name): level for name, level in value.items()}
+
+
+def _direction(value: object) -> Direction:
+    if value == "higher" or value == "lower":
+        return "higher" if value == "higher" else "lower"
+    raise RequestError(f"Expected direction=higher or direction=lower; received {value!r}.")
+
+
+def _interactions(values: Mapping[str, Any], study: Study) -> int:
+    order = values.get("interactions", 2)
+    return check_interactions(order, "interactions", factors=len(study.factors))
+
+
+def _paper_columns(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return check_paper_columns(values.get("columns", list(FITTING_COLUMNS)), "columns")
+
+
+def _word(value: object, key: str) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value):
+        return str(value)
+    raise RequestError(f"Expected {key} to be a word; received {value!r}.")
+
+
+def _show(data: ReportData, folder: Path) -> None:
+    guessed = [item for item in data.analysis.warnings if isinstance(item, GuessedReference)]
+    for text in warning_texts(guessed, data.study):
+        print(text.evidence)
+    for line in end_lines(data, width=shutil.get_terminal_size().columns):
+        print(line)
+    print(f"Report: {folder / 'index.html'}")
