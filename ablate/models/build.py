@@ -11,7 +11,7 @@ from ablate.config.variant import Variant, resolve_call
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 
-SETTINGS = {"floatx": "float32", "image_data_format": "channels_last"}
+SETTINGS = {"floatx": "float32", "image_data_format": "channels_last", "epsilon": 1e-7}
 """Keras' global settings, whatever the user's keras.json says."""
 
 
@@ -53,22 +53,27 @@ def _pinned_settings(precision: str) -> Iterator[None]:
     Raises:
         RequestError: The builder has changed a setting that images and losses depend on.
     """
-    keras.config.set_floatx(SETTINGS["floatx"])
-    keras.config.set_image_data_format(SETTINGS["image_data_format"])
+    _pin()
     keras.config.set_dtype_policy(precision)
     try:
         yield
         found = {
             "floatx": keras.config.floatx(),
             "image_data_format": keras.config.image_data_format(),
+            "epsilon": keras.config.epsilon(),
         }
     finally:
         keras.config.set_dtype_policy("float32")
-        keras.config.set_floatx(SETTINGS["floatx"])
-        keras.config.set_image_data_format(SETTINGS["image_data_format"])
+        _pin()
     for name, expected in SETTINGS.items():
         if found[name] != expected:
             raise RequestError(
                 f"Expected a builder that leaves Keras' {name} at {expected!r}, since images and "
                 f"losses depend on it; received {found[name]!r} after the build."
             )
+
+
+def _pin() -> None:
+    keras.config.set_floatx(SETTINGS["floatx"])
+    keras.config.set_image_data_format(SETTINGS["image_data_format"])
+    keras.config.set_epsilon(SETTINGS["epsilon"])

@@ -10,8 +10,9 @@ import keras
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 
+from ablate.config.locate import locate
 from ablate.config.recipe import Recipe
-from ablate.config.recipe_nodes import Node
+from ablate.config.recipe_nodes import Node, targets_in
 from ablate.errors import RequestError
 from ablate.wording import error_summary
 
@@ -115,6 +116,9 @@ def _make(node: Node, key: str, expected: type, offered: Mapping[str, Any]) -> A
         offered: Arguments that are given if the class takes them and the node does not have them.
     """
     target = node["_target_"]
+    for each in targets_in(node):
+        # Hydra would also follow attributes, and so reach what the module only imports.
+        locate(each, (), own=(each.partition(".")[0],))
     try:
         factory: Callable[..., Any] = instantiate({**node, "_partial_": True}, _convert_="all")
         taken = {

@@ -19,7 +19,6 @@ from ablate.training.reset import reset
 from ablate.training.trainer import Trainer
 from tests.training.small_models import SHAPE, OwnModel, convnet, images, plain, value_of
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
