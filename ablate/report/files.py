@@ -67,7 +67,7 @@ def cells_csv(analysis: Analysis) -> str:
 
 def effects_csv(analysis: Analysis) -> str:
     """One row for each effect."""
-    return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
+    return _csv(EFFECT_COLUMNS, [effect_row(effect) for effect in analysis.effects])
 
 
 def report_json(analysis: Analysis, record: StudyRecord) -> str:
@@ -86,7 +86,7 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
         "caveats": [asdict(text) for text in warning_texts(analysis.warnings, study)],
         "smallest_detectable": analysis.smallest_detectable,
         "effects": [
-            _effect(effect) | {"method": effect_method(effect, study)}
+            effect_row(effect) | {"method": effect_method(effect, study)}
             for effect in analysis.effects
         ],
         "cells": _exact(analysis.cells),
@@ -128,7 +128,8 @@ def _simplest(simplest: Simplest, study: Study) -> dict[str, object]:
     }
 
 
-def _effect(effect: Effect) -> dict[str, object]:
+def effect_row(effect: Effect) -> dict[str, object]:
+    """An effect with the columns of `effects.csv`."""
     return {
         "effect": effect.name,
         **{name: getattr(effect, name) for name in EFFECT_COLUMNS[1:8]},

@@ -74,6 +74,11 @@ def report_data(
     return ReportData(record, analysis, tuple(commands or _commands(record)))
 
 
+def html_page(data: ReportData) -> str:
+    """The report as one HTML file that needs no other."""
+    return render("index.html", _page(data, section_contents(data)))
+
+
 def section_contents(data: ReportData) -> dict[str, Content]:
     """What each section shows, by its name; sections for which there are no data are left out."""
     contents = {}

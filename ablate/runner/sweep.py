@@ -36,6 +36,7 @@ from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.tracking.progress import (
     show_end,
+    show_faults,
     show_forecast,
     show_how_to_resume,
     show_notes,
@@ -99,6 +100,7 @@ class _Command:
             on_change="show" if request.plan_only else request.on_change,
             console=console,
         )
+        show_faults(console, state)
         slots = slots_for(plan, request.device)
         timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)

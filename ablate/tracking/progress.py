@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -29,9 +30,10 @@ from ablate.study.design import Run
 from ablate.study.response import Response
 from ablate.study.result import Result, Status
 from ablate.study.study import Study
-from ablate.wording import NO_BREAK, own_command, quantity
+from ablate.wording import NO_BREAK, own_command, quantity, terminal_line
 
 MOST_ALIASES = 12
+MOST_FAULTS = 12
 
 
 def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None:
@@ -43,6 +45,17 @@ def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None
         console.print(f"... and {len(confounded) - MOST_ALIASES} more such pairs.")
     for line in lines:
         console.print(Text(line), soft_wrap=True)
+
+
+def show_faults(console: Console, state: StudyState) -> None:
+    """Print which of the study's files are damaged, and what becomes of them."""
+    lines = list(state.faults.values())
+    if state.folder.has_damaged_plan:
+        lines.insert(0, "The plan on disk is damaged; it is written again.")
+    for line in lines[:MOST_FAULTS]:
+        console.print(Text(terminal_line(line), style="yellow"), soft_wrap=True)
+    if len(lines) > MOST_FAULTS:
+        console.print(f"... and {len(lines) - MOST_FAULTS} more damaged results.", style="yellow")
 
 
 def show_plan(console: Console, state: StudyState) -> None:
@@ -163,7 +176,7 @@ class ProgressDisplay:
         planned = self._cells[run.cell]
         parts = [f"epoch {event.epoch}/{planned.variant.recipe.epochs}"]
         for measure in self._plan.dataset_of(planned).measures[:1]:
-            value = event.numbers[f"val_{measure.name}"]
+            value = event.numbers.get(f"val_{measure.name}", math.nan)
             parts.append(f"validation {_number(measure, value)}")
         return ", ".join([*parts, f"{event.seconds:.2f} s"])
 

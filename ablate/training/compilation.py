@@ -139,6 +139,12 @@ def _compile(
     optimizer = make_optimizer(
         recipe, make_rate(recipe, steps), classes={} if mixed else optimizers
     )
+    taken = {"loss", *(measure.name for measure in task.measures(dataset.classes))}
+    for name in recipe.metrics or ():
+        if name in taken:
+            raise RequestError(
+                f"Expected another name for recipe.metrics.{name}, which the task measures itself."
+            )
     metrics = [fit_metric(metric, classes=_outputs(shape)) for metric in make_metrics(recipe)]
     _recompile(model, optimizer, Objective(objective.loss, (*objective.metrics, *metrics)))
     if not logits:

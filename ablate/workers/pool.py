@@ -187,7 +187,6 @@ class _Pool:
             self._retries[cell, seed] += 1
             run.record_interruption(status, worker_exit.reason)
             return seeds
-        run.path.mkdir(parents=True, exist_ok=True)
         fingerprint = self._plan.fingerprint(self._plan.find(cell), seed)
         attempts = f" It was tried {retries + 1} times." if retries else ""
         error = f"{worker_exit.reason}.{attempts} See {run.log}."

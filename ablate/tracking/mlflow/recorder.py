@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ablate.store.disk import write_atomically
+from ablate.store.disk import make_way, write_atomically
 from ablate.store.events import EpochEnded, Event, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, digest
+from ablate.store.reader import read_word
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
 from ablate.tracking.mlflow.client import Client, MlflowRun, Point
@@ -342,7 +342,7 @@ def _origin(file: Path) -> str:
     Several folders may hold studies of the same name and share a store. Without this name, each
     would delete the runs of the others as outdated runs of its own.
     """
-    with contextlib.suppress(FileNotFoundError):
-        return file.read_text(encoding="utf-8")
-    write_atomically(file, uuid.uuid4().hex)
-    return file.read_text(encoding="utf-8")
+    if not read_word(file):
+        make_way(file)
+        write_atomically(file, uuid.uuid4().hex)
+    return read_word(file)
