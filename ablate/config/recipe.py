@@ -188,11 +188,11 @@ def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
 
 
 def _check_word_or_node(value: object, key: str, *, words: Mapping[str, object]) -> None:
-    if isinstance(value, str):
-        if value in words:
+    if not isinstance(value, Mapping):
+        if isinstance(value, str) and value in words:
             return
         raise RequestError(
-            f"Unknown recipe.{key} {value!r}.{nearest(value, words)} Or a node, such as "
+            f"Unknown recipe.{key} {value!r}.{nearest(str(value), words)} Or a node, such as "
             f"{{_target_: package.module.Class, ...}}."
         )
     check_node(value, key)
