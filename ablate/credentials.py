@@ -18,6 +18,10 @@ SHORT = 4
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
 _STORE_KEY = re.compile(r"ur[il]\b")
 """What `store.uri` ends with, and what a user may write instead by mistake."""
+_SECRET_KEY = re.compile(
+    r"\+{0,2}hydra\..*(password|passwd|token|secret|credential)", re.IGNORECASE
+)
+"""Keys of launchers, such as that of Ray's password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ def without_credentials(uri: str) -> str:
     return f"{scheme}://{user}{address.server}{address.path}{query}"
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text starts with a scheme, such as ``http://``."""
+    return _ADDRESS.match(text) is not None
+
+
 def is_ambiguous(uri: str) -> bool:
     """Return whether an address could be divided in two ways, such as at a ``/`` in a password."""
     address = _parse(uri)
@@ -79,6 +88,8 @@ def hide_credentials(text: str, uri: str) -> str:
 def shown_argument(argument: str) -> str:
     """Return an argument of the command line without the credentials in it."""
     key, mark, uri = _split_argument(argument)
+    if _SECRET_KEY.match(key):
+        return f"{key}={HIDDEN}"
     if uri:
         return f"{key}={mark}{without_credentials(uri)}{mark}"
     # An address within another value: up to its last @, since a password may hold anything.
@@ -103,7 +114,7 @@ def _split_argument(argument: str) -> tuple[str, str, str]:
     key, _, value = argument.partition("=")
     mark = value[:1] if value[:1] in ("'", '"') else ""
     uri = value.strip(mark) if mark else value
-    gives_store = _STORE_KEY.search(key) and _ADDRESS.match(uri)
+    gives_store = _STORE_KEY.search(key) and is_address(uri)
     return (key, mark, uri) if gives_store else (key, mark, "")
 
 

@@ -12,7 +12,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from ablate.credentials import hide_arguments, shown_argument
+from ablate.credentials import (
+    hide_arguments,
+    is_address,
+    shown_argument,
+    without_credentials,
+)
 
 MISSING = "—"
 MINUS = "−"
@@ -35,16 +40,21 @@ def one_line(text: object, limit: int = 0) -> str:
     return line if not limit or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
+def printable(text: object) -> str:
+    """Return text that cannot control a terminal: control characters are written as escapes."""
+    return "".join(
+        letter if letter.isprintable() or letter == NO_BREAK else ascii(letter)[1:-1]
+        for letter in str(text)
+    )
+
+
 def terminal_line(text: object) -> str:
     """Return a message as one line of bounded length that cannot control a terminal.
 
     Control characters are written as escapes, so that a user sees what an argument contained. The
     credentials of the command line are left out. A line that is too long loses its middle.
     """
-    line = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1]
-        for letter in " ".join(hide_arguments(str(text), sys.argv[1:]).split())
-    )
+    line = printable(" ".join(hide_arguments(str(text), sys.argv[1:]).split()))
     half = LONGEST_LINE // 2
     return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
 
@@ -81,7 +91,10 @@ def error_summary(error: BaseException, *, limit: int = 500) -> str:
 
 
 def without_password(text: str) -> str:
-    """Return a text that may name stores, of which nothing is known, without credentials."""
+    """Return the address of a store, or a text that may name stores, without credentials."""
+    text = hide_arguments(text, sys.argv[1:])
+    if is_address(text):
+        return without_credentials(text)
     return re.sub(r"://[^/\s]*@", "://***@", text)
 
 

@@ -18,6 +18,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
+from ablate.config.bounds import check_own_files
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
 from ablate.config.environment import guard_environment
 from ablate.config.flags import split_flags
@@ -39,6 +40,7 @@ def check_arguments(arguments: Sequence[str]) -> list[str]:
             the configuration would call code that is not trusted.
         HydraException: The configuration cannot be composed.
     """
+    check_own_files(Path("experiments"))
     flags, overrides = split_flags(arguments)
     _refuse_files_of_hydra()
     if "--shell-completion" not in flags and "--version" not in flags:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.config.bounds import check_interpolations
 from ablate.config.device import DeviceRequest, FaultPolicy
 from ablate.config.environment import guard_hydra_node, refusal_within
 from ablate.config.groups import VARIANT_GROUPS
@@ -66,8 +68,13 @@ def _resolve(config: DictConfig) -> dict[str, Any]:
     own._set_parent(None)
     guard_hydra_node()
     try:
-        uri = _hide_store(own)
-        content = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+        written = OmegaConf.to_container(own, resolve=False)
+        assert isinstance(written, dict)
+        check_interpolations({str(key): value for key, value in written.items()})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ${oc.deprecated:...} prints a text of a file
+            uri = _hide_store(own)
+            content = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         if (refusal := refusal_within(error)) is not None:
             raise refusal from None

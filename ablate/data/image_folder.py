@@ -20,6 +20,7 @@ from ablate.data.folders import (
     subfolders,
 )
 from ablate.data.images import Unsplit
+from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import FORMATS, read
 from ablate.errors import RequestError
 from ablate.fields import check_choice
@@ -128,9 +129,10 @@ def _decode(
 ) -> tuple[NDArray[np.uint8], dict[Path, str]]:
     """The pixels of each file, and for each bad file the reason."""
     x = np.zeros((len(files), height, width, 3), np.uint8)
+    memory = DecodingMemory()
 
     def fill(row: int) -> None:
-        x[row] = read(files[row], height=height, width=width)
+        x[row] = read(files[row], height=height, width=width, memory=memory)
 
     return x, read_all(files, fill)
 

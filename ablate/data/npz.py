@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ablate.data.arrays import KEYS, from_arrays
 from ablate.data.images import Unsplit
+from ablate.data.memory import check_fits
 from ablate.errors import RequestError, nearest
 
 
@@ -49,7 +50,18 @@ def read(path: str) -> dict[str, NDArray[Any]]:
                 raise RequestError(
                     f"Expected the arrays {', '.join(KEYS)}; {path} has no {key}.{hint}"
                 )
+        _check_size(archive, path)
         return {key: _member(archive, key, path) for key in KEYS}
+
+
+def _check_size(archive: Any, path: str) -> None:
+    """Check that the arrays fit into the memory, by the sizes that the archive declares.
+
+    A few bytes can declare any size, and nothing reads more than that.
+    """
+    named = {info.filename.removesuffix(".npy"): info.file_size for info in archive.zip.infolist()}
+    size = sum(named.get(key, 0) for key in KEYS)
+    check_fits(size, f"{path} with arrays of {size / 1e9:.1f} GB.")
 
 
 def _member(archive: Any, key: str, path: str) -> NDArray[Any]:
@@ -78,6 +90,10 @@ def _existing(path: str) -> Path:
     if os.path.isdir(file):
         raise RequestError(
             f"Expected data.path to be a file; {path} is a folder.{_nearest_archive(file, '')}"
+        )
+    if os.path.exists(file):
+        raise RequestError(
+            f"Expected data.path to be a file; {path} is a pipe, a socket or a device."
         )
     if not os.path.isdir(file.parent):
         raise RequestError(f"Expected the file {path}; there is no folder {file.parent}.")

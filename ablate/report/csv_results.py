@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED
 from ablate.study.response import Direction, Response
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, Factor, Level, Study
+from ablate.wording import escaped_name
 
 TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
     "false": "absent",
@@ -39,6 +41,8 @@ DOUBTFUL = frozenset(
 """Words in the name of a response of which lower is often better."""
 FRACTIONS = ("accuracy", "iou")
 """How the name of a response ends whose values from 0 to 1 are shown in percent."""
+MOST_CELLS = 1024
+"""Combinations of levels, as ten factors of two levels have; their report takes a minute."""
 UNITS = {"train_seconds": "seconds"}
 """The unit of a response whose name is known."""
 
@@ -94,7 +98,13 @@ def read_results(request: Request) -> tuple[Study, pd.DataFrame]:
         responses=(_response(request, runs[request.response]),),
         question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
     )
-    study = replace(study, **_design(study, _cells(levels)))
+    cells = _cells(levels)
+    if (count := len(set(cells))) > MOST_CELLS:
+        raise RequestError(
+            f"Expected at most {MOST_CELLS:,} combinations of levels, which a report compares; "
+            f"{request.runs} has {count:,}. Name fewer factors."
+        )
+    study = replace(study, **_design(study, cells))
     refuse_lone_seeds(runs, study)
     if request.chance is not None:
         _check_chance(request.chance, study.response, runs[request.response].dropna())
@@ -158,6 +168,7 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
 
 def _table(request: Request) -> pd.DataFrame:
     """The file as text, with every column that the request names."""
+    _refuse_pipe(request.runs)
     try:
         # Open the file here: pandas would fetch a path that looks like a URL, and unpack archives.
         with request.runs.open(encoding="utf-8-sig", newline="") as file:
@@ -194,6 +205,14 @@ def _table(request: Request) -> pd.DataFrame:
             f"{request.response!r}, which reports use for something else."
         )
     return table
+
+
+def _refuse_pipe(path: Path) -> None:
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise RequestError(
+            f"Expected runs= to be a CSV file; {escaped_name(path)} is a folder, a pipe or a "
+            f"device. Save the results in a file first."
+        )
 
 
 def _refuse_ambiguous(table: pd.DataFrame, heading: Sequence[str], request: Request) -> None:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ablate.config.overrides import parse_override
 from ablate.config.request import Request, content_of, read_request
+from ablate.config.store_uri import STORE_URI
 from ablate.errors import RequestError
 from ablate.planning.changes import reconcile
 from ablate.planning.disk_budget import bytes_needed
@@ -167,7 +168,7 @@ class _Rounds:
         plan = state.plan
         jobs = [
             [
-                *self.arguments,
+                *map(_without_store, self.arguments),
                 *overrides_of(plan.study, plan.find(unit.cell).cell),
                 unit.as_override(),
             ]
@@ -189,6 +190,12 @@ class _Rounds:
         elif self.fault:
             self.session.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
         return seconds_left(self.stopped)
+
+
+def _without_store(argument: str) -> str:
+    """An argument for a job, which never uses MLflow's store; launchers save arguments in files."""
+    gives_store = parse_override(argument).key_or_group == "store.uri"
+    return f"store.uri={STORE_URI}" if gives_store else argument
 
 
 def _report(state: StudyState, session: Session, *, recording: Recording, request: Request) -> bool:

@@ -41,6 +41,10 @@ class Level:
             )
 
 
+MOST_LEVELS = 100
+"""Levels of a factor; the report of a hundred takes a minute, and a study has few."""
+
+
 @dataclass(frozen=True, slots=True)
 class Factor:
     """A part of the model or of the recipe that the study switches.
@@ -62,6 +66,11 @@ class Factor:
         if len(names) < 2 or len(set(names)) < len(names):
             raise RequestError(
                 f"Factor {self.name!r} needs two or more distinct levels; received {names}."
+            )
+        if len(names) > MOST_LEVELS:
+            raise RequestError(
+                f"Factor {self.name!r} needs at most {MOST_LEVELS} levels; received "
+                f"{len(names):,}. Group the values of a measured number into a few levels."
             )
 
     @property

@@ -17,7 +17,7 @@ from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.study.result import Result, Status
 from ablate.workers.exits import WorkerExit, classify_exit, count_oom_kills
-from ablate.workers.processes import CONTEXT, spawn
+from ablate.workers.processes import CONTEXT, end, spawn
 from ablate.workers.slots import Slot
 from ablate.workers.unit import Unit
 
@@ -133,10 +133,7 @@ class _Pool:
 
     def kill(self) -> None:
         """Kill all workers."""
-        for worker in self._workers.values():
-            worker.process.kill()
-        for worker in self._workers.values():
-            worker.process.join()
+        end(worker.process for worker in self._workers.values())
 
     def _on_exit(self, worker: _Worker) -> None:
         """Record why a worker exited, and queue the seeds that it has not finished."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -97,4 +99,7 @@ def _print_to(log: Path) -> None:
     with suppress(OSError), open_to_append(log) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # its encoding was that of the terminal
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         file.write(f"{LOG_HEADER}{os.getpid()}\n")

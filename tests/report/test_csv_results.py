@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -244,3 +246,23 @@ def test_an_accuracy_in_percent_has_a_margin_of_one(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD.replace("0.9", "9"))[0].margin == 1.0
     assert read(tmp_path, GOOD)[0].margin == 0.01
     assert read(tmp_path, GOOD.replace("0.9", "9"), margin=0.5)[0].margin == 0.5
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "results.csv")
+    request = Request(tmp_path / "results.csv", ("a",), "accuracy", "mine")
+    with pytest.raises(RequestError, match=r"results\.csv is a folder, a pipe or a device"):
+        read_results(request)
+
+
+def test_a_measured_number_as_a_factor_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"v{number},x,0.5\nv{number},z,0.6\n" for number in range(3000))
+    with pytest.raises(RequestError, match="'a' needs at most 100 levels; received 3,000"):
+        read(tmp_path, f"a,b,accuracy\n{rows}")
+
+
+def test_more_combinations_than_a_report_can_compare_are_refused(tmp_path: Path) -> None:
+    names = tuple(f"f{number}" for number in range(12))
+    rows = "".join(f"{','.join(row)},0.5\n" for row in itertools.product("pq", repeat=12))
+    with pytest.raises(RequestError, match=r"at most 1,024 combinations .* has 4,096"):
+        read(tmp_path, f"{','.join(names)},accuracy\n{rows}", factors=names)

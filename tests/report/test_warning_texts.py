@@ -35,8 +35,8 @@ TEXTS = [
     param(
         warnings.RunsAtChance(0.1, (CellRate(NO_X, 2, 3, 0.09, 0.99),), withheld=True),
         "Runs that did not learn",
-        "2 runs stayed at the score of guessing (0.1). They are 2 of 3 of [no x] (rate 9 % to "
-        "99 %).",
+        "2 of 3 runs of [no x] stayed at the score of guessing (0.1). By cell: 2 of 3 of [no x] "
+        "(rate 9 % to 99 %).",
         id="runs_at_chance",
     ),
     param(
@@ -48,7 +48,7 @@ TEXTS = [
     param(
         warnings.ConfusedEffects((replace(EFFECT, confused_with=("y:z",)),)),
         "Confused effects",
-        "The design cannot separate x with y:z.",
+        "The combinations that were run mix x with y × z.",
         id="confused",
     ),
     param(

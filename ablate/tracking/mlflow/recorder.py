@@ -14,6 +14,7 @@ from ablate.store.plan import Plan, digest
 from ablate.store.reader import read_word
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
+from ablate.tracking.attachments import report_files
 from ablate.tracking.mlflow.client import Client, MlflowRun, Point
 from ablate.tracking.mlflow.database import SQLITE, absolute_uri
 from ablate.tracking.mlflow.values import (
@@ -179,7 +180,7 @@ class Recorder:
                 self._end(child, "KILLED")
         if report is not None:
             # One call for each file, so that a slow server still shows progress.
-            for file in sorted(path for path in report.rglob("*") if path.is_file()):
+            for file in report_files(report):
                 target = Path("report", file.relative_to(report).parent)
                 self._client.log_file(self._parent, file, folder=target.as_posix())
         self._client.end_run(self._parent, "FINISHED")
