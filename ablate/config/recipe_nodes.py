@@ -47,7 +47,7 @@ def check_node(node: object, key: str) -> Node:
         RequestError: It is no node, or its target is not what the key is for.
     """
     family = key.partition(".")[0]
-    example = re.match(r"[a-z.]+[a-z]", FAMILIES[family][0].replace("\\", ""))[0]
+    example = re.split(r"\.[\[(]", FAMILIES[family][0].replace("\\", ""))[0]
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
         raise RequestError(
             f"Expected recipe.{key} as {{_target_: {example}.NAME, ...}}; received {node!r}."

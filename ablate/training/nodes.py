@@ -43,9 +43,9 @@ def make_rate(recipe: Recipe, steps: int) -> Any:
     Raises:
         RequestError: The node makes no schedule, or does not take its arguments.
     """
-    node = recipe.schedule_node
+    node, rate = recipe.schedule_node, float(recipe.learning_rate)
     if node is None:
-        return recipe.learning_rate
+        return rate
     for name in ("learning_rate", "initial_learning_rate"):
         if name in node:
             raise RequestError(
@@ -53,8 +53,8 @@ def make_rate(recipe: Recipe, steps: int) -> Any:
                 f"recipe.schedule.{name}={node[name]!r}."
             )
     offered = {
-        "learning_rate": recipe.learning_rate,
-        "initial_learning_rate": recipe.learning_rate,
+        "learning_rate": rate,
+        "initial_learning_rate": rate,
         "steps": steps,
         "decay_steps": steps,
     }
