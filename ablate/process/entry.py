@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
@@ -23,6 +24,8 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     """
     stop.catch_signals()
     survive_closed_output()
+    # Nothing here computes with joblib, which other libraries import: no loss without /dev/shm.
+    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     code: int | None = 0
     try:
         with stop_between_imports():

@@ -65,6 +65,16 @@ def test_a_pipe_for_a_study_file_is_refused_without_waiting(folder: Path) -> Non
         check_arguments(["study=mine"])
 
 
+@pytest.mark.parametrize("name", ["study/\x1b]0;owned\x07", "s\x1btudy/mine", "study/\u202emine"])
+def test_a_name_that_steers_the_terminal_is_refused(folder: Path, name: str) -> None:
+    file = folder / "experiments" / f"{name}.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(SMALL)
+    with pytest.raises(RequestError, match="without control characters") as refusal:
+        check_arguments(["--help"])
+    assert str(refusal.value).isprintable()
+
+
 def test_a_file_of_megabytes_is_refused(folder: Path) -> None:
     write_study(folder, SMALL + "#" * MOST_BYTES)
     with pytest.raises(RequestError, match="at most 2,000,000 bytes"):
