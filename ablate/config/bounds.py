@@ -38,10 +38,9 @@ def check_own_files(folder: Path) -> None:
             name that could steer the terminal, since Hydra's help shows it.
     """
     for file in _yaml_files(folder):
-        if not str(file).isprintable():
+        if not str(file).isprintable():  # --help lists the choices of each group
             raise RequestError(
-                f"Expected names of files without control characters; received "
-                f"{escaped_name(file)}."
+                f"Expected file names that a terminal can show; received {escaped_name(file)}."
             )
         if not os.path.isfile(file):
             raise RequestError(

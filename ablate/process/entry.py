@@ -44,17 +44,16 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     # Nothing is left to do. Python's own way out waits for threads that a signal left behind, and
     # a second longer to collect the garbage of all imported modules.
     atexit._run_exitfuncs()
-    code = _exit_code(code)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(_exit_code(code))
 
 
 def _exit_code(code: int) -> int:
     """The exit code of a signal that is pending, which is reported; or else the one given."""
+    sys.stdout.flush()
+    sys.stderr.flush()
     stopped = stop.acknowledge()
     if stopped:
-        print(STOPPED, file=sys.stderr)
+        print(STOPPED, file=sys.stderr, flush=True)
     return stopped or code
 
 

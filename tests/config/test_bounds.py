@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -56,23 +55,6 @@ def test_aliases_behind_a_link_to_a_folder_are_found(folder: Path) -> None:
 def test_malformed_files_are_left_to_hydra(folder: Path, content: str) -> None:
     write_study(folder, content)
     check_own_files(Path("experiments"))
-
-
-def test_a_pipe_for_a_study_file_is_refused_without_waiting(folder: Path) -> None:
-    (folder / "experiments" / "study").mkdir(parents=True)
-    os.mkfifo(folder / "experiments" / "study" / "mine.yaml")
-    with pytest.raises(RequestError, match=r"mine\.yaml is a pipe"):
-        check_arguments(["study=mine"])
-
-
-@pytest.mark.parametrize("name", ["study/\x1b]0;owned\x07", "s\x1btudy/mine", "study/\u202emine"])
-def test_a_name_that_steers_the_terminal_is_refused(folder: Path, name: str) -> None:
-    file = folder / "experiments" / f"{name}.yaml"
-    file.parent.mkdir(parents=True)
-    file.write_text(SMALL)
-    with pytest.raises(RequestError, match="without control characters") as refusal:
-        check_arguments(["--help"])
-    assert str(refusal.value).isprintable()
 
 
 def test_a_file_of_megabytes_is_refused(folder: Path) -> None:
