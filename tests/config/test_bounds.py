@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,24 @@ def test_aliases_behind_a_link_to_a_folder_are_found(folder: Path) -> None:
 def test_malformed_files_are_left_to_hydra(folder: Path, content: str) -> None:
     write_study(folder, content)
     check_own_files(Path("experiments"))
+
+
+@pytest.mark.parametrize("name", ["study/\x1b]0;x\x07a.yaml", "\x1b]0;x\x07/a.yaml"])
+def test_a_name_that_steers_a_terminal_is_refused(folder: Path, name: str) -> None:
+    file = folder / "experiments" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("")
+    with pytest.raises(RequestError) as refused:
+        check_own_files(Path("experiments"))
+    assert "a terminal can show" in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_a_pipe_for_a_study_file_is_refused_without_waiting(folder: Path) -> None:
+    (folder / "experiments" / "study").mkdir(parents=True)
+    os.mkfifo(folder / "experiments" / "study" / "mine.yaml")
+    with pytest.raises(RequestError, match=r"mine\.yaml is a pipe"):
+        check_arguments(["study=mine"])
 
 
 def test_a_file_of_megabytes_is_refused(folder: Path) -> None:

@@ -6,7 +6,7 @@ from pytest import param
 from ablate.errors import RequestError
 from ablate.study.file import study_from_mapping
 from ablate.study.response import Response
-from ablate.study.study import Level, Study
+from ablate.study.study import Factor, Level, Study
 from tests.study.factors import factor
 
 
