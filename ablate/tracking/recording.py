@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,16 +28,20 @@ class Recording:
     Attributes:
         state: The study and what of it is settled.
         uri: MLflow's tracking URI.
+        limited: Whether a server that does not answer ends the recording, as it must in a study.
+        show: Shows a line to the user while the command waits for MLflow.
         fault: Why MLflow does not hold everything, and the command that completes it; empty if it
             holds everything.
     """
 
     state: StudyState
     uri: str
+    limited: bool = True
+    show: Callable[[str], None] = lambda line: None
     fault: str = ""
 
     def __post_init__(self) -> None:
-        self._watchdog = Watchdog()
+        self._watchdog = Watchdog(limited=self.limited, show=self.show)
         self._recorder: Recorder | None = None
 
     def thread(self) -> RetryingWatchThread:
@@ -79,7 +84,8 @@ class Recording:
 
     def _watch(self) -> Watch:
         # Importing MLflow takes a second, so it is done in the thread that records.
-        from ablate.tracking.mlflow.recorder import Recorder
+        with self._watchdog.call("importing it", limited=False):
+            from ablate.tracking.mlflow.recorder import Recorder
 
         plan, folder = self.state.plan, self.state.folder
         self._recorder = Recorder(self.uri, plan, folder=folder, watchdog=self._watchdog)

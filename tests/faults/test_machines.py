@@ -9,18 +9,28 @@ from tests.conftest import TINY, Command
 
 FULL_MODEL = "residual=present,norm=present,conv=separable"
 
+KERAS_JSON = {
+    "floatx": "float16",
+    "epsilon": 1e-3,
+    "image_data_format": "channels_first",
+    "backend": "torch",
+    "nnx_enabled": True,
+}
+
 
 def test_settings_of_a_machine_change_no_number(
     ablate: Command, tiny_study: Path, tmp_path: Path
 ) -> None:
-    """A long TMPDIR, a terminal of 40 ASCII columns, and oneDNN switched off by the user."""
+    """A long TMPDIR, 40 ASCII columns, oneDNN off, a keras.json of the user."""
     folder = tmp_path / ("x" * 150)
     folder.mkdir()
+    (folder / "keras.json").write_text(json.dumps(KERAS_JSON), encoding="utf-8")
     one_run = [argument for argument in TINY if not argument.startswith("study.")]
     done = ablate(
         tmp_path,
         *one_run,
         TMPDIR=str(folder),
+        KERAS_HOME=str(folder),
         PYTHONIOENCODING="ascii",
         COLUMNS="40",
         TF_ENABLE_ONEDNN_OPTS="0",
