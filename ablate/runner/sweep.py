@@ -43,6 +43,7 @@ from ablate.tracking.progress import (
     show_faults,
     show_forecast,
     show_how_to_resume,
+    show_notes,
     show_plan,
 )
 from ablate.tracking.recording import Recording
@@ -107,6 +108,7 @@ class _Command:
         timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)
         show_plan(console, state)
+        show_notes(console, state.plan)
         lines = forecast(state, slots=slots, timeout_seconds=timeout_seconds)
         show_forecast(console, state.plan, lines=lines)
         return state, slots
