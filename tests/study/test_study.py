@@ -197,3 +197,11 @@ def test_an_unknown_level_is_refused_with_the_nearest() -> None:
 def test_a_response_has_one_of_two_directions() -> None:
     with pytest.raises(RequestError, match="higher or lower"):
         Response("speed", "up")  # type: ignore[arg-type]
+
+
+def test_a_margin_in_percent_is_refused_for_a_fraction():
+    known = (Response("test_accuracy", "higher", "fraction"),)
+    study = study_from_mapping(mapping(margin=1))
+
+    with pytest.raises(RequestError, match=r"a margin below 1, since test_accuracy is a fraction"):
+        study.judged_by(known)
