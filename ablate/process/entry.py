@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
@@ -23,6 +25,8 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     """
     stop.catch_signals()
     survive_closed_output()
+    # Nothing here computes with joblib, which other libraries import: no loss without /dev/shm.
+    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     code: int | None = 0
     try:
         with stop_between_imports():
@@ -40,8 +44,17 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     code = _exit_code(code or 0)
     # Nothing is left to do. Python's own way out waits for threads that a signal left behind, and
     # a second longer to collect the garbage of all imported modules.
+    _kill_children()
     atexit._run_exitfuncs()
     os._exit(_exit_code(code))
+
+
+def _kill_children() -> None:
+    """Kill the idle processes of a launcher's pool; multiprocessing would wait for their end."""
+    if process := sys.modules.get("multiprocessing.process"):
+        for child in process.active_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
 
 
 def _exit_code(code: int) -> int:
