@@ -26,6 +26,7 @@ class DatasetInfo:
         guessing: What a model scores that ignores its input, by response, such as
             ``{"test_accuracy": 0.1}``.
         excluded: Files that were left out, each with the reason.
+        values: Smallest and largest value that a model sees; None in the plans of earlier versions.
     """
 
     task: str
@@ -38,6 +39,7 @@ class DatasetInfo:
     measures: tuple[Response, ...] = ()
     guessing: Mapping[str, float] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    values: tuple[float, float] | None = None
 
     @property
     def responses(self) -> tuple[Response, ...]:
@@ -57,6 +59,7 @@ class DatasetInfo:
     def from_json(record: Mapping[str, Any]) -> DatasetInfo:
         """The record that `as_json` wrote."""
         height, width, channels = record["shape"]
+        low_high = record.get("values")
         return DatasetInfo(
             **{
                 **record,
@@ -64,6 +67,7 @@ class DatasetInfo:
                 "classes": tuple(record["classes"]),
                 "measures": tuple(Response(**measure) for measure in record["measures"]),
                 "excluded": tuple(record["excluded"]),
+                "values": None if low_high is None else (float(low_high[0]), float(low_high[1])),
             }
         )
 

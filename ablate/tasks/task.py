@@ -127,4 +127,5 @@ def describe(images: Images) -> DatasetInfo:
         measures=task.measures(images.classes),
         guessing=guessing,
         excluded=images.excluded,
+        values=images.values,
     )
