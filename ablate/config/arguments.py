@@ -22,7 +22,7 @@ from ablate.config.composition import check_configuration, hydra_node, translate
 from ablate.config.flags import split_flags
 from ablate.config.keys import GROUPS
 from ablate.config.locate import shipped_folder
-from ablate.config.overrides import parse_override
+from ablate.config.overrides import parse_override, quote_text
 from ablate.errors import RequestError, nearest
 
 LOCAL = {"_target_": "hydra_plugins.hydra_ablate.local_launcher.LocalLauncher"}
@@ -36,7 +36,8 @@ def check_arguments(arguments: Sequence[str]) -> list[str]:
             the configuration would call code that is not trusted.
         HydraException: The configuration cannot be composed.
     """
-    flags, overrides = split_flags(arguments)
+    flags, given = split_flags(arguments)
+    overrides = [quote_text(argument) for argument in given]
     if "--shell-completion" not in flags and "--version" not in flags:
         _check_overrides(overrides)
         config = _compose(overrides)
