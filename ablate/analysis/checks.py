@@ -42,6 +42,7 @@ class Background:
         measures: What the task measures besides the loss, the most important first.
         resolution: Smallest difference of the first response between two runs; None where unknown.
         guessed_reference: Factors whose reference level was not named.
+        guessed_direction: Whether higher is only assumed to be better.
     """
 
     histories: pd.DataFrame | None = None
@@ -50,6 +51,7 @@ class Background:
     measures: tuple[Response, ...] = ()
     resolution: float | None = None
     guessed_reference: tuple[str, ...] = ()
+    guessed_direction: bool = False
 
 
 def warnings_of(
@@ -58,6 +60,7 @@ def warnings_of(
     """Return all warnings, the serious ones first."""
     histories = background.histories
     found = [
+        *_check_direction(study, background.guessed_direction),
         *_check_reference(study, background.guessed_reference),
         *_check_left_out(evidence),
         *_check_chance(study, evidence, background.chance),
@@ -135,6 +138,11 @@ def _check_confusion(evidence: Evidence) -> Iterator[StudyWarning]:
     )
     if confused:
         yield warnings.ConfusedEffects(confused)
+
+
+def _check_direction(study: Study, guessed: bool) -> Iterator[StudyWarning]:
+    if guessed:
+        yield warnings.GuessedDirection(study.response.name)
 
 
 def _check_reference(study: Study, guessed: Iterable[str]) -> Iterator[StudyWarning]:

@@ -129,6 +129,18 @@ class GuessedReference:
 
 
 @dataclass(frozen=True, slots=True)
+class GuessedDirection:
+    """Higher is only assumed to be better.
+
+    Attributes:
+        response: Name of the response.
+    """
+
+    serious: ClassVar[bool] = True
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
 class IntervalsOfSeeds:
     """What intervals do not include.
 

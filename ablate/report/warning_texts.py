@@ -135,6 +135,15 @@ def _(warning: warnings.GuessedReference, study: Study) -> tuple[str, str]:
 
 
 @_words.register
+def _(warning: warnings.GuessedDirection, study: Study) -> tuple[str, str]:
+    return (
+        "Direction guessed",
+        f"Higher is taken to be better for {warning.response}, whose name does not show it. Give "
+        f"direction=lower if lower is better; every verdict then turns around.",
+    )
+
+
+@_words.register
 def _(warning: warnings.IntervalsOfSeeds, study: Study) -> tuple[str, str]:
     step = amount(study, warning.step)
     image = f" One test image is worth {step}." if warning.counted else ""

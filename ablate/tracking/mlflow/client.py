@@ -84,7 +84,7 @@ class Client:
             watchdog: Notices when a call is not answered.
         """
         self._watchdog = watchdog
-        _silence_libraries()
+        silence_libraries()
         if uri.startswith(SQLITE):
             # A connection that stays open would keep the disk space of a deleted file.
             os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
@@ -195,7 +195,7 @@ def _mlflow_run(run: Any) -> MlflowRun:
     )
 
 
-def _silence_libraries() -> None:
+def silence_libraries() -> None:
     """Turn off logging and warnings of MLflow's libraries; their exceptions say the same."""
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(sys.maxsize)
