@@ -49,8 +49,8 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     names = _trimmed(_names(records[start][1]), 0)
     rows = [(number, _trimmed(row, len(names))) for number, row in records[start + 1 :]]
     rows = [(number, row) for number, row in rows if any(row) and not _is_comment(row, names)]
-    if rows and names and all(len(row) == len(names) + 1 for _, row in rows):
-        names = ["", *names]  # R writes the names of rows without a name of their own
+    if _has_row_numbers(rows, names):
+        names = ["", *names]
     _check(names, rows, path)
     cells = [[*row, *[""] * (len(names) - len(row))] for _, row in rows]
     return pd.DataFrame(cells, index=[number for number, _ in rows], columns=names, dtype=str)
@@ -137,6 +137,16 @@ def _trimmed(row: Sequence[str], columns: int) -> list[str]:
     while len(values) > columns and not values[-1]:
         values.pop()
     return values
+
+
+def _has_row_numbers(rows: Sequence[tuple[int, list[str]]], names: Sequence[str]) -> bool:
+    """Whether rows begin with their number, for which R writes no name into the heading."""
+    counted = [str(number) for number in range(1, len(rows) + 1)]
+    return (
+        bool(rows)
+        and all(len(row) == len(names) + 1 for _, row in rows)
+        and [row[0] for _, row in rows] == counted
+    )
 
 
 def _is_comment(row: Sequence[str], names: Sequence[str]) -> bool:

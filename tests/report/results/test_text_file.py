@@ -121,6 +121,9 @@ def test_percent_signs_make_fractions(tmp_path: Path, sign: str, comma: bool) ->
             id="commas",
         ),
         pytest.param(
+            PLAIN.replace(",0.", ",0,"), "5 values for the 4 names in row 2", id="commas_all"
+        ),
+        pytest.param(
             re.sub(r"0\.9(\d\d)\d?", r"1,2\1", PLAIN.replace(",", ";")),
             "which may be thousands",
             id="thousands",
