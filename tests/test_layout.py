@@ -176,7 +176,7 @@ def test_public_functions_take_keywords_after_the_second_parameter():
     [
         pytest.param(light_modules(), id="what_a_plan_or_a_report_needs"),
         pytest.param(
-            ["ablate.__main__", "ablate.runner.sweep", "ablate.tracking.progress"],
+            ["ablate.runner.command", "ablate.runner.sweep", "ablate.tracking.progress"],
             id="entry_points",
         ),
     ],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis import warnings
-from ablate.analysis.arrays import Array
+from ablate.analysis.arrays import Array, Mask
 from ablate.analysis.cells import column_means
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals
@@ -27,6 +27,8 @@ STALE = 0.05
 """Loss of a measure on training images in inference mode that shows stale statistics."""
 FEW_SEEDS = 5
 """Seeds a cell below which a study is a quick look."""
+WILD = 1e6
+"""Size of a response that no trained model has, as a multiple of the median size and the margin."""
 UNEVEN = 1.25
 """Ratio of the times of equal runs above which something else used the machine."""
 
@@ -64,6 +66,7 @@ def warnings_of(
         *_check_reference(study, background.guessed_reference),
         *_check_left_out(evidence),
         *_check_chance(study, evidence, background.chance),
+        *_check_wild_values(study, evidence),
         *_check_confusion(evidence),
         *_check_statistics(evidence, background.measures[:1]),
         *_check_convergence(study, evidence, histories),
@@ -283,9 +286,27 @@ def _check_equal_runs(study: Study, evidence: Evidence) -> Iterator[StudyWarning
     repeated = evidence.measurements.counts > 1
     low = np.where(repeated, np.nan_to_num(responses, nan=np.inf).min(axis=0), 0.0)
     high = np.where(repeated, np.nan_to_num(responses, nan=-np.inf).max(axis=0), 1.0)
-    equal = np.flatnonzero(low == high)
+    equal = np.flatnonzero((low == high) & ~_wild_values(study, responses).any(axis=0))
     if equal.size:
-        yield warnings.NoSpread(study.response.name, _cells(evidence, equal))
+        yield warnings.NoSpread(_cells(evidence, equal))
+
+
+def _check_wild_values(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
+    responses = evidence.measurements.responses[study.response.name]
+    wild = _wild_values(study, responses)
+    if wild.any():
+        values = responses[wild]
+        yield warnings.WildValues(
+            float(values[np.abs(values).argmax()]),
+            int(wild.sum()),
+            _cells(evidence, np.flatnonzero(wild.any(axis=0))),
+        )
+
+
+def _wild_values(study: Study, responses: Array) -> Mask:
+    """Return which runs have a response far from all others, shape `(rows, cells)`."""
+    middle = float(np.nanmedian(np.abs(responses)))
+    return np.asarray(np.abs(np.nan_to_num(responses)) > WILD * max(middle, study.margin))
 
 
 def _check_power(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:

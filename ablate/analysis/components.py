@@ -9,8 +9,8 @@ from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import Component, Effect, SeedRange, Setting, Verdict, Withheld
 from ablate.analysis.looks import looks_of
-from ablate.analysis.parts import are_alternatives
-from ablate.analysis.power import Knowledge, further_seeds
+from ablate.analysis.parts import is_alternative
+from ablate.analysis.power import Knowledge, further_seeds, seeds_beside_margin
 from ablate.analysis.settings import matched_settings, settings_of
 from ablate.study.study import Study
 
@@ -38,6 +38,7 @@ def components_of(study: Study, evidence: Evidence) -> tuple[Component, ...]:
                 average=average,
                 settings=settings,
                 further=_most_seeds(seeds, full, average),
+                margin_seeds=_margin_seeds(study, full or average),
             )
         )
     return tuple(components)
@@ -59,16 +60,26 @@ def _most_seeds(
     return SeedRange(max(each.low for each in known), max(each.high for each in known))
 
 
+def _margin_seeds(study: Study, effect: Effect | None) -> SeedRange | None:
+    """Return the seeds that show whether an effect that helps is worth the margin."""
+    if effect is None or effect.verdict is not Verdict.HELPS:
+        return None
+    return seeds_beside_margin(
+        Knowledge(effect.estimate, effect.error, effect.df, effect.n),
+        margin=study.margin,
+        level=ALPHA / len(looks_of(study)),
+    )
+
+
 def _seeds_to_decide(study: Study, evidence: Evidence) -> dict[tuple[str, str], SeedRange | None]:
     families = families_of(evidence.contrasts)
     level = ALPHA / len(looks_of(study))
-    factors = {factor.name: factor for factor in study.factors}
     return {
         (contrast.kind, contrast.name): further_seeds(
             Knowledge(effect.estimate, effect.error, effect.df, effect.n),
             margin=study.margin,
             levels=(level / int((families == families[index]).sum()), level),
-            alternatives=are_alternatives(factors[contrast.moves[0][0]], contrast.moves[0][1]),
+            alternatives=is_alternative(contrast.moves[0][1]),
         )
         for index, (contrast, effect) in enumerate(
             zip(evidence.contrasts, evidence.effects, strict=True)

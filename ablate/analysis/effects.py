@@ -17,7 +17,7 @@ from ablate.analysis.findings import Effect, Pairing, Verdict, Withheld
 from ablate.analysis.guessing import guessing_runs, reference_that_guesses
 from ablate.analysis.looks import looks_of
 from ablate.analysis.measurements import Measurements
-from ablate.analysis.parts import are_alternatives
+from ablate.analysis.parts import is_alternative
 from ablate.analysis.verdicts import FEWEST, OF_ALTERNATIVES, VERDICTS, judge
 from ablate.study.design import Cell
 from ablate.study.study import Study
@@ -121,7 +121,7 @@ def _effects(
             p=float(estimates.p[index]),
             p_adjusted=float(estimates.p_adjusted[index]),
             n=int(estimates.n[index]),
-            verdict=_verdict(study, contrast, VERDICTS[int(verdicts[index])]),
+            verdict=_verdict(contrast, VERDICTS[int(verdicts[index])]),
             pairing=_pairing(measurements, bool(estimates.paired[index])),
             error=float(estimates.error[index]),
             df=float(estimates.df[index]),
@@ -147,12 +147,11 @@ def certain_interactions(
     ]
 
 
-def _verdict(study: Study, contrast: Contrast, verdict: Verdict) -> Verdict | None:
+def _verdict(contrast: Contrast, verdict: Verdict) -> Verdict | None:
     if contrast.kind == "interaction":
         return None
-    ((name, level),) = contrast.moves
-    factor = next(factor for factor in study.factors if factor.name == name)
-    return OF_ALTERNATIVES.get(verdict, verdict) if are_alternatives(factor, level) else verdict
+    ((_, level),) = contrast.moves
+    return OF_ALTERNATIVES.get(verdict, verdict) if is_alternative(level) else verdict
 
 
 def _withhold_verdicts(study: Study, evidence: Evidence) -> tuple[Effect, ...]:

@@ -179,6 +179,8 @@ class Component:
             no verdict on average; where neither effect can be estimated, for each pair of cells
             that differ in this part alone.
         further: Seeds that would likely decide an undecided verdict; None if decided or unknown.
+        margin_seeds: Of a part that helps, seeds that would likely show whether it is worth the
+            margin; else None.
     """
 
     name: str
@@ -188,6 +190,7 @@ class Component:
     average: Effect | None
     settings: tuple[Setting, ...] = ()
     further: SeedRange | None = None
+    margin_seeds: SeedRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ablate.analysis.cells import reference_index
 from ablate.analysis.estimates import ALPHA
 from ablate.analysis.findings import CellRate
 from ablate.analysis.measurements import Measurements
+from ablate.study.response import Direction
 from ablate.study.study import Study
 
 LEARNED = 0.05
@@ -29,10 +30,18 @@ def guessing_runs(study: Study, measurements: Measurements, *, chance: float | N
     responses = measurements.responses[study.response.name]
     if chance is None:
         return np.zeros(responses.shape, dtype=np.bool_)
+    reach = guessing_reach(chance, direction=study.response.direction)
     if study.response.direction == "lower":
-        return np.asarray(responses >= (1 - LEARNED) * chance)
+        return np.asarray(responses >= chance - reach)
+    return np.asarray(responses <= chance + reach)
+
+
+def guessing_reach(chance: float, *, direction: Direction | None) -> float:
+    """Return how far from the score of guessing a run can be that has learned nothing."""
+    if direction == "lower":
+        return LEARNED * chance
     perfect = 1.0 if chance < 1 else 100.0
-    return np.asarray(responses <= chance + LEARNED * (perfect - chance))
+    return LEARNED * (perfect - chance)
 
 
 def cell_rates(

@@ -27,9 +27,12 @@ def is_part(factor: Factor) -> bool:
     return bool(NOTHING & set(factor.level_names))
 
 
-def are_alternatives(factor: Factor, level: str) -> bool:
-    """Return whether neither the reference level nor the other one is an absence."""
-    return not NOTHING & {factor.reference.name, level}
+def is_alternative(level: str) -> bool:
+    """Return whether a level is an alternative to the reference level: not the absence of a part.
+
+    If the reference level is the absence, the other level adds a part, so it is an alternative too.
+    """
+    return level not in NOTHING
 
 
 def part_count(factors: Sequence[Factor], cell: Cell) -> int:

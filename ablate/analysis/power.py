@@ -116,6 +116,25 @@ def seeds_below_margin(known: Knowledge, *, margin: float, level: float) -> Seed
     return _seed_range(known, _decided)
 
 
+def seeds_beside_margin(known: Knowledge, *, margin: float, level: float) -> SeedRange | None:
+    """Return how many further seeds would likely show on which side of the margin an effect is.
+
+    Args:
+        known: The effect so far.
+        margin: The margin.
+        level: Two-sided error level of the interval that must not hold the margin.
+
+    Returns:
+        As `further_seeds`.
+    """
+
+    def _decided(truths: Array, errors: Array, dfs: Array, reserve: Array) -> Mask:
+        reach = (stats.t.isf(level / 2, dfs) + reserve) * errors
+        return np.asarray(reach <= np.abs(truths - margin))
+
+    return _seed_range(known, _decided)
+
+
 def _seed_range(
     known: Knowledge, decided: Callable[[Array, Array, Array, Array], Mask]
 ) -> SeedRange | None:

@@ -42,13 +42,10 @@ class Round:
 
     Attributes:
         number: 1 for the first.
-        undecided: Components that asked for this round; after the last round, those that stayed
-            undecided. Empty in the first round.
         seeds: How many seeds (0, 1, ...) each cell, by its slug, has when the round is done.
     """
 
     number: int
-    undecided: tuple[str, ...]
     seeds: Mapping[str, int]
 
 
@@ -65,7 +62,7 @@ def next_round(runs: pd.DataFrame, study: Study) -> Round:
     cells = cells_of(study)
     slugs = [cell.slug for cell in cells]
     schedule = np.array(looks_of(study))
-    round_ = Round(1, (), dict.fromkeys(slugs, int(schedule[0])))
+    round_ = Round(1, dict.fromkeys(slugs, int(schedule[0])))
     while True:
         own_runs = _runs_of(runs, round_)
         if len(own_runs) < sum(round_.seeds.values()):
@@ -74,12 +71,9 @@ def next_round(runs: pd.DataFrame, study: Study) -> Round:
         counts = np.array([round_.seeds[slug] for slug in slugs])
         needed = np.array([contrast.weights != 0 for contrast in contrasts]).reshape(-1, len(cells))
         grown = next_counts(counts, asking, needed=needed, schedule=schedule)
-        names = [contrast.name for contrast, asks in zip(contrasts, asking, strict=True) if asks]
-        undecided = tuple(dict.fromkeys(names))
         if (grown == counts).all():
-            return Round(round_.number, undecided, round_.seeds)
-        seeds = dict(zip(slugs, grown.tolist(), strict=True))
-        round_ = Round(round_.number + 1, undecided, seeds)
+            return round_
+        round_ = Round(round_.number + 1, dict(zip(slugs, grown.tolist(), strict=True)))
 
 
 def asks_for_seeds(estimates: Estimates, margin: float, *, most: int) -> Mask:

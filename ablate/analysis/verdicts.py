@@ -12,9 +12,11 @@ model and on average together. The first line that holds is the verdict:
 * not needed: `high` is below the margin (whether removing the component improves is open);
 * undecided: otherwise.
 
-The interval is the one that is shown, so tables and sentences agree. The adjusted p value, which is
-shown next to it, limits the chance that a study falsely calls any component needed, helpful or
-harmful to 5 %, however many components there are. *No difference* and *not needed* are tests of a
+The interval is the one that is shown, so tables and sentences agree. *Needed* asks for the adjusted
+p value too: with a small margin and several parts that do nothing, `low` alone would call one of
+them needed in more than 5 % of studies. The adjusted p value, which is shown next to the interval,
+limits the chance that a study falsely calls any component needed, helpful or harmful to 5 %,
+however many components there are. *No difference* and *not needed* are tests of a
 loss as large as the margin, at 2.5 % for each component. An effect that is certainly above 0 but
 also certainly below the margin makes no difference: this is the purpose of the margin.
 

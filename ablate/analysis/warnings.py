@@ -292,12 +292,26 @@ class NoSpread:
     """All runs of a cell have the same response.
 
     Attributes:
-        response: Name of the response.
         cells: The cells.
     """
 
     serious: ClassVar[bool] = False
-    response: str
+    cells: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class WildValues:
+    """Runs counted as complete whose response is far from that of all others.
+
+    Attributes:
+        largest: The value that is furthest away.
+        runs: How many such runs there are.
+        cells: Their cells.
+    """
+
+    serious: ClassVar[bool] = True
+    largest: float
+    runs: int
     cells: Cells
 
 

@@ -20,6 +20,7 @@ from ablate.fields import check_choice, check_flag, check_folder_name, check_lis
 from ablate.study.file import study_from_mapping, switched_keys
 from ablate.study.record import PAPER_COLUMNS
 from ablate.study.study import SINGLE, Study
+from ablate.wording import quantity
 
 ON_CHANGE = ("refuse", "rerun", "keep")
 DEEPEST = 30
@@ -100,8 +101,9 @@ def read_request(content: Mapping[str, Any]) -> Request:
     device = _group(
         content, "device", ("kind", "workers", "threads", "retries", "heartbeat_timeout_seconds")
     )
+    study = _check_folder_name(study_from_mapping(node_of(content, "study")))
     return Request(
-        study=_check_folder_name(study_from_mapping(node_of(content, "study"))),
+        study=study,
         variant=read_variant(content),
         device=DeviceRequest(
             device["kind"],
@@ -112,20 +114,34 @@ def read_request(content: Mapping[str, Any]) -> Request:
         ),
         on_change=check_choice(content["on_change"], "on_change", choices=ON_CHANGE),
         store_uri=check_store_uri(store["uri"]),
-        interactions=check_interactions(report["interactions"], "report.interactions"),
+        interactions=check_interactions(
+            report["interactions"], "report.interactions", factors=len(study.factors)
+        ),
         paper_columns=check_paper_columns(report["columns"], "report.columns"),
         plan_only=check_flag(content["plan_only"], "plan_only"),
         seed=check_whole(content["seed"], "seed", least=0, below=2**31),
     )
 
 
-def check_interactions(order: object, key: str) -> int:
+def check_interactions(order: object, key: str, *, factors: int) -> int:
     """The largest number of factors in an interaction.
 
+    Args:
+        order: The number given.
+        key: Where it was given.
+        factors: Number of factors of the study.
+
     Raises:
-        RequestError: It is no whole number of 2 or more.
+        RequestError: It is no whole number of 2 or more, or above the number of factors. The
+            default of 2 is accepted for a single factor too.
     """
-    return check_whole(order, key, least=2)
+    number = check_whole(order, key, least=2)
+    if number > max(2, factors):
+        raise RequestError(
+            f"Expected {key} of at most {max(2, factors)}, since the study has "
+            f"{quantity(factors, 'factor')}; received {number}."
+        )
+    return number
 
 
 def check_paper_columns(columns: object, key: str) -> tuple[str, ...]:

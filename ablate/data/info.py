@@ -27,6 +27,8 @@ class DatasetInfo:
             ``{"test_accuracy": 0.1}``.
         excluded: Files that were left out, each with the reason.
         values: Smallest and largest value that a model sees; None in the plans of earlier versions.
+        steps: What one image is worth, by response, such as ``{"test_accuracy": 0.0028}``;
+            responses that are no share of images are left out.
     """
 
     task: str
@@ -40,6 +42,7 @@ class DatasetInfo:
     guessing: Mapping[str, float] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
     values: tuple[float, float] | None = None
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def responses(self) -> tuple[Response, ...]:

@@ -48,7 +48,7 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: Sequence[int] = (32, 64, 128),
+    filters: Sequence[int] = (24, 48, 96),
     residual: bool = True,
     norm: str = "none",
     norm_momentum: float = 0.9,
@@ -85,7 +85,7 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
     Source: Chollet, Deep Learning with Python, 2nd edition, 2021, section 9.3, the network of
         9.3.2 and listings 9.4 and 9.5.
     """
-    check_whole_list(filters, "model.filters", least=1, example="[32, 64, 128]")
+    check_whole_list(filters, "model.filters", least=1, example="[24, 48, 96]")
     check_number(
         norm_momentum,
         "model.norm_momentum",

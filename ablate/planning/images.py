@@ -8,6 +8,7 @@ from pathlib import Path
 from ablate.config.variant import Variant, resolve_call
 from ablate.data.images import Images, Unsplit
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.tasks.task import prepare
 from ablate.wording import error_summary
 
@@ -21,7 +22,7 @@ def load_images(variant: Variant) -> Images:
     function, options = resolve_call(variant.data, "data", allow=variant.allow)
     target = variant.data["_target_"]
     try:
-        loaded = function(**options)
+        loaded = stop.call(lambda: function(**options))  # may be a download
     except RequestError:
         raise
     except (Exception, SystemExit) as error:  # the code of a user may raise anything

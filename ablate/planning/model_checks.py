@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
 from ablate.workers.processes import CONTEXT, spawn
 from ablate.workers.slots import Slot
@@ -88,9 +89,11 @@ def _ask_all(
                     f"{timeout_seconds:g} s (device.heartbeat_timeout_seconds); it was not."
                 ) from None
             except EOFError:
+                stop.wait([process.sentinel])
                 process.join()
                 exit_codes.append(process.exitcode or 0)
                 break
+        stop.wait([process.sentinel])
         process.join()
     return answers, exit_codes
 
@@ -120,6 +123,7 @@ def time_cells(
         for receiver, process in asked:
             with contextlib.suppress(EOFError, TimeoutError):
                 answers.append(_receive(receiver, process, seconds))
+            stop.wait([process.sentinel])
             process.join()
     return answers
 
@@ -139,7 +143,7 @@ def _receive(receiver: Connection, process: BaseProcess, timeout_seconds: float)
         EOFError: The process ended.
         TimeoutError: It did not answer, and was killed.
     """
-    if not receiver.poll(timeout_seconds):
+    if not stop.wait([receiver], timeout_seconds):
         process.kill()
         process.join()
         raise TimeoutError

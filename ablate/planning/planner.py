@@ -18,6 +18,7 @@ from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.planning.images import load_images
 from ablate.planning.provenance import find_backend, provenance
+from ablate.process import stop
 from ablate.store.identity import SourceReader
 from ablate.store.plan import Datasets, Plan, PlannedCell, digest
 from ablate.store.state import StudyState
@@ -43,6 +44,7 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
     check_switches(request)
 
     def compose(overrides: Sequence[str]) -> Variant:
+        stop.check()
         quoted = [quote_text(override) for override in overrides]
         for override in quoted:
             _refuse_other_groups(override)
@@ -113,6 +115,7 @@ def plan_cells(
     reader, sources = SourceReader(backend), {}
     cells = []
     for cell, variant in variants.items():
+        stop.check()
         dataset = loaded[digest(variant.data)].fingerprint
         code, reached = reader.read(variant, task=datasets[dataset].task)
         sources[code] = reached

@@ -9,6 +9,7 @@ import subprocess
 
 from ablate import __version__
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store.identity import LIBRARIES, library_version
 from ablate.wording import own_command
 
@@ -53,8 +54,10 @@ def provenance(backend_name: str) -> dict[str, str]:
 def _git(*arguments: str) -> str | None:
     """The answer of git in the working directory; None without git or outside a checkout."""
     try:
-        answer = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=20, check=True
+        answer = stop.call(
+            lambda: subprocess.run(
+                ["git", *arguments], capture_output=True, text=True, timeout=20, check=True
+            )
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis.findings import Analysis
-from ablate.report.wording import describe
+from ablate.report.wording import describe, scale_of
 from ablate.study.record import interval_columns
-from ablate.wording import one_line
+from ablate.wording import one_line, seconds, short_number, whole_number
 
-FULL, BEST, SIMPLEST = "full model", "best mean", "simplest"
+FULL, BEST, SIMPLEST = "full model", "best mean", "fewest parts"
 LABEL_LIMIT = 120
 
 
@@ -75,6 +75,24 @@ def cell_label(analysis: Analysis, row: Mapping[str, object]) -> str:
     """A cell by how it differs from the full model, from a row that has its levels."""
     levels = {key: str(value) for key, value in row.items()}
     return one_line(describe(analysis.study, levels), LABEL_LIMIT)
+
+
+def cell_texts(analysis: Analysis, row: Mapping[str, object]) -> dict[str, str]:
+    """What a grid shows of a cell, from its row: response, change, number of runs and costs."""
+    study = analysis.study
+    scale, name = scale_of(study), study.response.name
+    low, high = (number(row[f"{name}_{end}"]) for end in ("low", "high"))
+    change = [number(row[f"difference{end}"]) for end in ("", "_low", "_high")]
+    return {
+        "mean": scale.number(number(row[f"{name}_mean"])),
+        "interval": scale.interval(low, high),
+        "n": whole_number(number(row["n"])),
+        "change": scale.signed(change[0]),
+        "change_interval": scale.signed_interval(change[1], change[2]),
+        "parameters": whole_number(number(row.get("parameters"))),
+        "macs": short_number(number(row.get("macs"))),
+        "train_seconds": seconds(number(row.get("train_seconds"))),
+    }
 
 
 def value_range(analysis: Analysis) -> tuple[float, float]:

@@ -21,7 +21,8 @@ def word_pairs(data: ReportData) -> Pairs:
     return (
         (
             Strong("Margin"),
-            f"A loss of {data.scale.title} below {margin} counts as none (study.margin).",
+            f"A difference in {data.scale.title} of less than {margin} is too small to matter; the "
+            f"study sets this number.",
         ),
         (
             Strong("Full model"),
@@ -44,6 +45,8 @@ def word_pairs(data: ReportData) -> Pairs:
         (
             P_HOLM,
             "The chance of an effect as large as this if there were none; corrected for testing "
-            "several parts at once.",
+            "several parts at once. Needed, helps, harmful, better and worse also require that it "
+            "is at most 0.05, so that no more than 5 in 100 studies call any part so by mistake. "
+            "Above 0.05 a part is undecided, even where its interval excludes 0.",
         ),
     )

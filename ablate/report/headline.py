@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ablate.analysis.findings import Analysis, Component, Effect, SeedRange, Verdict
+from ablate.analysis.findings import Analysis, Component, Effect, SeedRange, Verdict, Withheld
 from ablate.report.cells import marked_cells
-from ablate.report.names import alternatives, capitalized
+from ablate.report.names import alternatives, by_factor, part_names
 from ablate.report.savings import Saving, savings_of
-from ablate.report.sentences import no_answer_sentence, seed_range_text, withheld_reason
+from ablate.report.sentences import (
+    MOST_WORTH_ASKING,
+    confused_text,
+    no_answer_sentence,
+    seed_range_text,
+    setting_text,
+    withheld_reason,
+)
 from ablate.report.wording import amount, sentence
 from ablate.wording import enumeration
 
@@ -47,47 +54,36 @@ def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[st
     for verdict, words in WORDS:
         chosen = [item for item in components if verdict_of(item) is verdict]
         if chosen:
-            yield capitalized(words(analysis, chosen))
-
-
-def _names(
-    analysis: Analysis, components: Sequence[Component], *, between: str = "instead of"
-) -> str:
-    names = [_name(analysis, item, between=between) for item in components]
-    return enumeration(names, most=len(components))
-
-
-def _name(analysis: Analysis, component: Component, *, between: str = "instead of") -> str:
-    """The part by its name; two alternatives by both of their names."""
-    pair = alternatives(analysis.study, component)
-    if pair is None:
-        return component.factor
-    if between == "or":
-        return f"{component.factor} ({pair[0]} or {pair[1]})"
-    return f"{pair[0]} {between} {pair[1]}"
+            yield words(analysis, chosen)
 
 
 def _keep(analysis: Analysis, components: Sequence[Component]) -> str:
     margin = amount(analysis.study, analysis.study.margin)
     each = ", each" if len(components) > 1 else ","
-    return f"Keep {_names(analysis, components)}{each} worth {margin} or more."
+    return f"Keep {part_names(analysis.study, components)}{each} worth {margin} or more."
 
 
 def _helps(analysis: Analysis, components: Sequence[Component]) -> str:
     margin = amount(analysis.study, analysis.study.margin)
     verb = "helps" if len(components) == 1 else "help"
-    return f"{_names(analysis, components)} {verb}; whether by {margin} or more is open."
+    names = part_names(analysis.study, components)
+    return f"{names} {verb}; whether by {margin} or more is open."
 
 
 def _remove(analysis: Analysis, components: Sequence[Component]) -> str:
-    margin = amount(analysis.study, analysis.study.margin)
-    sure = all(
-        effect is not None and effect.high <= -analysis.study.margin
-        for effect in map(decisive_effect, components)
-    )
-    size = f"by {margin} or more" if sure else f"whether by {margin} or more is open"
     each = " (each alone)" if len(components) > 1 else ""
-    return f"Remove {_names(analysis, components)}{each}: the model is better without, {size}."
+    size = _size(analysis, components)
+    names = part_names(analysis.study, components)
+    return f"Remove {names}{each}: the model is better without, {size}."
+
+
+def _size(analysis: Analysis, components: Sequence[Component]) -> str:
+    """Whether differences that are certain are worth the margin."""
+    margin = analysis.study.margin
+    effects = [effect for effect in map(decisive_effect, components) if effect is not None]
+    sure = all(max(effect.low, -effect.high) >= margin for effect in effects)
+    text = f"by {amount(analysis.study, margin)} or more"
+    return text if sure else f"whether {text} is open"
 
 
 def _can_stay_or_go(analysis: Analysis, components: Sequence[Component]) -> str:
@@ -101,10 +97,10 @@ def _can_stay_or_go(analysis: Analysis, components: Sequence[Component]) -> str:
         if saving is not None
     ]
     if equal:
-        names = _names(analysis, equal, between="or")
         verb = "makes" if len(equal) == 1 else "each make"
-        clauses.append(f"{names} {verb} no difference of {margin}.")
-    return " ".join(map(capitalized, clauses))
+        names = part_names(analysis.study, equal)
+        clauses.append(f"{names} {verb} no difference (less than {margin}).")
+    return " ".join(clauses)
 
 
 def _saving(analysis: Analysis, component: Component) -> Saving | None:
@@ -116,11 +112,14 @@ def _cheaper(analysis: Analysis, component: Component, *, saving: Saving, margin
     if pair is not None:
         cheaper = pair[0] if saving.ratio > 1 else pair[1]
         return (
-            f"{pair[0]} or {pair[1]} makes no difference of {margin}: {cheaper} saves "
-            f"{saving.share_saved}."
+            f"{part_names(analysis.study, [component])} makes no difference (less than {margin}): "
+            f"{cheaper} saves {saving.share_saved}."
         )
     verb = "can stay: it saves" if saving.ratio > 1 else "can go: removing it saves"
-    return f"{component.factor} {verb} {saving.share_saved} and makes no difference of {margin}."
+    return (
+        f"{component.factor} {verb} {saving.share_saved} and makes no difference (less than "
+        f"{margin})."
+    )
 
 
 def _not_needed(analysis: Analysis, components: Sequence[Component]) -> str:
@@ -128,36 +127,72 @@ def _not_needed(analysis: Analysis, components: Sequence[Component]) -> str:
     verb = "is" if len(components) == 1 else "are"
     each = " (each alone)" if len(components) > 1 else ""
     return (
-        f"{_names(analysis, components)}{each} {verb} not needed: removal loses less than "
-        f"{margin}; whether it improves the model is open."
+        f"{part_names(analysis.study, components)}{each} {verb} not needed: removal loses less "
+        f"than {margin}; whether it improves the model is open."
     )
 
 
 def _better(analysis: Analysis, components: Sequence[Component]) -> str:
-    return " ".join(_preferred(analysis, component, first=0) for component in components)
+    """The full model's level is better than others of its factor."""
+    return " ".join(
+        f"Use {group[0].factor}={analysis.study.reference[group[0].factor]}: better than "
+        f"{_levels(group)}, {_size(analysis, group)}."
+        for group in by_factor(components)
+    )
 
 
 def _worse(analysis: Analysis, components: Sequence[Component]) -> str:
-    return " ".join(_preferred(analysis, component, first=1) for component in components)
+    """Other levels are better than the full model's."""
+    return " ".join(_use_another(analysis, group) for group in by_factor(components))
 
 
-def _preferred(analysis: Analysis, component: Component, *, first: int) -> str:
-    pair = alternatives(analysis.study, component) or (component.factor, component.level)
-    return f"Use {pair[first]}: it is better than {pair[1 - first]} ({component.factor})."
+def _use_another(analysis: Analysis, group: Sequence[Component]) -> str:
+    factor = group[0].factor
+    reference, size = analysis.study.reference[factor], _size(analysis, group)
+    if len(group) == 1:
+        return f"Use {factor}={group[0].level}: better than {reference}, {size}."
+    levels = enumeration([f"{factor}={item.level}" for item in group], most=len(group))
+    return (
+        f"{levels} are each better than {reference}, {size}; the best mean is that of "
+        f"{factor}={best_level(group)}."
+    )
+
+
+def best_level(group: Sequence[Component]) -> str:
+    """The level of a factor that is furthest above the full model's."""
+
+    def estimate(component: Component) -> float:
+        effect = decisive_effect(component)
+        return 0.0 if effect is None else effect.estimate
+
+    return min(group, key=estimate).level
+
+
+def _levels(group: Sequence[Component]) -> str:
+    return enumeration([item.level for item in group], most=len(group))
 
 
 def _undecided(analysis: Analysis, components: Sequence[Component]) -> str:
     margin = amount(analysis.study, analysis.study.margin)
-    names = _names(analysis, components, between="or")
-    return f"Undecided at a margin of {margin}: {names}{_more_seeds(components)}."
+    names = part_names(analysis.study, components)
+    return f"Undecided at a margin of {margin}: {names}{_more_seeds(analysis, components)}."
 
 
-def _more_seeds(components: Sequence[Component]) -> str:
-    seeds = seeds_to_decide(components)
+def _more_seeds(analysis: Analysis, components: Sequence[Component]) -> str:
+    settled = [item for item in components if can_be_settled(item)]
+    seeds = seeds_to_decide(settled)
     if seeds is None:
-        return ""
-    pronoun = "it" if len(components) == 1 else "them"
-    return f"; {seed_range_text(seeds)} would likely settle {pronoun}"
+        known = [item for item in components if item.further is not None]
+        return f"; more than {MOST_WORTH_ASKING} more seeds may be needed" if known else ""
+    named = "it" if len(components) == 1 else "them"
+    if len(settled) < len(components):
+        named = part_names(analysis.study, settled)
+    return f"; {seed_range_text(seeds)} would likely settle {named}"
+
+
+def can_be_settled(component: Component) -> bool:
+    """Whether a number of seeds that is worth asking for would likely decide a part."""
+    return component.further is not None and component.further.high <= MOST_WORTH_ASKING
 
 
 def seeds_to_decide(components: Sequence[Component]) -> SeedRange | None:
@@ -172,19 +207,35 @@ def _no_verdict(analysis: Analysis, components: Sequence[Component]) -> str:
     """Parts without a verdict, with the reason; where all share it, the reason comes once."""
     by_reason: dict[str, list[Component]] = {}
     for component in components:
-        by_reason.setdefault(reason_of(component), []).append(component)
+        by_reason.setdefault(_short_reason(analysis, component), []).append(component)
     return " ".join(
-        f"No verdict on {_names(analysis, group)}{f', since {reason}' if reason else ''}."
+        f"No verdict on {part_names(analysis.study, group)}{f': {reason}' if reason else ''}"
+        f"{_confusions(group)}."
         for reason, group in by_reason.items()
     )
 
 
-def reason_of(component: Component) -> str:
-    """Why there is no verdict on a part, in a few words; empty if there is one."""
+def _short_reason(analysis: Analysis, component: Component) -> str:
+    """Why there is no verdict on a part, equal for parts with the same kind of reason."""
     effect = decisive_effect(component)
     if effect is None:
+        if len(component.settings) == 1:
+            setting = setting_text(component.settings[0], analysis.study)
+            return f"it was switched only in another model than the full one; {setting}"
         return "it was switched only in other models than the full one"
+    if effect.withheld is Withheld.CONFUSED:
+        return "the cells that were run cannot separate "
     return withheld_reason(effect)
+
+
+def _confusions(components: Sequence[Component]) -> str:
+    """What each of some parts is confused with; empty if nothing is."""
+    texts = [
+        f"{item.factor} from {confused_text(effect)}"
+        for item in components
+        if (effect := decisive_effect(item)) is not None and effect.withheld is Withheld.CONFUSED
+    ]
+    return enumeration(texts, most=len(texts)) if texts else ""
 
 
 WORDS: tuple[tuple[Verdict | None, Words], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import shlex
@@ -9,19 +10,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablate.analysis.checks import FEW_SEEDS
-from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange, Verdict
+from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange, Verdict, Withheld
 from ablate.analysis.verdicts import FEWEST
-from ablate.report.cells import number
-from ablate.report.headline import answered_components, seeds_to_decide, verdict_of
+from ablate.report.cells import number, records
+from ablate.report.headline import (
+    answered_components,
+    best_level,
+    can_be_settled,
+    decisive_effect,
+    seeds_to_decide,
+    verdict_of,
+)
+from ablate.report.names import by_factor, part_names
 from ablate.report.section import ReportData
-from ablate.report.sentences import seed_range_text
-from ablate.report.wording import describe
+from ablate.report.sentences import MOST_WORTH_ASKING, seed_range_text
+from ablate.report.wording import amount, cell_list, describe
+from ablate.study.design import Cell
 from ablate.study.result import Status
 from ablate.study.study import Study
-from ablate.wording import duration, enumeration, one_line, quantity
+from ablate.wording import duration, one_line, quantity
 
-MOST_AT_ONCE = 20
-"""Further seeds that one step asks for, if fewer may do."""
+TO_LEARN_MORE = 20
+"""Further seeds where it is not known how many decide."""
+MOST_NAMED = 8
+USEFUL = {Verdict.NEEDED, Verdict.HELPS, Verdict.BETTER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,95 +60,222 @@ def next_step(data: ReportData) -> NextStep:
         )
     if data.analysis.no_answer is not None:
         return NextStep("Change the training of the full model first; more seeds cannot help.")
-    open_parts = [
-        item for item in answered_components(data.analysis) if verdict_of(item) is Verdict.UNDECIDED
-    ]
-    most = int(data.analysis.cells["n"].max()) if len(data.analysis.cells) else 0
-    if most < FEWEST and data.analysis.components:
+    if not data.analysis.components:
+        return NextStep("Nothing can be decided from these runs.")
+    most = int(data.analysis.cells["n"].max())
+    if most < FEWEST:
         return _with_seeds(
             data,
-            FEW_SEEDS,
+            FEW_SEEDS - most,
             reason=f"Verdicts need {FEWEST} seeds or more in each cell; {FEW_SEEDS} are "
             f"recommended",
         )
-    if open_parts:
-        return _decide(data, open_parts, most)
-    if not data.analysis.components:
-        return NextStep("Nothing can be decided from these runs.")
-    candidate = data.analysis.simplest.candidate if data.analysis.simplest is not None else None
-    if candidate is not None and candidate.further is not None:
-        return _confirm(data, candidate, further=candidate.further, most=most)
-    if any(not verdict_of(item) for item in answered_components(data.analysis)):
-        return NextStep("More seeds cannot give the verdicts that are missing.")
-    return NextStep("No verdict is left undecided at this margin: nothing more has to be run.")
+    return _settle(data)
 
 
-def _decide(data: ReportData, parts: Sequence[Component], most: int) -> NextStep:
-    """The command with the seeds that would likely decide some parts."""
-    known = [item for item in parts if item.further is not None]
-    seeds = seeds_to_decide(known)
-    if seeds is None:
+def _settle(data: ReportData) -> NextStep:
+    """The step after all runs are done, with enough seeds for verdicts."""
+    parts = answered_components(data.analysis)
+    if any(_lacks_cells(part) for part in parts):
+        return _other_cells(data)
+    failed = [effect for effect in map(decisive_effect, parts) if effect and effect.missing]
+    if failed:
+        cells = list(dict.fromkeys(cell for effect in failed for cell in effect.missing))
         return NextStep(
-            "How many more seeds would settle what is undecided cannot be estimated from these "
-            "runs: the effects are too close to the margin."
+            f"No run of {cell_list(data.study, cells)} is complete, and verdicts are missing for "
+            f"that reason. Find out why; more seeds cannot help before."
         )
-    names = enumeration([item.factor for item in known], most=4)
-    reason = f"{seed_range_text(seeds)} a cell would likely settle {names}"
-    return _with_seeds(data, most + _at_once(seeds), reason=reason + _capped(seeds))
+    undecided = [part for part in parts if verdict_of(part) is Verdict.UNDECIDED]
+    if undecided:
+        return _decide(data, undecided)
+    candidate = data.analysis.simplest.candidate if data.analysis.simplest is not None else None
+    if candidate is not None and _may_be_enough(data.analysis, candidate):
+        return _confirm(data, candidate)
+    if any(not verdict_of(part) for part in parts):
+        return NextStep("More seeds cannot give the verdicts that are missing.")
+    worse = [part for part in parts if verdict_of(part) is Verdict.WORSE]
+    several = [group for group in by_factor(worse) if len(group) > 1]
+    if several and not _own_command(data):
+        return _compare_alternatives(data, several[0])
+    helping = [part for part in parts if part.margin_seeds is not None]
+    if helping:
+        return _weigh(data, helping)
+    return NextStep("Every part has a verdict at this margin: nothing more has to be run.")
 
 
-def _at_once(seeds: SeedRange) -> int:
-    """The upper end of a range, or where that is large, no more than its lower end asks for."""
-    return min(seeds.high, max(seeds.low, MOST_AT_ONCE))
+def _lacks_cells(component: Component) -> bool:
+    """Whether only other cells, not more seeds, can give a verdict on a part."""
+    effect = decisive_effect(component)
+    return effect is None or effect.withheld is Withheld.CONFUSED
 
 
-def _capped(seeds: SeedRange) -> str:
-    more = _at_once(seeds)
-    return "" if more == seeds.high else f"; {more} of them to begin with"
+def _other_cells(data: ReportData) -> NextStep:
+    """The cells that separate what the cells so far cannot."""
+    study, own = data.study, _own_command(data)
+    missing = _missing_cells(data.analysis)
+    if own:
+        total = math.prod(len(factor.levels) for factor in study.factors)
+        time = _training_seconds(data.analysis, study.replicates) / len(data.analysis.cells)
+        took = _took(time * len(missing))
+        return NextStep(
+            f"More seeds cannot help here, other cells can. The command trains all {total} "
+            f"combinations{took}; finished runs are reused:",
+            with_arguments(
+                own, {"study.design": "full_factorial"}, without=("study.resolution", "study.cells")
+            ),
+        )
+    separate = [part for part in answered_components(data.analysis) if _lacks_cells(part)]
+    if all(decisive_effect(part) is None for part in separate):
+        # The full model without the part is enough for its effect in the full model.
+        wanted = {**study.reference, **{part.factor: part.level for part in separate[:1]}}
+        missing = [Cell(tuple(wanted.items()))]
+    return NextStep(
+        f"More seeds cannot help here, other combinations can: run "
+        f"{cell_list(study, missing, most=MOST_NAMED)} too. Add "
+        f"{'it' if len(missing) == 1 else 'them'} to {_file(data)}, then:",
+        _first_command(data),
+    )
 
 
-def _confirm(data: ReportData, candidate: Candidate, *, further: SeedRange, most: int) -> NextStep:
+def _missing_cells(analysis: Analysis) -> list[Cell]:
+    """The combinations of levels without a complete run."""
+    study = analysis.study
+    names = [factor.name for factor in study.factors]
+    run = {
+        tuple(str(row[name]) for name in names)
+        for row in records(analysis.cells)
+        if number(row["n"]) > 0
+    }
+    combinations = itertools.product(*(factor.level_names for factor in study.factors))
+    return [
+        Cell(tuple(zip(names, levels, strict=True))) for levels in combinations if levels not in run
+    ]
+
+
+def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
+    """The command with the seeds that would likely decide some parts."""
+    settled = [part for part in parts if can_be_settled(part)]
+    seeds = seeds_to_decide(settled)
+    if seeds is not None:
+        names = part_names(data.study, settled)
+        return _with_range(data, seeds, result=f"settle {names}")
+    names = part_names(data.study, parts)
+    return _with_seeds(
+        data,
+        TO_LEARN_MORE,
+        reason=f"Settling {names} may need more than {MOST_WORTH_ASKING} more seeds, since an "
+        f"effect is close to the margin or its spread is large. With {TO_LEARN_MORE} more in each "
+        f"cell the report can tell",
+    )
+
+
+def _may_be_enough(analysis: Analysis, candidate: Candidate) -> bool:
+    """Whether a simpler model lacks no part that is known to help, and seeds can show it."""
+    if candidate.further is None or candidate.further.high > MOST_WORTH_ASKING:
+        return False
+    useful = {
+        (part.factor, part.level) for part in analysis.components if verdict_of(part) in USEFUL
+    }
+    return not useful & set(candidate.levels.items())
+
+
+def _confirm(data: ReportData, candidate: Candidate) -> NextStep:
     """The command with the seeds that would likely confirm a simpler model."""
     name = describe(data.study, candidate.levels)
-    reason = f"{seed_range_text(further)} a cell would likely show that [{name}] is enough"
-    return _with_seeds(data, most + _at_once(further), reason=reason + _capped(further))
+    assert candidate.further is not None
+    return _with_range(data, candidate.further, result=f"show that [{name}] is enough")
 
 
-def _with_seeds(data: ReportData, seeds: int, *, reason: str) -> NextStep:
-    """The step to more seeds, with its command and time."""
-    if not _own_command(data):
+def _weigh(data: ReportData, parts: Sequence[Component]) -> NextStep:
+    """Whether parts that help are worth the margin, for those who need to know it."""
+    margin = amount(data.study, data.study.margin)
+    verb = "helps" if len(parts) == 1 else "help"
+    open_question = f"whether {part_names(data.study, parts)} {verb} by {margin} or more"
+    decided = "Nothing has to be run to know that it helps."
+    if len(parts) > 1:
+        decided = "Nothing has to be run to know that they help."
+    known = [part.margin_seeds for part in parts if part.margin_seeds is not None]
+    seeds = SeedRange(max(each.low for each in known), max(each.high for each in known))
+    if seeds.high > MOST_WORTH_ASKING:
         return NextStep(
-            f"{reason}. Add them to {one_line(data.record.provenance.get('runs', 'the file'))} "
-            f"for every cell, then:",
-            data.commands[0] if data.commands else "",
+            f"{decided} Showing {open_question} may need more than {MOST_WORTH_ASKING} more seeds, "
+            f"since the effect is close to the margin."
         )
-    more = seeds - int(data.analysis.cells["n"].max())
-    time = _training_seconds(data.analysis, more)
-    took = f" (about {duration(time)} of training)" if math.isfinite(time) else ""
+    step = _with_range(data, seeds, result=f"show {open_question}")
+    return NextStep(f"{decided} {step.reason}", step.command)
+
+
+def _compare_alternatives(data: ReportData, group: Sequence[Component]) -> NextStep:
+    """The command that compares the other levels of a factor with the best of them."""
+    factor, level = group[0].factor, best_level(group)
+    levels = {**data.study.reference, factor: level}
+    reference = ", ".join(f"{name}: {word}" for name, word in levels.items())
     return NextStep(
-        f"{reason}{took}; finished runs are reused:",
-        with_replicates(_own_command(data), data.study, seeds=seeds),
+        f"Nothing has to be run. The levels of {factor} were compared with "
+        f"{data.study.reference[factor]} alone; to compare them with {factor}={level}:",
+        with_arguments(_first_command(data), {"reference": f"{{{reference}}}"}),
     )
+
+
+def _with_range(data: ReportData, seeds: SeedRange, *, result: str) -> NextStep:
+    """The step to so many seeds that the result is likely."""
+    reason = f"{seed_range_text(seeds)} in each cell would likely {result}"
+    return _with_seeds(data, seeds.high, reason=reason)
+
+
+def _with_seeds(data: ReportData, more: int, *, reason: str) -> NextStep:
+    """The step to more seeds, with its command and time."""
+    own = _own_command(data)
+    if not own:
+        return NextStep(f"{reason}. Add them to {_file(data)}, then:", _first_command(data))
+    took = _took(_training_seconds(data.analysis, more))
+    return NextStep(
+        f"{reason}. The command trains {more} more{took}; finished runs are reused:",
+        with_replicates(own, data.study, seeds=int(data.analysis.cells["n"].max()) + more),
+    )
+
+
+def _took(seconds: float) -> str:
+    return f" (about {duration(seconds)} of training)" if math.isfinite(seconds) else ""
 
 
 def with_replicates(command: str, study: Study, *, seeds: int) -> str:
     """A command that asks for a number of seeds a cell."""
-    kept = [
-        argument
-        for argument in shlex.split(command)
-        if not re.match(r"\+{0,2}study\.replicates=", argument)
-    ]
     value = str(seeds)
     if study.most_replicates is not None:
         value = f"{{min: {study.replicates}, max: {seeds}}}"
-    return shlex.join([*kept, f"study.replicates={value}"])
+    return with_arguments(command, {"study.replicates": value})
+
+
+def with_arguments(command: str, values: dict[str, str], *, without: Sequence[str] = ()) -> str:
+    """A command with some of its arguments replaced.
+
+    Args:
+        command: The command.
+        values: The new values, by key.
+        without: Keys whose arguments are left out.
+    """
+    keys = "|".join(map(re.escape, (*values, *without)))
+    kept = [
+        argument
+        for argument in shlex.split(command)
+        if not re.match(rf"\+{{0,2}}(?:{keys})=", argument)
+    ]
+    return shlex.join([*kept, *(f"{key}={value}" for key, value in values.items())])
 
 
 def _own_command(data: ReportData) -> str:
     """The command that trained the study; empty for results of other programs."""
-    if "runs" in data.record.provenance:
-        return ""
+    return "" if "runs" in data.record.provenance else _first_command(data)
+
+
+def _first_command(data: ReportData) -> str:
     return data.commands[0] if data.commands else ""
+
+
+def _file(data: ReportData) -> str:
+    """The name of the file with results of other programs."""
+    return one_line(data.record.provenance.get("runs", "the file"))
 
 
 def _unfinished_runs(data: ReportData) -> int:

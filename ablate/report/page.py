@@ -12,6 +12,7 @@ from typing import Any
 from ablate import __version__
 from ablate.analysis.analyse import analyse_record
 from ablate.analysis.findings import Analysis
+from ablate.process import stop
 from ablate.report.blocks import Illustration, Table
 from ablate.report.drawing import Picture, figure_style
 from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
@@ -44,6 +45,9 @@ def write_report(
 
     Returns:
         What the report says.
+
+    Raises:
+        StopError: A signal is pending; no file was written.
     """
     analysis = analyse_record(record, interaction_order=interactions)
     data = replace(
@@ -58,6 +62,7 @@ def write_report(
         "report.json": report_json(analysis, record),
         **{name: render(name, page) for name in PAGES},
     }
+    stop.check()
     _write_files(folder, texts, pictures(sections))
     return analysis
 
@@ -71,8 +76,11 @@ def report_data(
 
 def section_contents(data: ReportData) -> dict[str, Content]:
     """What each section shows, by its name; sections for which there are no data are left out."""
+    contents = {}
     with figure_style():
-        contents = {name: section.content(data) for name, section in all_sections().items()}
+        for name, section in all_sections().items():
+            stop.check()
+            contents[name] = section.content(data)
     return {name: content for name, content in contents.items() if content is not None}
 
 

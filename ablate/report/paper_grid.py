@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 
 from ablate.report.blocks import INTERVAL, Column, N, Strong, Table, Text
-from ablate.report.cells import number, records, reference_cell
+from ablate.report.cells import cell_texts, records, reference_cell
 from ablate.report.section import ReportData
 from ablate.study.result import Status
-from ablate.wording import MISSING, seconds, short_number, whole_number
+from ablate.wording import MISSING
 
 HEADINGS: Mapping[str, Text] = {
     "mean_sd": "mean ± s.d.",
@@ -59,22 +59,9 @@ def paper_grid(
 def _text(
     data: ReportData, row: Mapping[str, object], column: str, spreads: Mapping[str, float]
 ) -> Text:
-    scale, name = data.scale, data.study.response.name
-    low, high = (number(row[f"{name}_{end}"]) for end in ("low", "high"))
-    mean = scale.number(number(row[f"{name}_mean"]))
-    spread = scale.number(spreads.get(str(row["cell"]), math.nan))
-    change = [number(row[f"difference{end}"]) for end in ("", "_low", "_high")]
-    texts = {
-        "mean": mean,
-        "mean_sd": mean if spread == MISSING else f"{mean} ± {spread}",
-        "interval": scale.interval(low, high),
-        "n": whole_number(number(row["n"])),
-        "change": scale.signed(change[0]),
-        "change_interval": scale.signed_interval(change[1], change[2]),
-        "parameters": whole_number(number(row.get("parameters"))),
-        "macs": short_number(number(row.get("macs"))),
-        "train_seconds": seconds(number(row.get("train_seconds"))),
-    }
+    texts = cell_texts(data.analysis, row)
+    spread = data.scale.number(spreads.get(str(row["cell"]), math.nan))
+    texts["mean_sd"] = texts["mean"] if spread == MISSING else f"{texts['mean']} ± {spread}"
     is_mean = column in ("mean", "mean_sd")
     is_reference = row["cell"] == reference_cell(data.analysis)
     return Strong(texts[column]) if is_mean and is_reference else texts[column]

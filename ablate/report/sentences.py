@@ -17,7 +17,7 @@ from ablate.analysis.findings import (
     Verdict,
     Withheld,
 )
-from ablate.analysis.power import MOST_SEEDS
+from ablate.analysis.parts import is_alternative
 from ablate.report.wording import amount, cell_list, describe, scale_of
 from ablate.study.study import Study
 from ablate.wording import decimal, enumeration, p_equation, quantity
@@ -25,13 +25,17 @@ from ablate.wording import decimal, enumeration, p_equation, quantity
 MEANINGS = {
     Verdict.NEEDED: "without the part the model is worse by {margin} or more",
     Verdict.NO_DIFFERENCE: "the difference, in either direction, is smaller than {margin}",
-    Verdict.HELPS: "without the part the model is worse; whether by {margin} is open",
+    Verdict.HELPS: "without the part the model is worse; whether by {margin} or more is open",
     Verdict.HARMFUL: "without the part the model is better",
     Verdict.NOT_NEEDED: "without the part the model is less than {margin} worse; it may be better",
     Verdict.UNDECIDED: "none of these was shown, which does not mean that the part has no effect",
     Verdict.BETTER: "of two alternatives, the first is better",
     Verdict.WORSE: "of two alternatives, the first is worse",
 }
+LARGER = 1.05
+"""Multiple of the full model's parameters above which a model with fewer parts is a larger one."""
+MOST_WORTH_ASKING = 100
+"""Further seeds above which a report says only that there may be more."""
 REASONS = {
     Withheld.MISSING_CELLS: "cells have no complete run",
     Withheld.TOO_FEW_SEEDS: "fewer than three seeds",
@@ -53,7 +57,8 @@ def verdict_meanings(margin: str) -> dict[Verdict, str]:
         margin: The margin with its unit.
     """
     return {
-        verdict: f"{text.format(margin=margin).capitalize()}." for verdict, text in MEANINGS.items()
+        verdict: f"{text[0].upper()}{text[1:].format(margin=margin)}."
+        for verdict, text in MEANINGS.items()
     }
 
 
@@ -94,12 +99,10 @@ def no_answer_sentence(failed: CellRate, study: Study) -> str:
 
 
 def seed_range_text(seeds: SeedRange) -> str:
-    """Return how many further seeds would likely decide, such as ``3 to 8 further seeds``."""
-    if seeds.high >= MOST_SEEDS:
-        return f"{seeds.low} or more further seeds"
+    """Return how many further seeds would likely decide, such as ``3 to 8 more seeds``."""
     if seeds.low == seeds.high:
-        return quantity(seeds.low, "further seed")
-    return f"{seeds.low} to {seeds.high} further seeds"
+        return quantity(seeds.low, "more seed")
+    return f"{seeds.low} to {seeds.high} more seeds"
 
 
 def size_text(parameters: float, macs: float) -> str:
@@ -148,7 +151,7 @@ def _single_look_method(effect: Effect) -> str:
 
 def _subject(component: Component, study: Study) -> str:
     reference = study.reference[component.factor]
-    if (reference, component.level) == ("present", "absent"):
+    if reference == "present" and not is_alternative(component.level):
         return component.factor
     return f"{component.factor}={reference} (against {component.level})"
 
@@ -156,10 +159,10 @@ def _subject(component: Component, study: Study) -> str:
 def _claim(effect: Effect, study: Study, where: str) -> str:
     if math.isnan(effect.estimate):
         return f"no verdict {where} ({effect_method(effect, study)})"
-    numbers = f"{amount(study, effect.estimate, sign=True)}, {_interval(effect, study)}"
+    estimate = amount(study, effect.estimate, sign=True)
+    numbers = f"{estimate}, {interval_text(effect.low, effect.high, study=study)}"
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
-        p = p_equation(effect.p_adjusted)
-        numbers += f", but {p} after Holm's correction is above {ALPHA}"
+        numbers += f", but {holm_text(effect)}"
     numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
     if effect.withheld is not None:
         return f"no verdict {where} {numbers}, since {withheld_reason(effect)}"
@@ -170,15 +173,25 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
 def withheld_reason(effect: Effect) -> str:
     """Return why there is no verdict on an effect, in a few words; empty if there is one."""
     if effect.withheld is Withheld.CONFUSED:
-        return f"the design confuses it with {enumeration(effect.confused_with)}"
+        return f"the cells that were run cannot separate it from {confused_text(effect)}"
     return REASONS[effect.withheld] if effect.withheld is not None else ""
 
 
-def _interval(effect: Effect | Setting | Candidate, study: Study) -> str:
-    if not (math.isfinite(effect.low) and math.isfinite(effect.high)):
+def confused_text(effect: Effect) -> str:
+    """Return what an effect is confused with, interactions with a cross between their parts."""
+    return enumeration([name.replace(":", " × ") for name in effect.confused_with])
+
+
+def holm_text(effect: Effect) -> str:
+    """Return why an effect is undecided though its interval excludes 0."""
+    return f"{p_equation(effect.p_adjusted)} after Holm's correction is above {ALPHA}"
+
+
+def interval_text(low: float, high: float, *, study: Study) -> str:
+    """Return an interval of differences for a sentence."""
+    if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
-    scale = scale_of(study)
-    return f"95 % interval {scale.signed(effect.low)} to {scale.signed(effect.high)}"
+    return f"95 % interval {' to '.join(scale_of(study).signed_ends(low, high))}"
 
 
 def _settings(component: Component, study: Study) -> list[str]:
@@ -197,10 +210,9 @@ def setting_text(setting: Setting, study: Study) -> str:
         if setting.failed
         else ""
     )
-    return (
-        f"{amount(study, setting.estimate, sign=True)} ({_interval(setting, study)}{failed}) where "
-        f"{where}"
-    )
+    estimate = amount(study, setting.estimate, sign=True)
+    interval = interval_text(setting.low, setting.high, study=study)
+    return f"{estimate} ({interval}{failed}) where {where}"
 
 
 def _unestimated_sentence(component: Component, study: Study) -> str:
@@ -217,18 +229,20 @@ def _unestimated_sentence(component: Component, study: Study) -> str:
 
 
 def _passed_sentence(simplest: Simplest, study: Study) -> str:
-    loss = simplest.loss
+    loss, margin = simplest.loss, amount(study, study.margin)
     change = (
         "as good as"
         if loss == 0
         else f"{amount(study, abs(loss))} {'worse' if loss > 0 else 'better'} than"
     )
     size = size_text(simplest.parameters, simplest.macs)
+    name = describe(study, simplest.levels)
+    found = f"The simplest model that does the job: {name}{f', with {size}' if size else ''}."
+    if simplest.parameters > LARGER:
+        found = f"A model with fewer parts does the job, but with {size}: {name}."
     return (
-        f"The simplest model that does the job: {describe(study, simplest.levels)}"
-        f"{f', with {size}' if size else ''}. It scored {change} the full model; "
-        f"a test confirms that it is less than {amount(study, study.margin)} worse "
-        f"({p_equation(simplest.p)}, after Holm's correction over "
+        f"{found} It scored {change} the full model; a test confirms that it is less than {margin} "
+        f"worse ({p_equation(simplest.p)}, after Holm's correction over "
         f"{quantity(simplest.tested, 'simpler model')})."
     )
 
@@ -236,16 +250,17 @@ def _passed_sentence(simplest: Simplest, study: Study) -> str:
 def _candidate_sentence(candidate: Candidate, study: Study) -> str:
     size = size_text(candidate.parameters, candidate.macs)
     change = f"{amount(study, -candidate.loss, sign=True)} against the full model"
-    scale = scale_of(study)
-    interval = f"95 % interval {scale.signed(-candidate.high)} to {scale.signed(-candidate.low)}"
-    ends = math.isfinite(candidate.low) and math.isfinite(candidate.high)
+    interval = interval_text(-candidate.high, -candidate.low, study=study)
     seeds = (
-        f" {seed_range_text(candidate.further).capitalize()} would likely show it."
-        if candidate.further is not None
+        f" {seed_range_text(candidate.further)} would likely show it."
+        if candidate.further is not None and candidate.further.high <= MOST_WORTH_ASKING
         else ""
     )
+    facts = "; ".join(filter(None, (f"{change}, {interval}", size)))
+    margin, name = amount(study, study.margin), describe(study, candidate.levels)
+    if candidate.low >= study.margin:
+        return f"No simpler model does the job: the closest, {name}, loses too much ({facts})."
     return (
-        f"No simpler model is shown yet to be less than {amount(study, study.margin)} worse than "
-        f"the full model. The best candidate: {describe(study, candidate.levels)} ({change}"
-        f"{f', {interval}' if ends else ''}{f'; {size}' if size else ''}).{seeds}"
+        f"No simpler model is shown yet to be less than {margin} worse than the full model. The "
+        f"best candidate: {name} ({facts}).{seeds}"
     )

@@ -146,12 +146,13 @@ def _(warning: warnings.GuessedDirection, study: Study) -> tuple[str, str]:
 @_words.register
 def _(warning: warnings.IntervalsOfSeeds, study: Study) -> tuple[str, str]:
     step = amount(study, warning.step)
-    image = f" One test image is worth {step}." if warning.counted else ""
+    image = f" One test image more or less is {step}." if warning.counted else ""
     return (
-        "What intervals speak of",
-        f"Intervals speak of other seeds, not of other images.{image} Another kind of processor is "
-        f"like other seeds: without normalization, the same seed on another CPU differs as much as "
-        f"another seed.",
+        "What an interval covers",
+        f"Intervals cover what other seeds would give on the same test images; on other images "
+        f"effects can differ by more.{image} Another kind of processor changes results as other "
+        f"seeds do: without normalization, the same seed on another CPU differs as much as another "
+        f"seed.",
     )
 
 
@@ -267,8 +268,20 @@ def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
 def _(warning: warnings.NoSpread, study: Study) -> tuple[str, str]:
     return (
         "No spread over seeds",
-        f"All runs have the same {warning.response} in {cell_list(study, warning.cells)}: either "
-        f"it has reached its limit, or the seed changes nothing and all runs are the same run.",
+        f"All runs have the same {study.response.name} in {cell_list(study, warning.cells)}: "
+        f"either it has reached its limit, or the seed changes nothing and all runs are the same "
+        f"run.",
+    )
+
+
+@_words.register
+def _(warning: warnings.WildValues, study: Study) -> tuple[str, str]:
+    return (
+        "Values far from all others",
+        f"{quantity(warning.runs, 'run')} of {cell_list(study, warning.cells)} ended with a "
+        f"{study.response.name} of up to {warning.largest:.3g}. Such a run has diverged although "
+        f"it counts as complete; averages over its cell mean nothing. Effects in the full model do "
+        f"not use it unless their own cells hold it.",
     )
 
 

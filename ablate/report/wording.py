@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablate.study.design import Cell
 from ablate.study.response import Response
 from ablate.study.study import Study
-from ablate.wording import MISSING, NO_BREAK, decimal, enumeration, one_line
+from ablate.wording import MINUS, MISSING, NO_BREAK, decimal, enumeration, one_line
 
 ROUNDING = 1e-9
 """What a logarithm may miss of a whole number."""
+FURTHER_DIGITS = 4
+"""Most decimals by which an interval is shown more exactly than its estimate."""
+LARGE = 1e7
+"""Responses of this size are written as powers of ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Scale:
         digits: Decimals shown.
         unit: Written after a value, such as ``%``.
         difference_unit: Written after a difference, such as ``points``.
+        margin: The margin of the study, as stored; NaN for a response without one.
     """
 
     title: str
@@ -33,10 +38,11 @@ class Scale:
     digits: int
     unit: str
     difference_unit: str
+    margin: float = math.nan
 
     def number(self, value: float) -> str:
         """Return a value without its unit."""
-        return decimal(value * self.factor, self.digits)
+        return self._text(value, self.digits)
 
     def value(self, value: float) -> str:
         """Return a value with its unit."""
@@ -44,7 +50,7 @@ class Scale:
 
     def signed(self, difference: float) -> str:
         """Return a difference with its sign and without its unit."""
-        return decimal(difference * self.factor, self.digits, sign=True)
+        return self._text(difference, self.digits, sign=True)
 
     def size(self, difference: float) -> str:
         """Return the size of a difference with its unit; one that is not 0 is never shown as 0."""
@@ -59,7 +65,36 @@ class Scale:
 
     def signed_interval(self, low: float, high: float) -> str:
         """Return both ends of an interval of differences."""
-        return _interval(self.signed(low), self.signed(high))
+        return _interval(*self.signed_ends(low, high))
+
+    def signed_ends(self, low: float, high: float) -> tuple[str, str]:
+        """Return both ends of an interval of differences, each with its sign.
+
+        They have more decimals where rounding would hide on which side of 0 or of the margin an
+        end is, and with it the reason of a verdict.
+        """
+        digits = self.digits
+        while digits < self.digits + FURTHER_DIGITS and any(
+            self._hides_side(end, digits) for end in (low, high)
+        ):
+            digits += 1
+        return self._text(low, digits, sign=True), self._text(high, digits, sign=True)
+
+    def _hides_side(self, end: float, digits: int) -> bool:
+        """Return whether an end is shown as 0 or as the margin though it is neither."""
+        shown = round(abs(end * self.factor), digits)
+        return any(
+            shown == round(limit * self.factor, digits)
+            and not math.isclose(abs(end), limit, rel_tol=ROUNDING, abs_tol=ROUNDING * self.margin)
+            for limit in (0.0, self.margin)
+            if math.isfinite(limit) and math.isfinite(end)
+        )
+
+    def _text(self, value: float, digits: int, *, sign: bool = False) -> str:
+        shown = value * self.factor
+        if math.isfinite(shown) and abs(shown) >= LARGE:
+            return f"{shown:{'+' if sign else ''}.3g}".replace("-", MINUS)
+        return decimal(shown, digits, sign=sign)
 
 
 def scale_of(study: Study, index: int = 0) -> Scale:
@@ -69,7 +104,7 @@ def scale_of(study: Study, index: int = 0) -> Scale:
         return response_scale(response)
     factor = response_scale(response).factor
     digits = min(8, max(0, 1 - math.floor(math.log10(study.margin * factor) + ROUNDING)))
-    return response_scale(response, digits=digits)
+    return replace(response_scale(response, digits=digits), margin=study.margin)
 
 
 def response_scale(response: Response, *, digits: int | None = None) -> Scale:

@@ -16,8 +16,9 @@ from ablate.config.request import Request, content_of, read_request
 from ablate.errors import RequestError
 from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.planner import plan_cells
+from ablate.process import stop
 from ablate.runner.execute import Session, execute, measure_models
-from ablate.runner.stop import StopError, report_disk_errors, seconds_left
+from ablate.runner.stop import report_disk_errors, seconds_left
 from ablate.store.disk import check_disk_space
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import study_lock
@@ -120,6 +121,7 @@ class _Command:
         state = state.with_plan(with_earlier_runs(plan, earlier)).adopt().with_plan(plan)
         train = functools.partial(self._train, state, slots)
         state, recording = execute(state, session, train=train)
+        self.stopped = self.stopped or stop.acknowledge()
         recording.finish(None, seconds=seconds_left(self.stopped))
         ((planned, run),) = plan.runs()
         result = state.results.get(run)
@@ -143,7 +145,7 @@ class _Command:
         unit = Unit(state.plan.cells[0].cell.slug, (self.request.seed,))
         try:
             train_units(self.folder, [unit], slots=slots, fault_policy=self.request.fault_policy)
-        except StopError as stop:
-            self.stopped = stop.code
+        except stop.StopError:
+            self.stopped = stop.acknowledge()
             state.preempt()
         return seconds_left(self.stopped)

@@ -21,9 +21,11 @@ from ablate.planning.changes import reconcile
 from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.forecast import forecast
 from ablate.planning.planner import composer, make_plan, overrides_of, with_more_seeds
+from ablate.process import stop
+from ablate.process.stop import TERMINATED
 from ablate.report.page import report_data, write_report
 from ablate.runner.execute import Session, execute, measure_models
-from ablate.runner.stop import TERMINATED, StopError, report_disk_errors, seconds_left
+from ablate.runner.stop import TERMINATED_SECONDS, report_disk_errors, seconds_left
 from ablate.store.disk import UnwritableError, check_disk_space
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import study_lock
@@ -54,6 +56,7 @@ def sweep(
     request = read_request(content_of(config))
     _refuse_overrides(arguments, request.study)
     folder = StudyFolder(Path("runs") / request.study.name)
+    stop.check()
     compose = composer(context.config_loader, config, arguments=arguments)
     plan, images = make_plan(request.study, compose)
     session = Session(images, Console(highlight=False), request.store_uri)
@@ -102,15 +105,19 @@ class _Command:
         """Train, record and report; returns the exit code."""
         rounds = _Rounds(self.launcher, self.session, slots=slots, arguments=self.arguments)
         state, recording = rounds.train(state)
-        if rounds.stopped == TERMINATED:
+        stopped, complete = rounds.stopped, False
+        if stopped == TERMINATED:
             # The sender of the signal does not wait for a report.
-            recording.finish(None, seconds=seconds_left(rounds.stopped))
-            complete = False
+            recording.finish(None, seconds=seconds_left(stopped))
         else:
-            complete = _report(state, self.session, recording=recording, request=self.request)
-        if rounds.stopped:
+            try:
+                complete = _report(state, self.session, recording=recording, request=self.request)
+            except stop.StopError:
+                stopped = stop.acknowledge()
+                recording.finish(None, seconds=TERMINATED_SECONDS)
+        if stopped := stop.acknowledge() or stopped:
             show_how_to_resume(self.session.console)
-            return rounds.stopped
+            return stopped
         return 0 if complete and not rounds.fault else 1
 
 
@@ -139,6 +146,7 @@ class _Rounds:
             state = state.adopt()
             train = functools.partial(self._launch, state)
             state, recording = execute(state, self.session, train=train)
+            self.stopped = self.stopped or stop.acknowledge()
             interrupted = self.stopped or self.fault
             following = None if interrupted else with_more_seeds(state)
             if following is None:
@@ -158,14 +166,18 @@ class _Rounds:
         ]
         try:
             self.launcher.launch(jobs, initial_job_idx=0)
-        except StopError as stop:
-            self.stopped = stop.code
-            state.preempt()
+        except stop.StopError:
+            pass
         except UnwritableError:
             raise
         except Exception as error:
             # The finished runs are reported whichever error a launcher raises.
             self.fault = error_summary(error)
+        # After a signal, code without safe points may have returned, or raised anything.
+        if code := stop.acknowledge():
+            self.stopped, self.fault = code, ""
+            state.preempt()
+        elif self.fault:
             self.session.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
         return seconds_left(self.stopped)
 

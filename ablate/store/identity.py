@@ -29,8 +29,8 @@ ENGINES = {"tensorflow": "ablate.training.tensorflow", "jax": "ablate.training.j
 """The module of the engine of each backend; only one of them trains a run."""
 LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",)}
 """The distributions that may hold a backend."""
-MESSAGES = ("ablate.errors", "ablate.fields", "ablate.wording")
-"""Modules that check input and word messages, and cannot change a result."""
+NEUTRAL = ("ablate.errors", "ablate.fields", "ablate.process.stop", "ablate.wording")
+"""Modules that check input, word messages or stop a command, and cannot change a result."""
 
 
 class SourceReader:
@@ -44,7 +44,7 @@ class SourceReader:
     def __init__(self, backend: str, *, package: Path = PACKAGE) -> None:
         self._backend, self._package = backend, package
         others = [engine for name, engine in ENGINES.items() if name != backend]
-        self._excluded = {package.name, *MESSAGES, *others}
+        self._excluded = {package.name, *NEUTRAL, *others}
         self._source = functools.cache(_Source.read)
         self._cached_sources = functools.cache(self._sources)
 

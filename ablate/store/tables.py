@@ -117,11 +117,9 @@ def _score_of_guessing(plan: Plan) -> float | None:
 
 def _resolution(plan: Plan) -> float | None:
     """What one image is worth in the study's response; None if it is not a share of images."""
-    response = plan.study.response
-    part = {"test": "test", "val": "validation"}.get(response.name.partition("_")[0])
-    if response.unit != "fraction" or part is None:
-        return None
-    return 1 / float(max(getattr(info, part) for info in plan.datasets.values()))
+    steps = [info.steps.get(plan.study.response.name) for info in plan.datasets.values()]
+    known = [step for step in steps if step is not None]
+    return min(known) if known and len(known) == len(steps) else None
 
 
 def _measures(plan: Plan) -> tuple[Response, ...]:

@@ -116,7 +116,7 @@ class Study:
     name: str
     factors: tuple[Factor, ...]
     design: str = "full_factorial"
-    replicates: int = 3
+    replicates: int = 5
     margin: float = 0.01
     responses: tuple[Response, ...] = ()
     question: str = ""

@@ -110,6 +110,10 @@ class Segmentation:
             "pixel_accuracy": float(shares.max()),
         }
 
+    def step(self, measure: str, images: int) -> float | None:
+        """None: shares of pixels and ratios of counts of pixels have no step of one image."""
+        return None
+
     def noise(self, info: DatasetInfo, count: int) -> Split:
         """Random images with random masks of all classes."""
         generator = np.random.default_rng(0)

@@ -76,6 +76,12 @@ class Task(Protocol):
     def guessing(self, targets: NDArray[Any], classes: tuple[str, ...]) -> Mapping[str, float]:
         """What the best constant answer scores, for each measure for which that is known."""
 
+    def step(self, measure: str, images: int) -> float | None:
+        """Smallest difference of a measure between two runs judged on a number of images.
+
+        It is what one image is worth; None for a measure that is not a share of images.
+        """
+
     def noise(self, info: DatasetInfo, count: int) -> Split:
         """Random images with targets, `count` or more, for timing a few steps."""
 
@@ -116,6 +122,12 @@ def describe(images: Images) -> DatasetInfo:
         for part, split in (("test", images.test), ("val", images.validation))
         for measure, score in task.guessing(split.y, images.classes).items()
     }
+    measures = task.measures(images.classes)
+    steps = {
+        f"{part}_{measure.name}": task.step(measure.name, len(split.y))
+        for part, split in (("test", images.test), ("val", images.validation))
+        for measure in measures
+    }
     return DatasetInfo(
         task=images.task,
         shape=images.shape,
@@ -124,8 +136,9 @@ def describe(images: Images) -> DatasetInfo:
         validation=len(images.validation.y),
         test=len(images.test.y),
         fingerprint=images.fingerprint,
-        measures=task.measures(images.classes),
+        measures=measures,
         guessing=guessing,
         excluded=images.excluded,
         values=images.values,
+        steps={name: step for name, step in steps.items() if step is not None},
     )

@@ -19,6 +19,7 @@ from ablate.config.store_uri import runs_hint
 from ablate.data.info import DatasetInfo
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
+from ablate.report.wording import response_scale
 from ablate.store.events import EpochEnded, Event, Interrupted, Resumed, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
@@ -28,7 +29,7 @@ from ablate.study.design import Run
 from ablate.study.response import Response
 from ablate.study.result import Result, Status
 from ablate.study.study import Study
-from ablate.wording import enumeration, first_few, own_command, quantity
+from ablate.wording import NO_BREAK, enumeration, first_few, own_command, quantity
 
 MOST_ALIASES = 12
 MOST_CLASSES = 10
@@ -174,8 +175,7 @@ class ProgressDisplay:
         parts = [f"epoch {event.epoch}/{planned.variant.recipe.epochs}"]
         for measure in self._plan.dataset_of(planned).measures[:1]:
             value = event.numbers[f"val_{measure.name}"]
-            number = f"{100 * value:.1f} %" if measure.unit == "fraction" else f"{value:.4g}"
-            parts.append(f"validation {measure.name.replace('_', ' ')} {number}")
+            parts.append(f"validation {_number(measure, value)}")
         return ", ".join([*parts, f"{event.seconds:.2f} s"])
 
     def _outcome(self, result: Result) -> str:
@@ -246,5 +246,5 @@ def show_end(console: Console, data: ReportData, *, report: Path, store_uri: str
 
 
 def _number(response: Response, value: float) -> str:
-    number = f"{100 * value:.2f} %" if response.unit == "fraction" else f"{value:.4g}"
-    return f"{response.name.replace('_', ' ')} {number}"
+    scale = response_scale(response)
+    return f"{scale.title} {scale.value(value)}".replace(NO_BREAK, " ")

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ablate.config.request import Request, content_of, read_request
+from ablate.process import stop
 from ablate.store.folder import StudyFolder
 from ablate.workers.pool import train_units
 from ablate.workers.slots import occupy, slots_for
@@ -42,7 +43,7 @@ def train_job(config: DictConfig) -> None:
         Unit.from_node(content["unit"]),
         worker_provenance={"device": device, "threads": str(slot.threads)},
         keep_checkpoints=request.fault_policy.keep_checkpoints,
-        callbacks=Callbacks(),
+        callbacks=Callbacks(heartbeat=stop.check),
     )
 
 

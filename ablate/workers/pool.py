@@ -11,6 +11,7 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
 from ablate.config.device import FaultPolicy
+from ablate.process import stop
 from ablate.store.disk import UnwritableError, describe_disk_error
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
@@ -34,6 +35,7 @@ def train_units(
 
     Raises:
         UnwritableError: The disk cannot be written.
+        StopError: A signal is pending; the workers are killed.
     """
     pool = _Pool(folder, folder.read_plan(), units=units, slots=slots, fault_policy=fault_policy)
     try:
@@ -119,7 +121,7 @@ class _Pool:
         oldest = min(worker.last_heartbeat for worker in self._workers.values())
         sources: list[int | connection.Connection] = [*self._workers]
         sources += [worker.messages for worker in self._workers.values()]
-        ready = connection.wait(sources, max(0.0, timeout - (time.monotonic() - oldest)))
+        ready = stop.wait(sources, max(0.0, timeout - (time.monotonic() - oldest)))
         for worker in self._workers.values():
             if worker.messages in ready:
                 worker.receive()

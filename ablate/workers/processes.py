@@ -14,52 +14,70 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from ablate.process import stop
+
 CONTEXT = multiprocessing.get_context("forkserver")
+PRELOADED = ("ablate.workers.server", "ablate.workers.worker", "ablate.workers.model_checks")
+"""What the server imports; the first of them sets up the server itself."""
 
 
 def warm_up(log: Path) -> None:
     """Start the server, which imports Keras while this process does something else.
 
     Args:
-        log: Receives what libraries print during their import; no setting silences all of it.
+        log: Receives what this server, and any that replaces it, prints: libraries print during
+            their import, and no setting silences all of it.
     """
-    CONTEXT.set_forkserver_preload(["ablate.workers.worker", "ablate.workers.model_checks"])
-    with print_to(log):
+    os.environ["ABLATE_SERVER_LOG"] = str(log.absolute())
+    CONTEXT.set_forkserver_preload(list(PRELOADED))
+    with _sigint_blocked():
         forkserver.ensure_running()
 
 
 @contextlib.contextmanager
-def print_to(log: Path) -> Iterator[None]:
-    """Append to a file what this process, and processes started in the block, print."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    originals = [os.dup(descriptor) for descriptor in (1, 2)]
-    with log.open("a", encoding="utf-8") as file:
-        for descriptor in (1, 2):
-            os.dup2(file.fileno(), descriptor)
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread and in a server that it starts, which may not be ready for it."""
+    resource_tracker.ensure_running()  # its start would end the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        for descriptor, original in zip((1, 2), originals, strict=True):
-            os.dup2(original, descriptor)
-            os.close(original)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def spawn(target: Callable[..., None], *arguments: Any) -> BaseProcess:
-    """Start a worker process, which exits when this process does."""
+    """Start a worker process, which exits when this process does.
+
+    Raises:
+        StopError: A signal is pending; the worker is killed as soon as it has started.
+    """
     process = CONTEXT.Process(target=_run_worker, args=(target, *arguments))
-    process.start()
+    stopped = threading.Event()
+
+    def start() -> None:
+        # The server may have died. Its successor is started here, and has to import Keras first.
+        with _sigint_blocked():
+            process.start()
+        if stopped.is_set():
+            process.kill()
+
+    try:
+        stop.call(start)
+    except stop.StopError:
+        stopped.set()
+        if process.pid is not None:
+            process.kill()
+        raise
     return process
 
 
 def _run_worker(target: Callable[..., None], *arguments: Any) -> None:
-    # Ctrl-C reaches every process of the terminal; only the parent decides what to do about it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # also for processes that a user's model starts
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     target(*arguments)
     sys.stdout.flush()

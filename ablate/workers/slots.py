@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ablate.config.device import DeviceRequest
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store.plan import Plan
 
 
@@ -28,12 +29,14 @@ class Slot:
 def visible_gpus() -> list[str]:
     """Identifiers of the GPUs that this process may use; empty if there is none."""
     try:
-        listing = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
+        listing = stop.call(
+            lambda: subprocess.run(
+                ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=True,
+            )
         )
     except (OSError, subprocess.SubprocessError):
         return []

@@ -21,15 +21,15 @@ from benchmarks.calibration.tables import summary
 FOLDER = Path(__file__).parent
 MEASURES: dict[Callable[[int], Iterable[Row]], int] = {
     promises.coverage: 10_000,
-    failures.failures: 30,
-    words.words: 2_000,
-    promises.placebo: 3_000,
-    promises.verdicts: 10_000,
-    promises.simplest: 4_000,
-    adaptive.adaptive: 2_000,
-    adaptive.adaptive_false_claims: 700,
-    promises.rivals: 500,
-    promises.exactness: 4_000,
+    failures.failures: 100,
+    words.words: 8_000,
+    promises.placebo: 10_000,
+    promises.verdicts: 20_000,
+    promises.simplest: 10_000,
+    adaptive.adaptive: 10_000,
+    adaptive.adaptive_false_claims: 1_500,
+    promises.rivals: 1_000,
+    promises.exactness: 10_000,
 }
 
 

@@ -20,9 +20,9 @@ into `reports/xyz/runs.csv` (columns of times, memory and MLflow left out):
 python -m ablate --multirun study.replicates={seeds}
 ```
 
-The CPU was busy with other work; that changes times, not responses. This page and the other tables
-are written by `python -m benchmarks.real_runs`, which draws subsamples of the {seeds} seeds and
-judges them as a user's study. The margin is one point of test accuracy, and 0.03 of test loss.
+This page and the other tables are written by `python -m benchmarks.real_runs`, which draws
+subsamples of the {seeds} seeds and judges them as a user's study. The margin is one point of test
+accuracy, and 0.03 of test loss.
 """
 
 

@@ -32,7 +32,10 @@ class DesignSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study; raise SystemExit with its exit code."""
         # Every Hydra application in this environment imports this file, so import the runner here.
-        from ablate.runner.sweep import sweep
+        from ablate.process.entry import stop_between_imports
+
+        with stop_between_imports():
+            from ablate.runner.sweep import sweep
 
         code = sweep(self.hydra_context, self.config, launcher=self.launcher, arguments=arguments)
         # Hydra drops what a sweep returns, and replaces exceptions by its own messages.

@@ -205,6 +205,26 @@ def test_runs_that_are_all_the_same_are_noticed():
     assert names(equal.cells) == ["x=absent, y=present", "x=absent, y=absent"]
 
 
+def test_runs_with_a_wild_value_are_named_and_not_for_their_equality():
+    study = accuracy_study()
+    runs = accurate(study)
+    wild = (runs["x"] == "absent") & (runs["y"] == "absent")
+    runs.loc[wild, "test_accuracy"] = -1e11
+    analysis = analyse(runs, study)
+    found = only(analysis, warnings.WildValues)
+
+    assert (found.largest, found.runs) == (-1e11, 5)
+    assert names(found.cells) == ["x=absent, y=absent"]
+    assert warnings.NoSpread not in kinds(analysis)
+
+
+def test_a_loss_that_did_not_fall_is_not_wild():
+    study = study_of("x", margin=0.01, responses=(Response("loss", "lower"),))
+    runs = table_of(study, lambda levels, seed: 2.3 if levels["x"] == "absent" else 1e-9 * seed)
+
+    assert warnings.WildValues not in kinds(analyse(runs, study))
+
+
 def test_an_untuned_learning_rate_is_named():
     study = accuracy_study()
     held = {"recipe.learning_rate": "0.001", "recipe.epochs": "12"}

@@ -109,6 +109,22 @@ def test_two_alternatives_are_better_or_worse():
     assert [judged(worth) for worth in (5.0, -5.0, 0.0)] == ["better", "worse", "no difference"]
 
 
+def test_an_absence_at_the_reference_level_is_an_alternative():
+    study = study_of(Factor("dropout", (Level("absent"), Level("present"))))
+    runs = table_of(study, lambda levels, seed: 5.0 * (levels["dropout"] == "absent") + seed % 2)
+
+    assert analyse(runs, study).components[0].full.verdict == "better"
+
+
+def test_only_a_part_that_helps_has_seeds_for_its_worth():
+    study = study_of("x", "y")
+    helps, nothing = analyse(noisy(study, spread=0.6, x=1.1), study).components
+
+    assert (helps.full.verdict, nothing.full.verdict) == ("helps", "no difference")
+    assert helps.margin_seeds.low <= helps.margin_seeds.high
+    assert nothing.margin_seeds is None
+
+
 def test_an_undecided_part_has_a_number_of_further_seeds():
     study = study_of("x", "y", replicates=3)
     components = analyse(noisy(study, spread=3.0), study).components

@@ -14,6 +14,7 @@ from ablate.analysis.power import (
     detectable_effect,
     further_seeds,
     seeds_below_margin,
+    seeds_beside_margin,
     smallest_detectable,
 )
 from ablate.analysis.verdicts import VERDICTS, judge
@@ -88,6 +89,15 @@ def test_a_loss_far_below_the_margin_needs_few_seeds():
     )
 
     assert far.high < near.high
+
+
+def test_an_effect_near_the_margin_needs_many_seeds_to_place_it():
+    far, near, at = (
+        seeds_beside_margin(Knowledge(effect, 0.2, 9, 10), margin=1.0, level=ALPHA)
+        for effect in (0.3, 0.7, 1.0)
+    )
+
+    assert far.high < near.high < at.high == MOST_SEEDS
 
 
 def test_more_seeds_detect_smaller_effects():

@@ -20,7 +20,7 @@ from pytest import param
 
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS
-from ablate.report.__main__ import main as report
+from ablate.report.command import main as report
 from tests.conftest import ROOT, TINY, Command
 from tests.faults.plan_requests import PRESENT, SMALL, refusal_of, write_study
 from tests.report.test_browser import BROWSER, browse

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
-from ablate.report.__main__ import main as report
+from ablate.report.command import main as report
 from ablate.study.design import Cell
 from tests.conftest import nothing_was_trained
 from tests.faults.plan_requests import SMALL, refusal_of, write_study

@@ -25,7 +25,7 @@ from tests.report.simulated import (
 @pytest.fixture(scope="session")
 def xyz() -> Study:
     parts = (part("residual"), part("norm"), part("separable"))
-    return Study("xyz", parts, responses=(ACCURACY,), question="Which?")
+    return Study("xyz", parts, replicates=3, responses=(ACCURACY,), question="Which?")
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,7 @@ def chapter() -> Study:
             Factor("conv", (Level("separable"), Level("conv2d"))),
             Factor("downsampling", (Level("max_pool"), Level("strides"))),
         ),
+        replicates=3,
         responses=(ACCURACY,),
     )
 

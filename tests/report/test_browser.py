@@ -34,8 +34,10 @@ MEASURE = """<script>
 const root = document.documentElement;
 const small = [...document.querySelectorAll('main *')].filter(
   e => e.getClientRects().length && parseFloat(getComputedStyle(e).fontSize) < 9);
+const cut = [...document.querySelectorAll('pre')].filter(e => e.scrollWidth > e.clientWidth);
 document.title = JSON.stringify({
-  overflow: root.scrollWidth - root.clientWidth, small: small.length, alerted: !!window.alerted});
+  cut: cut.length, overflow: root.scrollWidth - root.clientWidth, small: small.length,
+  alerted: !!window.alerted});
 </script>"""
 
 pytestmark = pytest.mark.skipif(not BROWSER, reason="needs Chromium")
@@ -69,7 +71,12 @@ def test_nothing_is_wider_than_the_window(
     built, _ = browse(measured, tmp_path, width)
     title = re.search(r"<title>(.*?)</title>", built)
     assert title is not None
-    assert json.loads(html.unescape(title[1])) == {"overflow": 0, "small": 0, "alerted": False}
+    assert json.loads(html.unescape(title[1])) == {
+        "cut": 0,
+        "overflow": 0,
+        "small": 0,
+        "alerted": False,
+    }
 
 
 def fetched(log: Path) -> list[str]:

@@ -55,7 +55,7 @@ def test_alternatives_are_named_by_both_levels(chapter: Study) -> None:
         verdict = Verdict.UNDECIDED if component.factor == "conv" else Verdict.NEEDED
         components.append(replace(component, full=replace(component.full, verdict=verdict)))
     text = headline(replace(analysis, components=tuple(components)))
-    assert "points: conv (separable or conv2d)" in text
+    assert "points: conv (separable against conv2d)" in text
 
 
 def test_controls_are_no_part_of_the_answer() -> None:

@@ -58,19 +58,25 @@ def test_runs_that_did_not_finish_come_first(xyz: Study) -> None:
 
 
 @pytest.mark.parametrize(
-    ("further", "replicates"),
-    [((2, 6), 9), ((9, 200), 23), ((40, 90), 43)],
-    ids=["upper end", "at most twenty", "lower end"],
+    ("further", "replicates", "reason"),
+    [
+        ((2, 6), 9, "2 to 6 more seeds in each cell would likely settle residual, norm and"),
+        ((40, 90), 93, "40 to 90 more seeds in each cell would likely settle residual, norm and"),
+        ((9, 200), 23, "may need more than 100 more seeds"),
+    ],
+    ids=["few", "many", "too many"],
 )
-def test_what_is_open_gets_a_command(xyz: Study, further: tuple[int, int], replicates: int) -> None:
+def test_what_is_open_gets_a_command(
+    xyz: Study, further: tuple[int, int], replicates: int, reason: str
+) -> None:
     data = data_with(xyz, verdict=Verdict.UNDECIDED)
     components = tuple(
         replace(component, further=SeedRange(*further)) for component in data.analysis.components
     )
     step = next_step(replace(data, analysis=replace(data.analysis, components=components)))
     assert step.command == f"{COMMAND} study.replicates={replicates}"
-    assert f"{further[0]} to {further[1]} further seeds" in step.reason
-    assert "of training" in step.reason
+    assert reason in step.reason
+    assert f"trains {replicates - 3} more (about" in step.reason
 
 
 def test_a_decided_study_needs_no_command(xyz: Study) -> None:

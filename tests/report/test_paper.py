@@ -11,7 +11,7 @@ import pytest
 
 from ablate.config.request import check_paper_columns
 from ablate.errors import RequestError
-from ablate.report.__main__ import parse_arguments
+from ablate.report.command import parse_arguments
 from ablate.report.page import write_report
 from ablate.study.record import PAPER_COLUMNS, StudyRecord
 from ablate.study.study import Study

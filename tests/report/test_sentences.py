@@ -19,7 +19,6 @@ from ablate.analysis.findings import (
     Verdict,
     Withheld,
 )
-from ablate.analysis.power import MOST_SEEDS
 from ablate.report.sentences import (
     REASONS,
     component_sentence,
@@ -138,7 +137,7 @@ def test_a_confused_effect_names_the_interaction():
     assert "no verdict on average over the other factors (+5.0, " in component_sentence(
         Component("x", "x", "absent", None, effect), STUDY
     )
-    assert "since the design confuses it with y:z" in component_sentence(
+    assert "since the cells that were run cannot separate it from y × z" in component_sentence(
         Component("x", "x", "absent", None, effect), STUDY
     )
 
@@ -167,13 +166,19 @@ def test_a_full_model_that_did_not_learn_gives_no_answer():
 @pytest.mark.parametrize(
     ("seeds", "expected"),
     [
-        ((3, 8), "3 to 8 further seeds"),
-        ((1, 1), "1 further seed"),
-        ((40, MOST_SEEDS), "40 or more further seeds"),
+        ((3, 8), "3 to 8 more seeds"),
+        ((1, 1), "1 more seed"),
+        ((2, 2), "2 more seeds"),
     ],
 )
 def test_further_seeds_are_a_range(seeds, expected):
     assert seed_range_text(SeedRange(*seeds)) == expected
+
+
+def test_a_unit_stays_as_it_is_written_in_the_meaning_of_a_verdict():
+    assert verdict_meanings("0.5 IoU")[Verdict.NEEDED] == (
+        "Without the part the model is worse by 0.5 IoU or more."
+    )
 
 
 def test_every_verdict_has_a_meaning_and_every_reason_a_text():
@@ -250,16 +255,36 @@ def test_the_method_of_an_effect_is_stated(changes, expected):
         param(
             "-++",
             {"tested": 1, "loss": 0.0, "p": 0.0, "parameters": 6.0, "macs": 0.158},
-            "no x, with 6.0 times the parameters and 0.16 times the multiply-accumulates of the "
-            "full model. It scored",
-            id="size",
+            "A model with fewer parts does the job, but with 6.0 times the parameters and 0.16 "
+            "times the multiply-accumulates of the full model: no x. It scored",
+            id="larger",
+        ),
+        param(
+            "-++",
+            {"tested": 1, "loss": 0.0, "p": 0.0, "parameters": 0.5, "macs": 1.0},
+            "The simplest model that does the job: no x, with 0.50 times the parameters and 1.0 "
+            "times the multiply-accumulates of the full model. It scored",
+            id="smaller",
+        ),
+        param(
+            "+++",
+            {"tested": 7, "candidate": replace(CANDIDATE, loss=5.0, low=4.0, high=6.0)},
+            "No simpler model does the job: the closest, no x, loses too much (−5.0 against the "
+            "full model, 95 % interval −6.0 to −4.0).",
+            id="far",
+        ),
+        param(
+            "+++",
+            {"tested": 7, "candidate": replace(CANDIDATE, further=SeedRange(4, 1000))},
+            "95 % interval −1.2 to +0.5).",
+            id="seeds unknown",
         ),
         param(
             "+++",
             {"tested": 7, "candidate": CANDIDATE},
             "No simpler model is shown yet to be less than 1.0 worse than the full model. The best "
             "candidate: no x (−0.4 against the full model, 95 % interval −1.2 to +0.5). 3 to 8 "
-            "further seeds would likely show it.",
+            "more seeds would likely show it.",
             id="none",
         ),
         param("+++", {"tested": 0}, "No simpler model could be tested", id="untested"),

@@ -65,8 +65,9 @@ TEXTS = [
     ),
     param(
         warnings.IntervalsOfSeeds(0.28, counted=True),
-        "What intervals speak of",
-        "not of other images. One test image is worth 0.3. Another kind of processor",
+        "What an interval covers",
+        "what other seeds would give on the same test images; on other images effects can differ "
+        "by more. One test image more or less is 0.3. Another kind of processor",
         id="intervals",
     ),
     param(
@@ -121,10 +122,16 @@ TEXTS = [
         id="too_few_seeds",
     ),
     param(
-        warnings.NoSpread("score", CELLS),
+        warnings.NoSpread(CELLS),
         "No spread over seeds",
         "All runs have the same score in [no x] and [no x, no y]",
         id="no_spread",
+    ),
+    param(
+        warnings.WildValues(1e11, 3, (NO_X,)),
+        "Values far from all others",
+        "3 runs of [no x] ended with a score of up to 1e+11.",
+        id="wild",
     ),
     param(
         warnings.Underpowered(("x", "y"), "x", detectable=2.5, serious=True),

@@ -35,6 +35,7 @@ FACTOR = "study.factors={{residual:{{levels:[{}]}}}}"
         param(["recipe.epochs=1,2"], "Expected one value for recipe.epochs", id="swept_key"),
         param(["seed=1"], "study.replicates=N", id="seed_of_a_study"),
         param(["report.interactions=1"], "whole number of 2 or more", id="interactions"),
+        param(["report.interactions=9"], "at most 3, since the study has", id="more_than_factors"),
         param(["data=npz"], "Expected data.path to be given", id="no_path"),
         param(["data=npz", "data.path=none.npz"], "none.npz", id="missing_file"),
         param(["device.kind=gpu", "device.workers=none"], "device.workers", id="workers"),

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ablate.errors import RequestError
 from ablate.planning.changes import reconcile
+from ablate.store.earlier_format import upgrade_plan
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
@@ -53,6 +54,19 @@ def reconciled(folder: StudyFolder, on_change: str) -> StudyState:
 
 def test_results_of_an_earlier_version_are_recognized(folder: StudyFolder) -> None:
     assert StudyState.read(folder, folder.read_plan()).pending == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "steps"),
+    [("classification", {"test_accuracy": 0.5, "val_accuracy": 0.5}), ("segmentation", {})],
+)
+def test_a_plan_without_steps_gets_those_of_accuracies(task: str, steps: dict) -> None:
+    record = plan_of().as_json()
+    (dataset,) = record["datasets"].values()
+    del dataset["steps"]
+    dataset["task"] = task
+    (dataset,) = upgrade_plan(record)["datasets"].values()
+    assert dataset["steps"] == steps
 
 
 def test_they_are_refused_by_default(folder: StudyFolder) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from ablate.store.events import Resumed
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
-from tests.store.written import adopted, plan_of
+from ablate.study.response import Response
+from tests.store.written import DATASET, adopted, plan_of
 
 
 def test_a_study_reads_back_as_tables(tmp_path: Path) -> None:
@@ -24,6 +28,23 @@ def test_a_study_reads_back_as_tables(tmp_path: Path) -> None:
     assert record.held_constant["recipe.epochs"] == "10"
     assert "model.residual" not in record.held_constant
     assert record.chance == 0.5
+
+
+@pytest.mark.parametrize(
+    ("response", "resolution"), [("test_accuracy", 0.25), ("test_mean_iou", None)]
+)
+def test_the_resolution_is_what_the_task_says(
+    tmp_path: Path, response: str, resolution: float | None
+) -> None:
+    plan = plan_of()
+    plan = replace(
+        plan,
+        study=replace(plan.study, responses=(Response(response, "higher", "fraction"),)),
+        datasets={DATASET.fingerprint: replace(DATASET, steps={"test_accuracy": 0.25})},
+    )
+    folder = StudyFolder(tmp_path / "mine")
+    adopted(folder, plan)
+    assert read_record(folder).resolution == resolution
 
 
 def test_interruptions_are_listed_with_their_cause(tmp_path: Path) -> None:

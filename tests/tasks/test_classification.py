@@ -81,9 +81,15 @@ def test_other_outputs_are_refused(classes: int, shape: tuple[int | None, ...]) 
         TASK.check_output(shape, info_of(classes))
 
 
+def test_one_image_is_the_step_of_the_accuracy_and_of_nothing_else() -> None:
+    assert TASK.step("accuracy", 359) == 1 / 359
+    assert TASK.step("loss", 359) is None
+
+
 def test_guessing_is_the_share_of_the_most_frequent_class() -> None:
     info = describe(images())
     assert info.guessing == {"test_accuracy": 2 / 3, "val_accuracy": 1 / 2}
+    assert info.steps == {"test_accuracy": 1 / 3, "val_accuracy": 1 / 2}
     assert [response.name for response in info.responses] == [
         "test_accuracy",
         "test_loss",

@@ -136,6 +136,11 @@ def test_other_outputs_are_refused(shape: tuple[int | None, ...]) -> None:
         TASK.check_output(shape, info_of(3))
 
 
+@pytest.mark.parametrize("measure", ["mean_iou", "pixel_accuracy", "loss"])
+def test_no_measure_has_a_step_of_one_image(measure: str) -> None:
+    assert TASK.step(measure, 100) is None
+
+
 def test_guessing_is_the_best_constant_answer() -> None:
     masks = np.array([[[0, 0, 1], [0, 1, VOID]]], np.uint8)
     assert TASK.guessing(masks, CLASSES) == {
@@ -146,6 +151,7 @@ def test_guessing_is_the_best_constant_answer() -> None:
         "pixel_accuracy": 0.6,
     }
     assert describe(images()).guessing["test_pixel_accuracy"] == 0.6
+    assert describe(images()).steps == {}
 
 
 def test_noise_has_images_and_masks_of_the_data_sets_shape() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ablate.errors import RequestError
-from ablate.report.__main__ import main
+from ablate.report.command import main
 from ablate.report.results.read import read_frame
 from ablate.report.results.request import Request
 from ablate.tracking.mlflow import experiments

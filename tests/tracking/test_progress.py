@@ -44,12 +44,12 @@ def shown(display: ProgressDisplay, run: Run) -> str:
     [
         pytest.param(
             [Response("accuracy", "higher", "fraction"), Response("other", "higher")],
-            "epoch 2/10, validation accuracy 97.5 %, 0.25 s",
+            "epoch 2/10, validation accuracy 97.50 %, 0.25 s",
             id="fraction",
         ),
         pytest.param(
             [Response("mean_error", "lower")],
-            "epoch 2/10, validation mean error 3.5, 0.25 s",
+            "epoch 2/10, validation mean error 3.5000, 0.25 s",
             id="number",
         ),
         pytest.param([], "epoch 2/10, 0.25 s", id="loss_only"),

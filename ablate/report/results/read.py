@@ -27,7 +27,12 @@ from ablate.report.results.levels import (
 )
 from ablate.report.results.numbers import parse_number, parse_response
 from ablate.report.results.request import Request
-from ablate.report.results.scale import default_margin, is_direction_known, response_of
+from ablate.report.results.scale import (
+    check_chance,
+    default_margin,
+    is_direction_known,
+    response_of,
+)
 from ablate.report.results.text_file import read_table
 from ablate.study.design import Cell
 from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED
@@ -113,6 +118,8 @@ def read_results(request: Request, table: pd.DataFrame | None = None) -> Results
     runs = _run_table(table, levels, status=status, seeds=seeds, request=request)
     study = _study(request, levels, runs)
     refuse_lone_seeds(runs.assign(seed=seeds.labels.where(seeds.labels != "")), study)
+    if request.chance is not None:
+        check_chance(request.chance, study.response, runs[request.response].dropna())
     guessed = request.direction is None and not is_direction_known(request.response)
     return Results(
         study=study,

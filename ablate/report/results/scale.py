@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from ablate.analysis.guessing import guessing_reach
 from ablate.errors import RequestError
 from ablate.report.results.exports import PREFIXES
 from ablate.study.record import COSTS
@@ -57,6 +58,31 @@ def is_percent(name: str, values: pd.Series) -> bool:
     known = values.dropna()
     named = "%" in name or bool({"percent", "pct"} & _words(name))
     return (named or _is_share(name)) and bool(1 < known.max() <= 100 and known.min() >= 0)
+
+
+def check_chance(chance: float, response: Response, values: pd.Series) -> None:
+    """Refuse a score of guessing that no run reaches, or that is on another scale.
+
+    Raises:
+        RequestError: It is; the message names the nearest choice.
+    """
+    name, lower = response.name, response.direction == "lower"
+    if response.unit == "fraction" and chance >= 1:
+        expected, nearest_choice = f"below 1, since {name} is a fraction", f"{chance / 100:g}"
+    elif is_percent(name, values) and chance < 1:
+        expected, nearest_choice = f"in percent, as {name} is", f"{100 * chance:g}"
+    else:
+        best = float(values.min() if lower else values.max())
+        # Runs that guess are spread around the score of guessing.
+        if (best - chance if lower else chance - best) <= guessing_reach(
+            chance, direction=response.direction
+        ):
+            return
+        side, word = ("or more", "lowest") if lower else ("or less", "highest")
+        expected, nearest_choice = f"{best:g} {side}, the {word} {name} of the runs", f"{best:g}"
+    raise RequestError(
+        f"Expected chance {expected}; received {chance:g}. Nearest choice: {nearest_choice}."
+    )
 
 
 def is_direction_known(name: str) -> bool:

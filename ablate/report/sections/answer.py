@@ -24,7 +24,12 @@ from ablate.report.headline import decisive_effect, headline
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
-from ablate.report.sentences import component_sentence, simplest_sentence, withheld_reason
+from ablate.report.sentences import (
+    component_sentence,
+    holm_text,
+    simplest_sentence,
+    withheld_reason,
+)
 from ablate.report.wording import Scale, sentence
 from ablate.wording import MISSING, whole_number
 
@@ -192,7 +197,9 @@ def _where(analysis: Analysis, component: Component, effect: Effect | Setting) -
         return f"where {' and '.join(f'{factor} is {level}' for factor, level in effect.where)}"
     control = "control, changes nothing" if component.factor in analysis.study.controls else ""
     average = "on average over the other parts" if effect is not component.full else ""
-    return "; ".join(filter(None, (control, average, withheld_reason(effect))))
+    open_ = effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0)
+    holm = holm_text(effect) if open_ else ""
+    return "; ".join(filter(None, (control, average, withheld_reason(effect), holm)))
 
 
 def _legend(data: ReportData) -> str:
@@ -201,8 +208,8 @@ def _legend(data: ReportData) -> str:
     return (
         f"Bar: {INTERVAL}; mark: estimate; grey band: less than the margin of {margin} of "
         f"{scale.title}, too little to matter. Each part is removed (or replaced) alone from the "
-        f"full model, unless its line says otherwise. Intervals speak of other seeds, not of other "
-        f"images."
+        f"full model, unless its line says otherwise. Intervals cover what other seeds would give, "
+        f"not other images."
     )
 
 

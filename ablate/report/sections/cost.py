@@ -33,7 +33,6 @@ from ablate.report.drawing import (
     Picture,
     finish,
 )
-from ablate.report.names import capitalized
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import scale_of
 from ablate.study.result import Status
@@ -49,9 +48,7 @@ def content(data: ReportData) -> Content | None:
     picture = cost_picture(data.analysis, data.runs)
     if picture is None:
         return None
-    return Content(
-        f"{capitalized(data.scale.title)} against cost", (Illustration(picture),), folded=True
-    )
+    return Content(f"Cost and {data.scale.title}", (Illustration(picture),), folded=True)
 
 
 def cost_picture(analysis: Analysis, runs: pd.DataFrame) -> Picture | None:

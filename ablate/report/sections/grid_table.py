@@ -15,6 +15,7 @@ from ablate.report.cells import (
     SIMPLEST,
     best_cells,
     cell_label,
+    cell_texts,
     number,
     records,
     reference_cell,
@@ -25,7 +26,7 @@ from ablate.report.paper_grid import paper_grid
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import Scale, scale_of
 from ablate.study.study import Factor, Study
-from ablate.wording import MISSING, one_line, seconds, short_number, whole_number
+from ablate.wording import MISSING, one_line
 
 ORDER = 41
 
@@ -90,7 +91,7 @@ class GridRow:
         difference_interval: Its interval.
         others: Means of the further responses.
         costs: Parameters, MACs and training seconds.
-        tags: ``full model``, ``best mean``, ``simplest``, as far as they apply.
+        tags: ``full model``, ``best mean``, ``fewest parts``, as far as they apply.
     """
 
     number: int
@@ -227,7 +228,7 @@ def _signs(grid: Grid) -> str:
 
 def _note(grid: Grid) -> str:
     simplest = (
-        "Simplest: of the models shown to be no worse than the full model by the margin. "
+        "Fewest parts: of the models shown to be less than the margin worse than the full model. "
         if grid.has_simplest
         else ""
     )
@@ -299,28 +300,23 @@ def _grid_row(
     axis: _Axis,
     tags: tuple[str, ...],
 ) -> GridRow:
-    study = analysis.study
-    scale, name = scale_of(study), study.response.name
+    study, name = analysis.study, analysis.study.response.name
     mean, low, high = (number(row[f"{name}_{end}"]) for end in ("mean", "low", "high"))
-    change = [number(row[f"difference{end}"]) for end in ("", "_low", "_high")]
+    texts = cell_texts(analysis, row)
     return GridRow(
         number=index,
         cell=str(row["cell"]),
         label=cell_label(analysis, row),
         marks=tuple(_mark(factor, str(row[factor.name])) for factor in study.factors),
-        mean=scale.number(mean),
-        interval=scale.interval(low, high),
+        mean=texts["mean"],
+        interval=texts["interval"],
         whisker=axis.whisker(mean, low=low, high=high),
-        n=whole_number(number(row["n"])),
+        n=texts["n"],
         short=number(row["n"]) < number(row.get("n_planned")),
-        difference=scale.signed(change[0]),
-        difference_interval=scale.signed_interval(change[1], change[2]),
+        difference=texts["change"],
+        difference_interval=texts["change_interval"],
         others=tuple(_further_mean(study, row, index) for index in _further_responses(study)),
-        costs=(
-            whole_number(number(row.get("parameters"))),
-            short_number(number(row.get("macs"))),
-            seconds(number(row.get("train_seconds"))),
-        ),
+        costs=(texts["parameters"], texts["macs"], texts["train_seconds"]),
         tags=tags,
     )
 

@@ -16,7 +16,6 @@ from ablate.analysis.findings import Analysis
 from ablate.report.blocks import Illustration
 from ablate.report.cells import cell_label, cell_numbers, chosen_cells, records, reference_cell
 from ablate.report.drawing import BLACK, BLUE, ORANGE, WIDE, Picture, finish
-from ablate.report.names import capitalized
 from ablate.report.section import Content, ReportData
 from ablate.report.wording import Scale, response_scale
 from ablate.study.record import StudyRecord
@@ -121,7 +120,7 @@ def _panels(count: int, scale: Scale) -> tuple[Figure, list[Axes]]:
     )
     unit = f", {scale.unit}" if scale.unit else ""
     figure.supxlabel("Epoch", fontsize=9.5)
-    figure.supylabel(f"{capitalized(scale.title)}{unit}", fontsize=9.5)
+    figure.supylabel(f"{scale.title}{unit}", fontsize=9.5)
     return figure, panels[:count]
 
 

@@ -6,7 +6,7 @@ from ablate.report.blocks import Column, Paragraph, Table
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
-from ablate.wording import MISSING, NO_BREAK, decimal
+from ablate.wording import MISSING
 
 ORDER = 81
 
@@ -16,9 +16,9 @@ def content(data: ReportData) -> Content | None:
     names = component_names(data.study)
     rows: list[tuple[str, ...]] = []
     for component in data.analysis.components:
-        ratios = {item.cost: item.ratio for item in savings_of(data.analysis, component)}
-        if ratios:
-            changes = [_change(ratios.get(cost)) for cost in TITLES]
+        known = {item.cost: item.change for item in savings_of(data.analysis, component)}
+        if known:
+            changes = [known.get(cost, MISSING) for cost in TITLES]
             rows.append((effect_name(component.name, names), *changes))
     if not rows:
         return None
@@ -30,13 +30,6 @@ def content(data: ReportData) -> Content | None:
     )
     meaning = Paragraph(
         "How the cost of the full model changes when this one part is removed. Negative: the model "
-        "without the part is cheaper."
+        "without the part is cheaper; × 2 or more: it costs that many times as much."
     )
     return Content("Cost of each part", (meaning, table), level=3, folded=True)
-
-
-def _change(ratio: float | None) -> str:
-    """The change of a cost in percent of the full model's."""
-    if ratio is None:
-        return MISSING
-    return f"{decimal(100 * (ratio - 1), 1, sign=True)}{NO_BREAK}%"

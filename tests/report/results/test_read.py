@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,34 @@ def test_levels_and_runs_are_read_from_the_file(tmp_path: Path) -> None:
     effect = analysis.components[0].full
     assert effect is not None
     assert effect.estimate == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "chance", "expected"),
+    [
+        ("accuracy", 0.5, ""),
+        ("accuracy", 0.971, ""),
+        ("accuracy", 0.999, "Expected chance 0.97 or less, the highest accuracy of the runs"),
+        ("accuracy", 10.0, "below 1, since accuracy is a fraction; received 10. Nearest choice: 0"),
+        ("percent", 10.0, ""),
+        ("percent", 0.1, "in percent, as accuracy is; received 0.1. Nearest choice: 10."),
+        ("percent", 120.0, "97 or less, the highest accuracy of the runs; received 120"),
+        ("loss", 2.3, ""),
+        ("loss", 0.9, ""),
+        ("loss", 0.1, "Expected chance 0.9 or more, the lowest loss of the runs; received 0.1."),
+    ],
+)
+def test_a_score_of_guessing_that_the_runs_contradict_is_refused(
+    tmp_path: Path, numbers: str, chance: float, expected: str
+) -> None:
+    text = GOOD.replace("accuracy", "loss") if numbers == "loss" else GOOD
+    text = text.replace(",0.9", ",9") if numbers == "percent" else text
+    response = "loss" if numbers == "loss" else "accuracy"
+    if not expected:
+        read(tmp_path, text, response=response, chance=chance)
+        return
+    with pytest.raises(RequestError, match=re.escape(expected)):
+        read(tmp_path, text, response=response, chance=chance)
 
 
 @pytest.mark.parametrize(

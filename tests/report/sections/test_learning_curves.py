@@ -55,7 +55,7 @@ def test_axis_and_words_are_those_of_the_measure(data: ReportData) -> None:
     other = with_measures(data, ERROR, error=histories["loss"], val_error=histories["val_loss"])
     picture = curves_picture(other.analysis, other.record)
     assert picture is not None
-    assert "Error, pixels" in picture.svg
+    assert "error, pixels" in picture.svg
     assert "validation error of the full model" in picture.caption
     assert "val error at the last epoch: 1 · full model 0.2\u00a0pixels" in picture.alternative
 

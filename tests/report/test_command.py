@@ -9,7 +9,7 @@ import pytest
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.report import files
-from ablate.report.__main__ import main
+from ablate.report.command import main
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
@@ -192,6 +192,10 @@ def test_runs_csv_of_a_study_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
         ({"x": "margin=nan"}, "Expected margin to be a number above 0"),
         ({"x": "margin=tiny"}, "Expected margin to be a number above 0"),
+        ({"x": "interactions=4"}, "Expected interactions of at most 3, since the study has 3"),
+        ({"x": "chance=0.999"}, "or less, the highest test_accuracy of the runs; received 0.999."),
+        ({"x": "chance=10"}, "below 1, since test_accuracy is a fraction; received 10. Nearest"),
+        ({"x": "chance=-0.1"}, "Expected chance to be the response of a model that guesses"),
         ({"x": "chance=no"}, "Expected chance to be the response of a model that guesses"),
         ({"x": "direction=up"}, "Expected direction=higher or direction=lower"),
         ({"x": "reference={nrm: absent}"}, "Did you mean 'norm'?"),
@@ -259,7 +263,7 @@ def test_usage_is_shown(
 def test_a_report_loads_no_deep_learning_library(results: list[str]) -> None:
     code = (
         "import sys\n"
-        "from ablate.report.__main__ import main\n"
+        "from ablate.report.command import main\n"
         "try:\n    main(sys.argv[1:])\n"
         "except SystemExit as ending:\n    assert ending.code == 0\n"
         "heavy = {'tensorflow', 'keras', 'jax', 'torch', 'mlflow'} & set(sys.modules)\n"

@@ -12,7 +12,7 @@ from pytest import param
 
 from ablate.config.store_uri import STORE_URI, check_store_uri, runs_hint
 from ablate.errors import RequestError
-from ablate.sync import main
+from ablate.tracking.sync import main
 from ablate.wording import without_password
 from tests.conftest import ROOT
 
@@ -59,7 +59,10 @@ def test_without_arguments_the_usage_is_printed(capsys: pytest.CaptureFixture[st
 
 
 def test_sync_starts_without_mlflow_and_keras() -> None:
-    program = "import sys, ablate.sync; print([m for m in ('mlflow', 'keras') if m in sys.modules])"
+    program = (
+        "import sys, ablate.tracking.sync; "
+        "print([name for name in ('mlflow', 'keras') if name in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

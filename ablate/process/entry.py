@@ -1,0 +1,73 @@
+"""What every command starts and ends with: signals are caught from its imports to its exit."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+from ablate.process import stop
+from ablate.process.output import survive_closed_output
+
+STOPPED = "ablate: Stopped. Finished runs are saved."
+
+
+def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
+    """Run a command as this process, and end the process with its exit code.
+
+    Args:
+        load: Imports the command and returns it. The command raises SystemExit, or returns.
+    """
+    stop.catch_signals()
+    survive_closed_output()
+    code: int | None = 0
+    try:
+        with stop_between_imports():
+            command = load()
+        stop.check()
+        command()
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            raise  # a message, which Python prints
+        code = end.code
+    except stop.StopError:
+        pass
+    except KeyboardInterrupt:
+        code = stop.INTERRUPTED
+    code = _exit_code(code or 0)
+    # Nothing is left to do. Python's own way out waits for threads that a signal left behind, and
+    # a second longer to collect the garbage of all imported modules.
+    atexit._run_exitfuncs()
+    code = _exit_code(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _exit_code(code: int) -> int:
+    """The exit code of a signal that is pending, which is reported; or else the one given."""
+    stopped = stop.acknowledge()
+    if stopped:
+        print(STOPPED, file=sys.stderr)
+    return stopped or code
+
+
+@contextlib.contextmanager
+def stop_between_imports() -> Iterator[None]:
+    """Make the import of each module in the block a safe point: all of them take seconds."""
+    sys.meta_path.insert(0, _SafePoint)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(_SafePoint)
+
+
+class _SafePoint:
+    """A finder that finds nothing; Python asks it before each import."""
+
+    @staticmethod
+    def find_spec(name: str, *unused: object) -> None:
+        stop.check()

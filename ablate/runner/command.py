@@ -1,0 +1,59 @@
+"""What `python -m ablate` does: check the request and pass it to Hydra."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import hydra
+
+from ablate.config.arguments import check_arguments
+from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
+from ablate.config.locate import shipped_folder
+from ablate.process import stop
+from ablate.process.entry import stop_between_imports
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main() -> None:
+    """Run a study with `--multirun`, else one variant; raise SystemExit with the exit code."""
+    # With this Hydra raises errors; without it, it prints them in its own way and exits with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    command = hydra.main(
+        version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config"
+    )
+    with _exit_when_refused():
+        sys.argv[1:] = check_arguments(sys.argv[1:])
+        stop.check()
+        command(task)()
+
+
+def task(config: DictConfig) -> None:
+    """Train one run, or one job of a study; Hydra calls it with a composed configuration."""
+    stop.check()
+    if config.unit is not None:
+        from ablate.workers.launch import train_job
+
+        train_job(config)
+        return
+    with stop_between_imports():
+        from ablate.runner.single import run_one
+
+    # Hydra would add lines of its own to an exception that leaves this function.
+    with _exit_when_refused():
+        raise SystemExit(run_one(config))
+
+
+@contextlib.contextmanager
+def _exit_when_refused() -> Iterator[None]:
+    """Print a mistake in the request on one line and exit with code 2."""
+    try:
+        yield
+    except REQUEST_ERRORS as error:
+        print(f"ablate: {request_error_line(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
