@@ -11,6 +11,7 @@ import pandas as pd
 
 from ablate.analysis import warnings
 from ablate.analysis.arrays import Array, Mask
+from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.cells import column_means
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals
@@ -145,14 +146,14 @@ def _check_confusion(evidence: Evidence) -> Iterator[StudyWarning]:
 
 def _check_direction(study: Study, guessed: bool) -> Iterator[StudyWarning]:
     if guessed:
-        yield warnings.GuessedDirection(study.response.name)
+        yield GuessedDirection(study.response.name)
 
 
 def _check_reference(study: Study, guessed: Iterable[str]) -> Iterator[StudyWarning]:
     factors = [factor for factor in study.factors if factor.name in set(guessed)]
     if factors:
         levels = tuple((factor.name, factor.reference.name) for factor in factors)
-        yield warnings.GuessedReference(levels, (factors[0].name, factors[0].level_names[-1]))
+        yield GuessedReference(levels, (factors[0].name, factors[0].level_names[-1]))
 
 
 def _check_shared_seeds(evidence: Evidence) -> Iterator[StudyWarning]:

@@ -20,6 +20,8 @@ SHARES = {"train": 0.8, "validation": 0.2}
 CHANNELS = (1, 2, 3, 4)
 """Numbers of channels that pictures usually have."""
 
+LARGEST_LABEL = np.iinfo(np.int64).max
+
 
 def from_arrays(
     arrays: Mapping[str, NDArray[Any]],
@@ -65,7 +67,14 @@ def from_arrays(
     parts = {PARTS[end]: Split(x[end], labels[end]) for end in ends}
     scale = byte_scale(*x.values())
     if "validation" in parts:
-        return Images(**parts, classes=names, scale=scale, excluded=tuple(excluded))
+        return Images(
+            parts["train"],
+            parts["validation"],
+            parts["test"],
+            classes=names,
+            scale=scale,
+            excluded=tuple(excluded),
+        )
     rest = parts.pop("train")
     return Unsplit(
         x=rest.x,
@@ -151,17 +160,21 @@ def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
             f"received {y.shape}."
         )
     y = y.reshape(-1)
+    if np.issubdtype(y.dtype, np.bool_):
+        return y.astype(np.int64)
     if np.issubdtype(y.dtype, np.floating):
+        y = y.astype(np.float64)
         broken = ~np.isfinite(y) | (y != np.floor(y))
         if broken.any():
             raise RequestError(
                 f"Expected whole numbers in {name}; received {y[broken][0]:g} at index "
                 f"{broken.argmax()}."
             )
-    if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
+    wrong = (y < 0) | (y > LARGEST_LABEL)
+    if wrong.any():
         raise RequestError(
             f"Expected labels of 0 or more in {name}; received {y.min()} to {y.max()}, the first "
-            f"wrong one at index {((y < 0) | (y > np.iinfo(np.int64).max)).argmax()}."
+            f"wrong one at index {wrong.argmax()}."
         )
     return y.astype(np.int64)
 
@@ -178,7 +191,7 @@ def _classes_of_one_hot(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
             f"one-hot rows with a single 1; received shape {y.shape}, and [{row}{more}] at index "
             f"{index}."
         )
-    return np.argmax(y, axis=1)
+    return np.asarray(np.argmax(y, axis=1), np.int64)
 
 
 def _numbered(y: NDArray[Any]) -> tuple[str, ...] | None:

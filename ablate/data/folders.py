@@ -104,7 +104,7 @@ def count_texts(texts: Sequence[Path], root: Path) -> tuple[str, ...]:
     """Text files that are left out, counted by the end of their names."""
     found: dict[str, list[Path]] = {}
     for file in texts:
-        found.setdefault(file.suffix.lower() or file.name, []).append(file)
+        found.setdefault((file.suffix or file.name).lower(), []).append(file)
     return tuple(
         f"{quantity(len(files), 'text file')} {ending}, such as "
         f"{escaped_name(files[0].relative_to(root))}"

@@ -69,7 +69,7 @@ def read(path: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
 def _choose(names: Iterable[str], path: str) -> dict[str, str]:
     """The name in the archive of each array that is needed."""
     found: dict[str, list[str]] = {key: [] for key in NAMES}
-    others = []
+    others: list[str] = []
     for name in names:
         keys = [key for key, known in NAMES.items() if name.lower() in known]
         (found[keys[0]] if keys else others).append(name)

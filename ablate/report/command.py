@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablate.analysis.warnings import GuessedDirection, GuessedReference
+from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions, check_paper_columns
 from ablate.config.store_uri import STORE_URI, check_store_uri

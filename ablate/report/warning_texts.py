@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from ablate.analysis import warnings
+from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.warnings import StudyWarning
 from ablate.report.wording import amount, cell_list
@@ -124,7 +125,7 @@ def _(warning: warnings.SeedsNotShared, study: Study) -> tuple[str, str]:
 
 
 @_words.register
-def _(warning: warnings.GuessedReference, study: Study) -> tuple[str, str]:
+def _(warning: GuessedReference, study: Study) -> tuple[str, str]:
     levels = enumeration([f"{factor}={level}" for factor, level in warning.levels])
     factor, level = warning.other
     return (
@@ -135,7 +136,7 @@ def _(warning: warnings.GuessedReference, study: Study) -> tuple[str, str]:
 
 
 @_words.register
-def _(warning: warnings.GuessedDirection, study: Study) -> tuple[str, str]:
+def _(warning: GuessedDirection, study: Study) -> tuple[str, str]:
     return (
         "Direction guessed",
         f"Higher is taken to be better for {warning.response}, whose name does not show it. Give "

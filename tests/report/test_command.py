@@ -142,7 +142,7 @@ def test_what_was_read_otherwise_than_it_stands_is_printed_first(
 ) -> None:
     table = Path("results.csv").read_text(encoding="utf-8")
     Path("results.csv").write_text(
-        table.replace("test_accuracy", "value") + "," * 6 + "\n", encoding="utf-8"
+        table.replace("test_accuracy", "value") + "parent,,,,\n", encoding="utf-8"
     )
     assert ended(*results[:2], "response=value") == 0
     lines = capsys.readouterr().out.splitlines()

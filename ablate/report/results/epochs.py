@@ -31,15 +31,17 @@ def last_epochs(table: pd.DataFrame, *, request: Request) -> tuple[pd.DataFrame,
     keys = [*request.factors, *([request.seed] if request.seed else names)]
     if epochs.isna().any() or not table.duplicated(keys).any():
         return table, ""
-    group = table.groupby(keys, sort=False, dropna=False).ngroup()
-    known = request.seed or names
-    restarts = epochs.groupby(group).diff().fillna(1) <= 0
-    if known and restarts.any():
-        return table, ""
-    run = group.astype(str) + ":" + restarts.groupby(group).cumsum().astype(str)
-    of_run = epochs.groupby(run)
-    if not known and (of_run.first().nunique() > 1 or of_run.size().min() < 2):
-        return table, ""
+    group = table.groupby(keys, sort=False, dropna=False).ngroup().astype(str)
+    if request.seed or names:
+        if pd.DataFrame({"run": group, "epoch": epochs}).duplicated().any():
+            return table, ""
+        run = group
+    else:
+        restarts = epochs.groupby(group).diff().fillna(1) <= 0
+        run = group + ":" + restarts.groupby(group).cumsum().astype(str)
+        of_run = epochs.groupby(run)
+        if of_run.first().nunique() > 1 or of_run.size().min() < 2:
+            return table, ""
     has_response = (table[request.response] != "").astype(int)
     order = pd.DataFrame({"run": run, "has": has_response, "epoch": epochs})
     last = order.sort_values(["has", "epoch"], kind="stable").drop_duplicates("run", keep="last")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 
@@ -13,7 +15,7 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells, dtype=str)
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return ""
     return str(value).strip()

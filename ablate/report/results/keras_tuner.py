@@ -26,8 +26,7 @@ def read_trials(folder: Path) -> pd.DataFrame:
         )
     rows = [_row(file) for file in files]
     table = pd.DataFrame(rows, dtype=object).fillna("").astype(str)
-    table.index = range(1, len(table) + 1)
-    return table
+    return table.set_axis(range(1, len(table) + 1), axis=0)
 
 
 def _row(file: Path) -> dict[str, str]:

@@ -14,12 +14,9 @@ from ablate.errors import RequestError, nearest
 from ablate.report.results.request import Request
 from ablate.study.study import Factor, Level
 
-TRUTH = {"true": "present", "yes": "present", "on": "present", "y": "present"} | {
-    "false": "absent",
-    "no": "absent",
-    "off": "absent",
-    "n": "absent",
-}
+TRUTH = dict.fromkeys(("true", "yes", "on", "y", "present"), "present") | dict.fromkeys(
+    ("false", "no", "off", "n", "absent"), "absent"
+)
 NOTHING = "none"
 """The level of an empty cell, such as that of a parameter that was not set."""
 
@@ -66,7 +63,7 @@ def read_levels(column: pd.Series) -> pd.Series:
     return column.mask(empty, NOTHING)
 
 
-def read_factor(name: str, levels: pd.Series, request: Request) -> Factor:
+def read_factor(name: str, levels: pd.Series, *, request: Request) -> Factor:
     """The factor of a column of levels, its reference level first.
 
     Raises:

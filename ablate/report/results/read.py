@@ -117,9 +117,10 @@ def read_results(request: Request, table: pd.DataFrame | None = None) -> Results
     seeds = read_seeds(table, complete, request=request)
     runs = _run_table(table, levels, status=status, seeds=seeds, request=request)
     study = _study(request, levels, runs)
-    refuse_lone_seeds(runs.assign(seed=seeds.labels.where(seeds.labels != "")), study)
+    named = runs.assign(seed=seeds.labels.where(seeds.labels != ""))
+    refuse_lone_seeds(named[complete], study)
     if request.chance is not None:
-        check_chance(request.chance, study.response, runs[request.response].dropna())
+        check_chance(request.chance, study.response, values=runs[request.response].dropna())
     guessed = request.direction is None and not is_direction_known(request.response)
     return Results(
         study=study,
@@ -210,10 +211,10 @@ def _study(request: Request, levels: pd.DataFrame, runs: pd.DataFrame) -> Study:
     values = runs[request.response]
     study = Study(
         name=request.name,
-        factors=tuple(read_factor(name, levels[name], request) for name in request.factors),
+        factors=tuple(read_factor(name, levels[name], request=request) for name in request.factors),
         replicates=int(runs["cell"].value_counts().max()),
         margin=request.margin or default_margin(request.response, values),
-        responses=(response_of(request.response, values, request.direction),),
+        responses=(response_of(request.response, values, direction=request.direction),),
         question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
     )
     return replace(study, **_design(study, _cells(levels)))

@@ -32,7 +32,7 @@ UNITS = {"train_seconds": "seconds"}
 """The unit of a response whose name is known."""
 
 
-def response_of(name: str, values: pd.Series, direction: Direction | None) -> Response:
+def response_of(name: str, values: pd.Series, *, direction: Direction | None) -> Response:
     """The response with its direction and unit.
 
     Args:
@@ -60,7 +60,7 @@ def is_percent(name: str, values: pd.Series) -> bool:
     return (named or _is_share(name)) and bool(1 < known.max() <= 100 and known.min() >= 0)
 
 
-def check_chance(chance: float, response: Response, values: pd.Series) -> None:
+def check_chance(chance: float, response: Response, *, values: pd.Series) -> None:
     """Refuse a score of guessing that no run reaches, or that is on another scale.
 
     Raises:
