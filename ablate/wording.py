@@ -12,6 +12,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from ablate.credentials import (
+    hide_arguments,
+    is_address,
+    shown_argument,
+    without_credentials,
+)
+
 MISSING = "—"
 MINUS = "−"
 NO_BREAK = "\u00a0"
@@ -33,16 +40,21 @@ def one_line(text: object, limit: int = 0) -> str:
     return line if not limit or len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
+def printable(text: object) -> str:
+    """Return text that cannot control a terminal: control characters are written as escapes."""
+    return "".join(
+        letter if letter.isprintable() or letter == NO_BREAK else ascii(letter)[1:-1]
+        for letter in str(text)
+    )
+
+
 def terminal_line(text: object) -> str:
     """Return a message as one line of bounded length that cannot control a terminal.
 
-    Control characters are written as escapes, so that a user sees what an argument contained. A
-    line that is too long loses its middle.
+    Control characters are written as escapes, so that a user sees what an argument contained. The
+    credentials of the command line are left out. A line that is too long loses its middle.
     """
-    line = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1]
-        for letter in " ".join(str(text).split())
-    )
+    line = printable(" ".join(hide_arguments(str(text), sys.argv[1:]).split()))
     half = LONGEST_LINE // 2
     return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
 
@@ -79,13 +91,16 @@ def error_summary(error: BaseException, *, limit: int = 500) -> str:
 
 
 def without_password(text: str) -> str:
-    """Return a text that names a store without the credentials in it."""
+    """Return the address of a store, or a text that may name stores, without credentials."""
+    text = hide_arguments(text, sys.argv[1:])
+    if is_address(text):
+        return without_credentials(text)
     return re.sub(r"://[^/\s]*@", "://***@", text)
 
 
 def own_command() -> str:
     """Return the command line of this process: for reports, lock files and hints to resume."""
-    return without_password(shlex.join(["python", "-m", "ablate", *sys.argv[1:]]))
+    return shlex.join(["python", "-m", "ablate", *map(shown_argument, sys.argv[1:])])
 
 
 def decimal(value: float | None, digits: int, *, sign: bool = False) -> str:

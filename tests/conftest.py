@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ablate.process import stop
 from ablate.study.response import Response
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,12 @@ def tiny_study(ablate: Command, tmp_path_factory: pytest.TempPathFactory) -> Pat
     done = ablate(folder, "--multirun", *TINY)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture
+def pending_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C was pressed, and the program has not reached a safe point since."""
+    monkeypatch.setattr(stop._stop, "code", stop.INTERRUPTED)
 
 
 @pytest.fixture

@@ -35,6 +35,19 @@ def test_a_terminal_line_shows_control_characters(text: str, expected: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  a  b", "  a  b"),
+        ("a\x1b[31m\nb\x07", "a\\x1b[31m\\nb\\x07"),
+        ("\u202eevil\x85", "\\u202eevil\\x85"),
+        ("97.5\u00a0% \\ größe 😀", "97.5\u00a0% \\ größe 😀"),
+    ],
+)
+def test_printable_text_cannot_control_a_terminal(text: str, expected: str) -> None:
+    assert wording.printable(text) == expected
+
+
+@pytest.mark.parametrize(
     ("name", "expected"),
     [("cats", "cats"), ("a\nb", "a\\nb"), ("a\\nb", "a\\\\nb"), ("größe", "größe")],
 )

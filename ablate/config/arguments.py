@@ -18,13 +18,17 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
+from ablate.config.bounds import check_own_files
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
+from ablate.config.environment import guard_environment
 from ablate.config.flags import split_flags
 from ablate.config.keys import GROUPS
 from ablate.config.locate import shipped_folder
 from ablate.config.overrides import parse_override, quote_text
 from ablate.errors import RequestError, nearest
 
+WITHOUT_GROUPS = tuple(f"~{group}" for group in GROUPS)
+"""Overrides that leave out every file that a user may have written."""
 LOCAL = {"_target_": "hydra_plugins.hydra_ablate.local_launcher.LocalLauncher"}
 
 
@@ -36,10 +40,13 @@ def check_arguments(arguments: Sequence[str]) -> list[str]:
             the configuration would call code that is not trusted.
         HydraException: The configuration cannot be composed.
     """
+    check_own_files(Path("experiments"))
     flags, given = split_flags(arguments)
     overrides = [quote_text(argument) for argument in given]
+    _refuse_files_of_hydra()
     if "--shell-completion" not in flags and "--version" not in flags:
         _check_overrides(overrides)
+        guard_environment(overrides)
         config = _compose(overrides)
         _check_request(config, overrides)
         _check_shown(config, flags)
@@ -71,11 +78,19 @@ def _is_of_launcher(argument: str) -> bool:
     return argument.lstrip("+~").startswith(("hydra/launcher=", "hydra.launcher."))
 
 
-def _compose(overrides: Sequence[str]) -> DictConfig:
+def _refuse_files_of_hydra() -> None:
+    """Refuse files that Hydra would read for itself: they name packages, and set up launchers."""
     own = Path("experiments") / "config.yaml"
     if own.exists():
-        # Hydra would read it instead of this program's, and import what its searchpath names.
         raise RequestError(f"Expected no {own}, the name of the program's own; rename yours.")
+    if (folder := Path("experiments") / "hydra").exists():
+        raise RequestError(
+            f"Expected no {folder}, since no file sets up Hydra; give hydra/launcher=NAME and "
+            f"hydra.launcher.KEY=VALUE on the command line."
+        )
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
     with translate_errors(), initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
         return compose("config", overrides=list(overrides), return_hydra_config=True)
 
@@ -86,7 +101,7 @@ def _check_request(config: DictConfig, overrides: Sequence[str]) -> None:
     launcher = LOCAL
     if chosen:
         # Composed without any group, so that the file of a group cannot change it.
-        launcher = hydra_node(_compose([*chosen, *(f"~{group}" for group in GROUPS)]))["launcher"]
+        launcher = hydra_node(_compose([*chosen, *WITHOUT_GROUPS]))["launcher"]
         _check_launcher(launcher)
     if config.hydra.mode is not None:
         raise RequestError(
@@ -119,11 +134,10 @@ def _targets(node: Mapping[str, Any] | list[Any]) -> Iterator[object]:
 
 
 def _check_shown(config: DictConfig, flags: Mapping[str, str]) -> None:
-    """Check what `--help` and `--cfg` print: no file may change the help, and the node exists."""
-    if "--help" in flags:
-        shown = OmegaConf.load(shipped_folder("conf") / "config.yaml").hydra.help
-        if config.hydra.help != shown:
-            raise RequestError("Expected hydra.help of the program; a file changes it.")
+    """Check what flags print: no file may change the help, and the node of `--cfg` exists."""
+    for flag, node in (("--help", "help"), ("--hydra-help", "hydra_help")):
+        if flag in flags and hydra_node(config)[node] != hydra_node(_compose(WITHOUT_GROUPS))[node]:
+            raise RequestError(f"Expected hydra.{node} of the program; a file changes it.")
     package = flags.get("--package", "_global_")
     if package != "_global_" and OmegaConf.select(config, package) is None:
         raise RequestError(f"Unknown --package {package!r}.{nearest(package, map(str, config))}")

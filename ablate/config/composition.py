@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.config.environment import refusal_within
 from ablate.config.keys import GROUPS
 from ablate.config.locate import check_targets
 from ablate.config.request import content_of
@@ -50,7 +51,9 @@ def translate_errors() -> Iterator[None]:
     """Turn what stops Hydra from composing files and overrides into a request error."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError):
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        if (refusal := refusal_within(error)) is not None:
+            raise refusal from None
         raise
     except RecursionError as error:
         raise RequestError("Expected files without endless or very deep nesting.") from error

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ablate.fields import check_choice, check_flag, check_number, check_whole
 
+MOST_PROCESSES = 2**10
+"""Bound of processes and of their threads; more are probably a typing error."""
 KINDS = ("auto", "cpu", "gpu")
 LONGEST_HEARTBEAT_TIMEOUT_SECONDS = 1_000_000
 """The operating system can wait for twice as long in one call."""
@@ -30,7 +32,9 @@ class DeviceRequest:
         for name in ("workers", "threads"):
             value = getattr(self, name)
             if value is not None:
-                check_whole(value, f"device.{name}", least=1, otherwise="auto")
+                check_whole(
+                    value, f"device.{name}", least=1, below=MOST_PROCESSES, otherwise="auto"
+                )
 
 
 @dataclass(frozen=True, slots=True)

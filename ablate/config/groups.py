@@ -14,19 +14,21 @@ class Group:
     Attributes:
         called_with: Names of the positional arguments of the function that `_target_` names; its
             keys are the keyword arguments. None if the group names no function.
+        package: The package of this program whose functions it may name; others must be allowed.
         identified_by_content: Whether a run's identity holds a hash of what the function returns
             instead of the group's keys: two paths may lead to the same images.
     """
 
     called_with: tuple[str, ...] | None = None
+    package: str = ""
     identified_by_content: bool = False
 
 
 VARIANT_GROUPS: Mapping[str, Group] = MappingProxyType(
     {
-        "model": Group(called_with=("shape", "classes")),
+        "model": Group(called_with=("shape", "classes"), package="ablate.models"),
         "recipe": Group(),
-        "data": Group(called_with=(), identified_by_content=True),
+        "data": Group(called_with=(), package="ablate.data", identified_by_content=True),
     }
 )
 """The groups that a variant consists of, by name; each is an attribute of `Variant`."""

@@ -12,6 +12,8 @@ from ablate.errors import RequestError, nearest
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TRUSTED = ("ablate", "keras")
+ALLOW_VARIABLE = "ABLATE_ALLOW"
+"""The environment variable that lists packages as `allow` does, separated by commas."""
 
 
 def shipped_folder(folder: str) -> Path:
@@ -20,27 +22,37 @@ def shipped_folder(folder: str) -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / folder
 
 
-def check_target(target: object, allow: Sequence[str]) -> str:
+def check_target(target: object, allow: Sequence[str], *, own: Sequence[str] = TRUSTED) -> str:
     """Return the dotted name if it is in a package whose code may be called; import nothing.
 
     A configuration is code: a `_target_` without limits could call anything. So only this program,
     Keras and the packages that the user allows can be named.
+
+    Args:
+        target: What was received.
+        allow: Packages that the user allows.
+        own: Packages that need no permission.
 
     Raises:
         RequestError: The name is not a dotted one, or its package is not allowed.
     """
     if not isinstance(target, str) or not re.fullmatch(r"\w+(\.\w+)+", target):
         raise RequestError(f"Expected _target_ as package.module.name; received {target!r}.")
-    allowed = (*TRUSTED, *allow)
-    if not any(target.startswith(f"{package}.") for package in allowed):
+    allowed = (*own, *allow)
+    if not _is_of(target, allowed):
+        names = ",".join((*allow, target.split(".")[0]))
         raise RequestError(
-            f"Expected _target_ inside {', '.join(allowed)}; received {target!r}. "
-            f"If you trust that code, add allow=[{target.split('.')[0]}]."
+            f"Expected _target_ inside {', '.join(allowed)}; received {target!r}. If you trust "
+            f"that code, add 'allow=[{names}]' to the command, or set {ALLOW_VARIABLE}={names}."
         )
     if any(part.startswith("_") for part in target.split(".")):
         # The commands are in __main__, and they do not build models.
         raise RequestError(f"Expected _target_ to be public; received {target!r}.")
     return target
+
+
+def _is_of(target: object, packages: Sequence[str]) -> bool:
+    return str(target).startswith(tuple(f"{package}." for package in packages))
 
 
 def check_targets(node: object, allow: Sequence[str]) -> None:
@@ -58,17 +70,20 @@ def check_targets(node: object, allow: Sequence[str]) -> None:
             check_targets(item, allow)
 
 
-def locate(target: object, allow: Sequence[str]) -> Callable[..., Any]:
+def locate(
+    target: object, allow: Sequence[str], *, own: Sequence[str] = TRUSTED
+) -> Callable[..., Any]:
     """The callable at a dotted name.
 
     Args:
         target: Such as ``ablate.models.convnet.build``.
-        allow: Packages that are allowed in addition to `TRUSTED`.
+        allow: Packages that the user allows.
+        own: Packages that need no permission.
 
     Raises:
         RequestError: The name is not allowed, cannot be imported, or is not callable.
     """
-    module_name, _, name = check_target(target, allow).rpartition(".")
+    module_name, _, name = check_target(target, allow, own=own).rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a user's code may raise anything
@@ -80,4 +95,10 @@ def locate(target: object, allow: Sequence[str]) -> Callable[..., Any]:
     if not callable(found):
         public = [key for key in vars(module) if not key.startswith("_")]
         raise RequestError(f"{module_name} has no callable {name!r}.{nearest(name, public)}")
+    if not _is_of(target, allow) and not _is_of(f"{getattr(found, '__module__', '')}.", own):
+        # A module of this program or of Keras that imports a function does not offer it.
+        raise RequestError(
+            f"Expected _target_ to be defined inside {', '.join(own)}; received {target!r}, "
+            f"which comes from {found.__module__}."
+        )
     return found  # type: ignore[no-any-return]

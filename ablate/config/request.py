@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.config.bounds import check_interpolations
 from ablate.config.device import DeviceRequest, FaultPolicy
+from ablate.config.environment import guard_hydra_node, refusal_within
 from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.keys import KEYS, check_keys
 from ablate.config.store_uri import check_store_uri
+from ablate.config.trust import decide
 from ablate.config.variant import Variant, node_of, read_variant
+from ablate.credentials import without_credentials
 from ablate.errors import RequestError, nearest
-from ablate.fields import check_choice, check_flag, check_folder_name, check_list, check_whole
+from ablate.fields import check_choice, check_flag, check_list, check_whole
 from ablate.study.file import study_from_mapping, switched_keys
 from ablate.study.record import PAPER_COLUMNS
 from ablate.study.study import SINGLE, Study
@@ -45,15 +50,31 @@ class Request:
 def content_of(config: DictConfig) -> dict[str, Any]:
     """The configuration as dicts, lists and scalars, interpolations resolved, without `hydra`.
 
+    Its `allow` is that of the user; see `ablate.config.trust.decide`.
+
     Raises:
-        RequestError: A value is missing, an interpolation cannot be resolved, or a value cannot be
-            written to JSON.
+        RequestError: A value is missing, an interpolation cannot be resolved, a value cannot be
+            written to JSON, or a file decides what the user alone decides.
     """
+    content = _resolve(config)
+    _refuse_odd_values(content)
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return decide(content, [str(override) for override in cast(list[str], overrides)])
+
+
+def _resolve(config: DictConfig) -> dict[str, Any]:
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     own._set_parent(None)
+    guard_hydra_node()
     try:
+        uri = _hide_store(own)
+        written = OmegaConf.to_container(own, resolve=False)
+        assert isinstance(written, dict)
+        check_interpolations({str(key): value for key, value in written.items()})
         content = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
+        if (refusal := refusal_within(error)) is not None:
+            raise refusal from None
         raise RequestError(
             f"A value of the configuration is missing: {str(error).splitlines()[0]}."
         ) from error
@@ -62,8 +83,19 @@ def content_of(config: DictConfig) -> dict[str, Any]:
             f"Expected nodes at most {DEEPEST} deep; received deeper ones."
         ) from None
     assert isinstance(content, dict)
-    _refuse_odd_values(content)
+    if uri is not None:
+        content["store"]["uri"] = uri
     return {str(key): value for key, value in content.items()}
+
+
+def _hide_store(own: DictConfig) -> str | None:
+    """Hide the credentials in `store.uri` from values that refer to it; returns the whole URI."""
+    store = own.get("store")
+    uri = store.get("uri") if isinstance(store, DictConfig) else None
+    if not isinstance(uri, str):
+        return None
+    OmegaConf.update(own, "store.uri", without_credentials(uri))
+    return uri
 
 
 def _refuse_odd_values(node: object, path: str = "", depth: int = 0) -> None:
@@ -101,7 +133,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
     device = _group(
         content, "device", ("kind", "workers", "threads", "retries", "heartbeat_timeout_seconds")
     )
-    study = _check_folder_name(study_from_mapping(node_of(content, "study")))
+    study = _refuse_single(study_from_mapping(node_of(content, "study")))
     return Request(
         study=study,
         variant=read_variant(content),
@@ -188,9 +220,8 @@ def _keys_of_variant(content: Mapping[str, Any]) -> dict[str, object]:
     return found
 
 
-def _check_folder_name(study: Study) -> Study:
-    """The study, whose name must be usable for folders."""
-    check_folder_name(study.name, "study.name")
+def _refuse_single(study: Study) -> Study:
+    """The study, whose name must not be that of the folder of single runs."""
     if study.name == SINGLE:
         raise RequestError(
             f"Expected a study.name other than {SINGLE!r}, the folder of the runs without "

@@ -128,7 +128,8 @@ def resolve_call(
         RequestError: The function is not allowed, cannot be imported, or does not take these keys.
     """
     target = node.get("_target_")
-    function = locate(target, allow)
+    # Other functions of this program and of Keras write files, or load what somebody else wrote.
+    function = locate(target, allow, own=(VARIANT_GROUPS[group].package,))
     options = {key: value for key, value in node.items() if key != "_target_"}
     parameters = _parameters(function, target, group)
     known = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]

@@ -39,9 +39,7 @@ def load(*, path: str | None = None, split_seed: int = 0) -> Images | Unsplit:
 
     Source: Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
     """
-    if path is None:
-        return from_arrays(_download(), classes=CLASSES, split_seed=split_seed)
-    arrays, _ = npz.read(path)
+    arrays = _download() if path is None else npz.read(path)
     return from_arrays(arrays, classes=CLASSES, split_seed=split_seed)
 
 

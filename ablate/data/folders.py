@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 from PIL import Image
 
+from ablate.data.memory import check_fits
 from ablate.data.photograph import BadImageError
 from ablate.errors import RequestError
 from ablate.wording import escaped_name, quantity
@@ -138,12 +138,10 @@ def check_memory(count: int, *, height: int, width: int) -> None:
     Raises:
         RequestError: They do not.
     """
-    free = psutil.virtual_memory().available
-    if 2 * count * height * width * 3 > free:  # twice: all images, then their parts
-        raise RequestError(
-            f"Expected images that fit twice into the {free / 1e9:.1f} GB of free memory; "
-            f"received {count} of {height} x {width} pixels. Give a smaller data.image_size."
-        )
+    check_fits(
+        count * height * width * 3,
+        f"{count} of {height} x {width} pixels. Give a smaller data.image_size.",
+    )
 
 
 def read_all(files: Sequence[Path], read: Callable[[int], None]) -> dict[Path, str]:

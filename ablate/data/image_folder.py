@@ -19,6 +19,7 @@ from ablate.data.folders import (
     read_all,
 )
 from ablate.data.images import Images, Split, Unsplit, byte_scale
+from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import read
 from ablate.errors import RequestError
 from ablate.fields import check_choice
@@ -123,9 +124,10 @@ def _decode(
 ) -> tuple[NDArray[np.uint8], dict[Path, str]]:
     """The pixels of each file, and for each bad file the reason."""
     x = np.zeros((len(files), height, width, 3), np.uint8)
+    memory = DecodingMemory()
 
     def fill(row: int) -> None:
-        x[row] = read(files[row], height=height, width=width)
+        x[row] = read(files[row], height=height, width=width, memory=memory)
 
     return x, read_all(files, fill)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ablate.study.response import Response
+from ablate.study.result import check_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,18 @@ class DatasetInfo:
     values: tuple[float, float] | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_fingerprint(self.fingerprint)
+        if min(*self.shape, self.train, self.validation, self.test) < 1:
+            raise ValueError(
+                f"Expected images in each part; received shape {self.shape}, {self.train} + "
+                f"{self.validation} + {self.test} images."
+            )
+        if not all(math.isfinite(score) for score in self.guessing.values()):
+            raise ValueError(f"Expected finite scores; received {dict(self.guessing)}.")
+        if not all(0 < step < math.inf for step in self.steps.values()):
+            raise ValueError(f"Expected steps above 0; received {dict(self.steps)}.")
+
     @property
     def responses(self) -> tuple[Response, ...]:
         """Every response that a run on this data set leaves, the study's default first."""
@@ -57,22 +71,6 @@ class DatasetInfo:
     def as_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""
         return asdict(self)
-
-    @staticmethod
-    def from_json(record: Mapping[str, Any]) -> DatasetInfo:
-        """The record that `as_json` wrote."""
-        height, width, channels = record["shape"]
-        low_high = record.get("values")
-        return DatasetInfo(
-            **{
-                **record,
-                "shape": (int(height), int(width), int(channels)),
-                "classes": tuple(record["classes"]),
-                "measures": tuple(Response(**measure) for measure in record["measures"]),
-                "excluded": tuple(record["excluded"]),
-                "values": None if low_high is None else (float(low_high[0]), float(low_high[1])),
-            }
-        )
 
 
 def _of_part(part: str, measure: Response) -> Response:

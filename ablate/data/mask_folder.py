@@ -23,6 +23,7 @@ from ablate.data.folders import (
     subfolders,
 )
 from ablate.data.images import Images, Split, Unsplit, byte_scale
+from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import FORMATS, BadImageError, decoder_errors, read
 from ablate.errors import RequestError
 from ablate.fields import check_whole
@@ -247,31 +248,37 @@ def _decode(
     x = np.zeros((len(pairs), height, width, 3), np.uint8)
     masks = np.zeros((len(pairs), height, width), np.uint8)
     found: list[list[int]] = [[]] * len(pairs)
+    memory = DecodingMemory()
 
     def fill(row: int) -> None:
         image, mask = pairs[row]
-        x[row] = read(image, height=height, width=width)
+        x[row] = read(image, height=height, width=width, memory=memory)
         try:
-            whole = _read_mask(mask)
+            size, found[row], masks[row] = _read_mask(mask, (width, height), memory)
         except BadImageError as error:
             raise BadImageError(f"its mask: {error}") from error
-        if whole.size != (size := _upright_size(image)):
-            raise BadImageError(f"its mask: {_size(whole.size)} for an image of {_size(size)}")
-        found[row] = np.flatnonzero(np.bincount(np.asarray(whole).ravel())).tolist()
-        masks[row] = np.asarray(whole.resize((width, height), Image.Resampling.NEAREST))
+        if size != (expected := _upright_size(image)):
+            raise BadImageError(f"its mask: {_size(size)} for an image of {_size(expected)}")
 
     _refuse(read_all([image for image, _ in pairs], fill), root)
     names = [escaped_name(mask.relative_to(root)) for _, mask in pairs]
     return x, masks, dict(zip(names, found, strict=True))
 
 
-def _read_mask(file: Path) -> Image.Image:
-    """A mask in its own size, one value a pixel."""
+def _read_mask(
+    file: Path, wanted: tuple[int, int], memory: DecodingMemory
+) -> tuple[tuple[int, int], list[int], NDArray[np.uint8]]:
+    """A mask with one value a pixel: its own size, its values, and its pixels in the wanted size.
+
+    Sizes are width and height.
+    """
     with decoder_errors(), Image.open(file, formats=sorted(MASK_FORMATS.values())) as mask:
         if mask.mode not in ("L", "P"):
             raise BadImageError(f"mode {mask.mode}, not grey of 8 bits or a palette")
-        mask.load()
-        return mask
+        with memory.reserve(escaped_name(file), width=mask.width, height=mask.height):
+            mask.load()
+            values = np.flatnonzero(np.bincount(np.asarray(mask).ravel())).tolist()
+            return mask.size, values, np.asarray(mask.resize(wanted, Image.Resampling.NEAREST))
 
 
 def _upright_size(file: Path) -> tuple[int, int]:

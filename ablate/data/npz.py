@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ablate.data.arrays import from_arrays
 from ablate.data.images import Images, Unsplit
+from ablate.data.memory import check_fits
 from ablate.errors import RequestError, nearest
 from ablate.wording import enumeration, escaped_name
 
@@ -42,18 +43,23 @@ def load(*, path: str, split_seed: int = 0) -> Images | Unsplit:
     Raises:
         RequestError: The file cannot be read, or an array is not as described.
     """
-    arrays, others = read(path)
+    arrays, others = _read(path)
     excluded = [f"{escaped_name(name)}: an array that no part needs" for name in others]
     return from_arrays(arrays, split_seed=split_seed, excluded=excluded)
 
 
-def read(path: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
-    """The arrays of an archive by the names in `NAMES`, and the names of its other arrays.
+def read(path: str) -> dict[str, NDArray[Any]]:
+    """The arrays of an archive by the names in `NAMES`.
 
     Raises:
         RequestError: The file does not exist or is not an archive, or an array is missing or
             unreadable.
     """
+    return _read(path)[0]
+
+
+def _read(path: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """The arrays that parts need, and the names of the others."""
     file = _existing(path)
     if not zipfile.is_zipfile(file):
         raise RequestError(
@@ -61,6 +67,7 @@ def read(path: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
         )
     with np.load(file, allow_pickle=False) as archive:
         chosen = _choose(archive.files, path)
+        _check_size(archive, chosen.values(), path)
         arrays = {key: _member(archive, name, path) for key, name in chosen.items()}
         others = tuple(name for name in archive.files if name not in chosen.values())
     return arrays, others
@@ -93,6 +100,16 @@ def _choose(names: Iterable[str], path: str) -> dict[str, str]:
     return {key: given[0] for key, given in found.items() if given}
 
 
+def _check_size(archive: Any, names: Iterable[str], path: str) -> None:
+    """Check that the arrays fit into the memory, by the sizes that the archive declares.
+
+    A few bytes can declare any size, and nothing reads more than that.
+    """
+    named = {info.filename.removesuffix(".npy"): info.file_size for info in archive.zip.infolist()}
+    size = sum(named.get(name, 0) for name in names)
+    check_fits(size, f"{path} with arrays of {size / 1e9:.1f} GB.")
+
+
 def _member(archive: Any, key: str, path: str) -> NDArray[Any]:
     try:
         array = archive[key]
@@ -119,6 +136,10 @@ def _existing(path: str) -> Path:
     if os.path.isdir(file):
         raise RequestError(
             f"Expected data.path to be a file; {path} is a folder.{_nearest_archive(file, '')}"
+        )
+    if os.path.exists(file):
+        raise RequestError(
+            f"Expected data.path to be a file; {path} is a pipe, a socket or a device."
         )
     if not os.path.isdir(file.parent):
         raise RequestError(f"Expected the file {path}; there is no folder {file.parent}.")

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ablate.wording import one_line
+from ablate.data.memory import DecodingMemory
+from ablate.errors import RequestError
+from ablate.wording import escaped_name, one_line
 
 FORMATS = {
     ".bmp": "BMP",
@@ -39,7 +41,9 @@ class BadImageError(Exception):
     """A file that is damaged or not what its name says; the message gives the reason."""
 
 
-def read(file: Path, *, height: int, width: int) -> NDArray[np.uint8]:
+def read(
+    file: Path, *, height: int, width: int, memory: DecodingMemory | None = None
+) -> NDArray[np.uint8]:
     """The pixels of a photograph, shape `(height, width, 3)`.
 
     The photograph is rotated by its EXIF orientation, grey is repeated into three channels, an
@@ -48,18 +52,27 @@ def read(file: Path, *, height: int, width: int) -> NDArray[np.uint8]:
     of the old pixels that it covers. Colour profiles are not applied. The result depends on the
     version of Pillow: 12.0 and 13.0 differ by one grey value in 1 of 600 values.
 
+    Args:
+        file: The file.
+        height: Height of the result in pixels.
+        width: Its width in pixels.
+        memory: What several threads share that read at the same time; None for a file alone.
+
     Raises:
         BadImageError: The file is not a photograph that can be read in this way.
+        RequestError: The memory is too small to decode it.
     """
+    memory = DecodingMemory() if memory is None else memory
     with decoder_errors():
         if file.stat().st_size == 0:
             raise BadImageError("empty")
         with Image.open(file, formats=RECOGNISED) as image:
             _check(image, file)
-            image.load()
-            _check_opaque(image)
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
+            with memory.reserve(escaped_name(file), width=image.width, height=image.height):
+                image.load()
+                _check_opaque(image)
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+                return np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
 
 
 @contextlib.contextmanager
@@ -67,7 +80,7 @@ def decoder_errors() -> Iterator[None]:
     """Turn what a decoder raises into a `BadImageError` with the reason in a few words."""
     try:
         yield
-    except BadImageError:
+    except (BadImageError, RequestError):
         raise
     except UnidentifiedImageError as error:
         raise BadImageError("not an image, or truncated in its header") from error

@@ -13,7 +13,7 @@ from ablate.errors import RequestError
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run
-from ablate.wording import first_few, quantity
+from ablate.wording import first_few, printable, quantity
 
 MOST_NAMED = 3
 """Changes that an error names; the terminal lists all of them."""
@@ -43,7 +43,7 @@ def reconcile(
     study, runs = state.plan.study.name, quantity(len(unfit), "finished run")
     console.print(f"Changed since {runs} of study {study}:")
     for line in lines:
-        console.print(Text(f"  {line}"), soft_wrap=True)
+        console.print(Text(printable(f"  {line}")), soft_wrap=True)
     if on_change == "refuse":
         raise RequestError(
             f"Expected the plan that study {study!r} was run with; {runs} would not fit this "

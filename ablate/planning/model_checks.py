@@ -12,7 +12,7 @@ from typing import Any
 from ablate.errors import RequestError
 from ablate.process import stop
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
-from ablate.workers.processes import CONTEXT, spawn
+from ablate.workers.processes import CONTEXT, end, spawn
 from ablate.workers.slots import Slot
 
 TRIES = 3
@@ -72,29 +72,27 @@ def _ask_all(
 ) -> tuple[dict[str, dict[str, Any]], list[int]]:
     """Answers of worker processes by cell, and the exit codes of those that ended too early."""
     shares = [list(cells[start :: len(slots)]) for start in range(len(slots))]
-    asked = [
-        (share, *_start(_measure, share, slot, datasets))
-        for share, slot in zip(shares, slots, strict=True)
-        if share
-    ]
     answers: dict[str, dict[str, Any]] = {}
     exit_codes = []
-    for share, receiver, process in asked:
-        for planned in share:
-            try:
-                answers[planned.cell.slug] = _receive(receiver, process, timeout_seconds)
-            except TimeoutError:
-                raise RequestError(
-                    f"Expected the model of {planned.cell.name} to be built within "
-                    f"{timeout_seconds:g} s (device.heartbeat_timeout_seconds); it was not."
-                ) from None
-            except EOFError:
-                stop.wait([process.sentinel])
-                process.join()
-                exit_codes.append(process.exitcode or 0)
-                break
-        stop.wait([process.sentinel])
-        process.join()
+    with contextlib.ExitStack() as workers:
+        asked = [
+            (share, *_start(workers, _measure, share, slot, datasets))
+            for share, slot in zip(shares, slots, strict=True)
+            if share
+        ]
+        for share, receiver, process in asked:
+            for planned in share:
+                try:
+                    answers[planned.cell.slug] = _receive(receiver, timeout_seconds)
+                except TimeoutError:
+                    raise RequestError(
+                        f"Expected the model of {planned.cell.name} to be built within "
+                        f"{timeout_seconds:g} s (device.heartbeat_timeout_seconds); it was not."
+                    ) from None
+                except EOFError:
+                    stop.wait([process.sentinel])
+                    exit_codes.append(process.exitcode or 0)
+                    break
     return answers, exit_codes
 
 
@@ -116,36 +114,39 @@ def time_cells(
     seconds = min(timeout_seconds, PACE_TIMEOUT_SECONDS)
     answers = []
     for start in range(0, len(cells), len(slots)):
-        asked = [
-            _start(_probe, planned, slot, datasets)
-            for planned, slot in zip(cells[start:], slots, strict=False)
-        ]
-        for receiver, process in asked:
-            with contextlib.suppress(EOFError, TimeoutError):
-                answers.append(_receive(receiver, process, seconds))
-            stop.wait([process.sentinel])
-            process.join()
+        with contextlib.ExitStack() as workers:
+            asked = [
+                _start(workers, _probe, planned, slot, datasets)
+                for planned, slot in zip(cells[start:], slots, strict=False)
+            ]
+            for receiver, _ in asked:
+                with contextlib.suppress(EOFError, TimeoutError):
+                    answers.append(_receive(receiver, seconds))
     return answers
 
 
-def _start(target: Callable[..., None], *arguments: Any) -> tuple[Connection, BaseProcess]:
-    """Start a worker process that answers through its last argument, a connection."""
+def _start(
+    workers: contextlib.ExitStack, target: Callable[..., None], *arguments: Any
+) -> tuple[Connection, BaseProcess]:
+    """Start a worker process that answers through its last argument, a connection.
+
+    It is killed at the end of `workers`, whatever ends them: it has answered, or it hangs.
+    """
     receiver, sender = CONTEXT.Pipe(duplex=False)
     process = spawn(target, *arguments, sender)
+    workers.callback(end, [process])
     sender.close()
     return receiver, process
 
 
-def _receive(receiver: Connection, process: BaseProcess, timeout_seconds: float) -> dict[str, Any]:
+def _receive(receiver: Connection, timeout_seconds: float) -> dict[str, Any]:
     """The next answer of a process.
 
     Raises:
         EOFError: The process ended.
-        TimeoutError: It did not answer, and was killed.
+        TimeoutError: It did not answer in time.
     """
     if not stop.wait([receiver], timeout_seconds):
-        process.kill()
-        process.join()
         raise TimeoutError
     answer: dict[str, Any] = json.loads(receiver.recv_bytes())
     return answer

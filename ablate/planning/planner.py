@@ -27,6 +27,7 @@ from ablate.study.design import Cell, cells_of
 from ablate.study.response import Response
 from ablate.study.study import Study
 from ablate.tasks.task import describe
+from ablate.training.library_environment import pin_environment
 
 MOST_RUNS = 100_000
 """More runs are probably a typing error, and their plan would not fit into memory."""
@@ -104,6 +105,8 @@ def plan_cells(
     Raises:
         RequestError: The images of a variant are not valid, or no backend is installed.
     """
+    backend = find_backend()
+    pin_environment(backend)  # the loader of a data set may import Keras
     loaded: dict[str, Images] = {}
     for variant in variants.values():
         key = digest(variant.data)
@@ -111,7 +114,6 @@ def plan_cells(
             loaded[key] = load_images(variant)
     images = {item.fingerprint: item for item in loaded.values()}
     datasets = {fingerprint: describe(item) for fingerprint, item in images.items()}
-    backend = find_backend()
     reader, sources = SourceReader(backend), {}
     cells = []
     for cell, variant in variants.items():

@@ -10,7 +10,7 @@ import subprocess
 from ablate import __version__
 from ablate.errors import RequestError
 from ablate.process import stop
-from ablate.store.identity import LIBRARIES, library_version
+from ablate.store.identity import LIBRARIES, SETTINGS, library_version
 from ablate.wording import own_command
 
 
@@ -43,6 +43,7 @@ def provenance(backend_name: str) -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version for name, version in versions.items() if version},
         "backend": backend_name,
+        **SETTINGS[backend_name],
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": str(len(os.sched_getaffinity(0))),
         "git_commit": commit or "none",

@@ -1,10 +1,12 @@
-"""The output of a command: what cannot be written, because its reader is gone, is dropped.
+"""The output of a command, which never stops a study.
 
-So `python -m ablate --multirun | head -1`, or a terminal that is closed, stops no study.
+What cannot be written, because its reader is gone, is dropped: after `... | head -1`, or when a
+terminal is closed. What the encoding of a terminal cannot show is replaced.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 STREAMS = {"stdout": 1, "stderr": 2}
+HANDLER = "ablate.plain"
+"""Name of the error handler for letters that an encoding does not have."""
+PLAIN = {"\u00a0": " ", "−": "-", "–": "-", "—": "-", "…": "...", "×": "x", "±": "+-", "→": "->"}
+"""What is written for some of them; others become escapes."""
 
 
 class Output(io.RawIOBase):
@@ -48,8 +54,21 @@ class Output(io.RawIOBase):
             return os.write(self._descriptor, content)
 
 
+def write_plain(error: UnicodeError) -> tuple[str, int]:
+    """Return what is written for letters that an encoding does not have, and where they end.
+
+    Raises:
+        UnicodeError: It is about reading.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join(PLAIN.get(each) or ascii(each)[1:-1] for each in letters), error.end
+
+
 def survive_closed_output() -> None:
-    """Let this process print to closed pipes and terminals without an error."""
+    """Let this process print any text, and to closed pipes and terminals, without an error."""
+    codecs.register_error(HANDLER, write_plain)
     # A file that is opened must not become the output of a process that was started without one.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= max(STREAMS.values()):
         pass
@@ -59,7 +78,7 @@ def survive_closed_output() -> None:
         replacement = io.TextIOWrapper(
             io.BufferedWriter(Output(descriptor)),
             encoding=stream.encoding,
-            errors=stream.errors,
+            errors=HANDLER,
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

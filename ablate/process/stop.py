@@ -135,22 +135,27 @@ def wait(sources: Sequence[Any], seconds: float | None = None) -> list[Any]:
         seconds: The longest time to wait; None for no limit.
 
     Returns:
-        The sources that are ready; none if the time is over, or sooner.
+        The sources that are ready; none if the time is over.
 
     Raises:
         StopError: A signal is pending.
     """
     from multiprocessing import connection  # takes longer than all other imports of this module
 
-    check()
-    reader = None if _stop.acknowledged else _stop.reader
-    ready = connection.wait([*sources, *(() if reader is None else (reader,))], seconds)
-    if reader is not None and reader in ready:
-        ready.remove(reader)
+    end = None if seconds is None else time.monotonic() + seconds
+    while True:
+        check()
+        reader = None if _stop.acknowledged else _stop.reader
+        left = None if end is None else max(0.0, end - time.monotonic())
+        ready = connection.wait([*sources, *(() if reader is None else (reader,))], left)
+        check()
+        if reader is None or reader not in ready:
+            return ready
         with contextlib.suppress(BlockingIOError):
-            os.read(reader, 4096)  # other signals write there as well
-    check()
-    return ready
+            os.read(reader, 4096)  # other signals than those that stop write there as well
+        ready.remove(reader)
+        if ready:
+            return ready
 
 
 def sleep(seconds: float) -> None:
@@ -159,9 +164,7 @@ def sleep(seconds: float) -> None:
     Raises:
         StopError: A signal is pending; also if it arrives meanwhile.
     """
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        wait((), left)
+    wait((), seconds)
 
 
 def call(function: Callable[[], Answer]) -> Answer:
@@ -176,6 +179,7 @@ def call(function: Callable[[], Answer]) -> Answer:
     Raises:
         StopError: A signal is pending.
     """
+    check()
     if _stop.reader is None:
         return function()
     answers: list[Answer] = []
@@ -192,6 +196,7 @@ def call(function: Callable[[], Answer]) -> Answer:
     while thread.is_alive():
         check()
         thread.join(POLL_SECONDS)
+    check()  # what ended the function may be the same signal, sent to all processes
     if errors:
         raise errors[0]
     return answers[0]

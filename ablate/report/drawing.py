@@ -65,6 +65,10 @@ class Picture:
     svg: str
     png: bytes
 
+    def _repr_svg_(self) -> str:
+        """The drawing, for a notebook."""
+        return self.svg
+
 
 @contextmanager
 def figure_style() -> Iterator[None]:

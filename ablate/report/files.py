@@ -7,6 +7,7 @@ import io
 import json
 import math
 import numbers
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -34,7 +35,8 @@ from ablate.study.record import (
 )
 from ablate.study.study import Study
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = tuple("=+-@＝＋－＠")
+"""What a formula starts with, also in the full-width signs that East Asian spreadsheets read."""
 
 
 def runs_csv(study: Study, runs: pd.DataFrame) -> str:
@@ -67,7 +69,7 @@ def cells_csv(analysis: Analysis) -> str:
 
 def effects_csv(analysis: Analysis) -> str:
     """One row for each effect."""
-    return _csv(EFFECT_COLUMNS, [_effect(effect) for effect in analysis.effects])
+    return _csv(EFFECT_COLUMNS, [effect_row(effect) for effect in analysis.effects])
 
 
 def report_json(analysis: Analysis, record: StudyRecord) -> str:
@@ -86,7 +88,7 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
         "caveats": [asdict(text) for text in warning_texts(analysis.warnings, study)],
         "smallest_detectable": analysis.smallest_detectable,
         "effects": [
-            _effect(effect) | {"method": effect_method(effect, study)}
+            effect_row(effect) | {"method": effect_method(effect, study)}
             for effect in analysis.effects
         ],
         "cells": _exact(analysis.cells),
@@ -128,7 +130,8 @@ def _simplest(simplest: Simplest, study: Study) -> dict[str, object]:
     }
 
 
-def _effect(effect: Effect) -> dict[str, object]:
+def effect_row(effect: Effect) -> dict[str, object]:
+    """An effect with the columns of `effects.csv`."""
     return {
         "effect": effect.name,
         **{name: getattr(effect, name) for name in EFFECT_COLUMNS[1:8]},
@@ -163,15 +166,26 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
 def _field(value: object) -> str:
     """A value as a CSV field: numbers in full, missing ones empty, formulas as text.
 
-    A spreadsheet runs text that starts like a formula; an apostrophe before it prevents that. A
-    level called -1 is a number to a spreadsheet too, and stays unchanged.
+    A spreadsheet runs text that starts like a formula; an apostrophe before it prevents that. Some
+    skip what cannot be seen before it: blanks, line breaks, control and format characters. A level
+    called -1 is a number to a spreadsheet too, and stays unchanged.
     """
     plain = _json(value)
     if plain is None:
         return ""
     if not isinstance(plain, str):
         return repr(plain)
-    return f"'{plain}" if plain.startswith(FORMULA_STARTS) and not _is_number(plain) else plain
+    return f"'{plain}" if _starts_like_a_formula(plain) and not _is_number(plain) else plain
+
+
+def _starts_like_a_formula(text: str) -> bool:
+    visible = next((place for place, letter in enumerate(text) if _is_visible(letter)), len(text))
+    return text[visible:].startswith(FORMULA_STARTS) or text.startswith(("\t", "\r"))
+
+
+def _is_visible(letter: str) -> bool:
+    """Whether a letter is neither blank nor a control or format character."""
+    return unicodedata.category(letter)[0] not in "CZ"
 
 
 def _is_number(text: str) -> bool:

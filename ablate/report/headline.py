@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from ablate.analysis.findings import Analysis, Component, Effect, SeedRange, Verdict, Withheld
@@ -16,7 +17,7 @@ from ablate.report.sentences import (
     setting_text,
     withheld_reason,
 )
-from ablate.report.wording import amount, sentence
+from ablate.report.wording import amount, cell_list, scale_of, sentence
 from ablate.wording import enumeration
 
 Words = Callable[[Analysis, Sequence[Component]], str]
@@ -46,7 +47,15 @@ def headline(analysis: Analysis) -> str:
     components = answered_components(analysis)
     if not components or not marked_cells(analysis) - {None}:
         return "No answer yet: no run that could answer the question is complete."
-    return sentence(" ".join(_clauses(analysis, components)))
+    return sentence(_with_title(analysis, " ".join(_clauses(analysis, components))))
+
+
+def _with_title(analysis: Analysis, text: str) -> str:
+    """The text, whose first amount in points says of what."""
+    scale, margin = scale_of(analysis.study), amount(analysis.study, analysis.study.margin)
+    if not scale.difference_unit:
+        return text
+    return text.replace(margin, f"{margin} of {scale.title}", 1)
 
 
 def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[str]:
@@ -224,14 +233,21 @@ def _short_reason(analysis: Analysis, component: Component) -> str:
             return f"it was switched only in another model than the full one; {setting}"
         return "it was switched only in other models than the full one"
     if effect.withheld is Withheld.CONFUSED:
-        return "the cells that were run cannot separate "
+        run = int((analysis.cells["n"] > 0).sum())
+        total = math.prod(len(factor.levels) for factor in analysis.study.factors)
+        return (
+            f"only {run} of {total} combinations were run, which mix the effect of a part with an "
+            f"interaction of others: "
+        )
+    if effect.missing:
+        return f"no run of {cell_list(analysis.study, effect.missing)} is complete"
     return withheld_reason(effect)
 
 
 def _confusions(components: Sequence[Component]) -> str:
     """What each of some parts is confused with; empty if nothing is."""
     texts = [
-        f"{item.factor} from {confused_text(effect)}"
+        f"{item.factor} with {confused_text(effect)}"
         for item in components
         if (effect := decisive_effect(item)) is not None and effect.withheld is Withheld.CONFUSED
     ]

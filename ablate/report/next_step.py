@@ -53,11 +53,7 @@ def next_step(data: ReportData) -> NextStep:
     """The step that settles most of what is open."""
     unfinished = _unfinished_runs(data)
     if unfinished:
-        return NextStep(
-            f"{quantity(unfinished, 'run')} did not finish. The same command trains only what is "
-            f"missing:",
-            _own_command(data),
-        )
+        return unfinished
     if data.analysis.no_answer is not None:
         return NextStep("Change the training of the full model first; more seeds cannot help.")
     if not data.analysis.components:
@@ -82,8 +78,9 @@ def _settle(data: ReportData) -> NextStep:
     if failed:
         cells = list(dict.fromkeys(cell for effect in failed for cell in effect.missing))
         return NextStep(
-            f"No run of {cell_list(data.study, cells)} is complete, and verdicts are missing for "
-            f"that reason. Find out why; more seeds cannot help before."
+            f"All runs of {cell_list(data.study, cells)} ended without a result, for the reasons "
+            f"given under Runs without a result. Change how they are trained, or leave them out of "
+            f"the study; more seeds cannot help."
         )
     undecided = [part for part in parts if verdict_of(part) is Verdict.UNDECIDED]
     if undecided:
@@ -118,7 +115,7 @@ def _other_cells(data: ReportData) -> NextStep:
         time = _training_seconds(data.analysis, study.replicates) / len(data.analysis.cells)
         took = _took(time * len(missing))
         return NextStep(
-            f"More seeds cannot help here, other cells can. The command trains all {total} "
+            f"More seeds cannot help here, other combinations can. The command trains all {total} "
             f"combinations{took}; finished runs are reused:",
             with_arguments(
                 own, {"study.design": "full_factorial"}, without=("study.resolution", "study.cells")
@@ -278,12 +275,22 @@ def _file(data: ReportData) -> str:
     return one_line(data.record.provenance.get("runs", "the file"))
 
 
-def _unfinished_runs(data: ReportData) -> int:
-    """Runs that the same command would train: those that did not reach a settled end."""
+def _unfinished_runs(data: ReportData) -> NextStep | None:
+    """The step for runs that the same command would train; None where there are none."""
     if not _own_command(data):
-        return 0
+        return None
     settled = {str(status) for status in Status if status.settled}
-    return int((~data.runs["status"].isin(settled)).sum())
+    ended = data.runs[~data.runs["status"].isin(settled)]["status"]
+    if ended.empty:
+        return None
+    count = int((ended == Status.FAILED).sum())
+    reason = f"{quantity(len(ended), 'run')} did not finish."
+    if count:
+        reason = (
+            f"{quantity(count, 'run')} failed. Remove the cause, which is named under Runs without "
+            f"a result."
+        )
+    return NextStep(f"{reason} The same command trains only what is missing:", _own_command(data))
 
 
 def _training_seconds(analysis: Analysis, more: int) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 from ablate import __version__
 from ablate.analysis.analyse import analyse_record
 from ablate.analysis.findings import Analysis
+from ablate.credentials import shown_argument
 from ablate.process import stop
 from ablate.report.blocks import Illustration, Table
 from ablate.report.drawing import Picture, figure_style
@@ -74,6 +75,11 @@ def report_data(
     return ReportData(record, analysis, tuple(commands or _commands(record)))
 
 
+def html_page(data: ReportData) -> str:
+    """The report as one HTML file that needs no other."""
+    return render("index.html", _page(data, section_contents(data)))
+
+
 def section_contents(data: ReportData) -> dict[str, Content]:
     """What each section shows, by its name; sections for which there are no data are left out."""
     contents = {}
@@ -124,18 +130,29 @@ def _facts(data: ReportData) -> str:
     study, runs, scale = data.study, data.runs, data.scale
     complete = int((runs["status"] == Status.COMPLETE).sum())
     return (
-        f"{len(data.analysis.cells)} cells, {study.design.replace('_', ' ')} · {complete} of "
-        f"{len(runs)} runs complete · judged by {scale.title}, {study.response.direction} is "
-        f"better · margin {scale.size(study.margin)}"
+        f"{len(data.analysis.cells)} cells (combinations), {study.design.replace('_', ' ')} · "
+        f"{complete} of {len(runs)} runs complete · judged by {scale.title}, "
+        f"{study.response.direction} is better · margin {scale.size(study.margin)}"
     )
 
 
 def _commands(record: StudyRecord) -> list[str]:
     name = shlex.quote(f"study={record.study.name}")
-    return [
-        record.provenance.get("command") or f"python -m ablate --multirun {name}",
-        f"python -m ablate.report {name}",
-    ]
+    command = _own_command(record.provenance.get("command", ""))
+    return [command or f"python -m ablate --multirun {name}", f"python -m ablate.report {name}"]
+
+
+def _own_command(text: str) -> str:
+    """A command of this program that a plan holds, safe to copy; empty if it is another one.
+
+    The plan may come from somebody else, or from a version that left credentials in it.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return ""
+    own = words[:3] == ["python", "-m", "ablate"]
+    return shlex.join(map(shown_argument, words)) if own else ""
 
 
 def _write_files(folder: Path, texts: Mapping[str, str], drawn: Iterable[Picture]) -> None:

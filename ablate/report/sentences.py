@@ -173,7 +173,7 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
 def withheld_reason(effect: Effect) -> str:
     """Return why there is no verdict on an effect, in a few words; empty if there is one."""
     if effect.withheld is Withheld.CONFUSED:
-        return f"the cells that were run cannot separate it from {confused_text(effect)}"
+        return f"the combinations that were run mix it with {confused_text(effect)}"
     return REASONS[effect.withheld] if effect.withheld is not None else ""
 
 
@@ -184,7 +184,8 @@ def confused_text(effect: Effect) -> str:
 
 def holm_text(effect: Effect) -> str:
     """Return why an effect is undecided though its interval excludes 0."""
-    return f"{p_equation(effect.p_adjusted)} after Holm's correction is above {ALPHA}"
+    p = p_equation(effect.p_adjusted)
+    return f"{p} after Holm's correction for several parts is above {ALPHA}"
 
 
 def interval_text(low: float, high: float, *, study: Study) -> str:

@@ -7,6 +7,7 @@ import textwrap
 from ablate.report.headline import headline
 from ablate.report.next_step import next_step
 from ablate.report.section import ReportData
+from ablate.wording import printable
 
 LINE = 80
 
@@ -15,7 +16,8 @@ def end_lines(data: ReportData, *, width: int = LINE) -> list[str]:
     """The answer and the next step; words do not break, and a command stays on one line."""
     step = next_step(data)
     lines = [*_wrap(headline(data.analysis), width), *_wrap(step.reason, width)]
-    return [*lines, f"  {step.command}"] if step.command else lines
+    lines += [f"  {step.command}"] if step.command else []
+    return [printable(line) for line in lines]
 
 
 def _wrap(text: str, width: int) -> list[str]:

@@ -10,6 +10,7 @@ from ablate.analysis import warnings
 from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.warnings import StudyWarning
+from ablate.report.sentences import confused_text
 from ablate.report.wording import amount, cell_list
 from ablate.study.study import Study
 from ablate.wording import enumeration, first_few, quantity, seconds
@@ -77,6 +78,7 @@ def _(warning: warnings.NoCellLearned, study: Study) -> tuple[str, str]:
 @_words.register
 def _(warning: warnings.RunsAtChance, study: Study) -> tuple[str, str]:
     failed = sum(rate.failed for rate in warning.rates)
+    runs, cells = sum(rate.runs for rate in warning.rates), [rate.cell for rate in warning.rates]
     rates = [
         f"{rate.failed} of {rate.runs} of {cell_list(study, [rate.cell])} (rate "
         f"{_percent(rate.low)} to {_percent(rate.high)})"
@@ -87,9 +89,9 @@ def _(warning: warnings.RunsAtChance, study: Study) -> tuple[str, str]:
     )
     return (
         "Runs that did not learn",
-        f"{quantity(failed, 'run')} stayed at the score of guessing ({warning.chance:.3g}). They "
-        f"are {enumeration(rates)}. Effects that use them measure that failure; intervals of means "
-        f"do not describe it.{withheld}",
+        f"{failed} of {quantity(runs, 'run')} of {cell_list(study, cells)} stayed at the score of "
+        f"guessing ({warning.chance:.3g}). By cell: {enumeration(rates)}. Effects that use them "
+        f"measure that failure; intervals of means do not describe it.{withheld}",
     )
 
 
@@ -104,12 +106,10 @@ def _(warning: warnings.UnseenFailures, study: Study) -> tuple[str, str]:
 
 @_words.register
 def _(warning: warnings.ConfusedEffects, study: Study) -> tuple[str, str]:
-    effects = [
-        f"{effect.name} with {enumeration(effect.confused_with)}" for effect in warning.effects
-    ]
+    effects = [f"{effect.name} with {confused_text(effect)}" for effect in warning.effects]
     return (
         "Confused effects",
-        f"The design cannot separate {first_few(effects, most=4)}. Such an effect is the sum of "
+        f"The combinations that were run mix {enumeration(effects)}. Such an effect is the sum of "
         f"both, so it gets no verdict. More cells, such as the full factorial, separate them.",
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from ablate.store.state import StudyState
 from ablate.tracking.progress import ProgressDisplay
 from ablate.tracking.recording import Recording
 from ablate.tracking.watch import Watch, WatchThread
+from ablate.training.library_environment import pin_environment
 from ablate.workers.processes import warm_up
 from ablate.workers.slots import Slot
 
@@ -67,8 +67,7 @@ def measure_models(
 
 def start_server(state: StudyState) -> None:
     """Start the server that workers are forked from, so that it imports Keras meanwhile."""
-    os.environ["KERAS_BACKEND"] = state.plan.backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    pin_environment(state.plan.backend)
     state.folder.path.mkdir(parents=True, exist_ok=True)
     warm_up(state.folder.path / "server.log")
 

@@ -27,7 +27,7 @@ from ablate.store.state import StudyState
 from ablate.study.design import Cell, Run
 from ablate.study.result import Status
 from ablate.study.study import SINGLE
-from ablate.tracking.progress import show_how_to_resume, show_run
+from ablate.tracking.progress import show_faults, show_how_to_resume, show_run
 from ablate.workers.pool import train_units
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import Unit
@@ -117,6 +117,7 @@ class _Command:
             timeout_seconds=request.fault_policy.heartbeat_timeout_seconds,
         )
         check_disk_space(folder.path, needed=bytes_needed(state, session.images, workers=1))
+        show_faults(session.console, state)
         plan = state.plan
         state = state.with_plan(with_earlier_runs(plan, earlier)).adopt().with_plan(plan)
         train = functools.partial(self._train, state, slots)

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ablate.config.overrides import parse_override
 from ablate.config.request import Request, content_of, read_request
+from ablate.config.store_uri import STORE_URI
 from ablate.errors import RequestError
 from ablate.planning.changes import reconcile
 from ablate.planning.disk_budget import bytes_needed
@@ -34,7 +35,13 @@ from ablate.store.state import StudyState
 from ablate.store.tables import study_record
 from ablate.study.result import Status
 from ablate.study.study import Study
-from ablate.tracking.progress import show_end, show_forecast, show_how_to_resume, show_plan
+from ablate.tracking.progress import (
+    show_end,
+    show_faults,
+    show_forecast,
+    show_how_to_resume,
+    show_plan,
+)
 from ablate.tracking.recording import Recording
 from ablate.wording import error_summary
 from ablate.workers.slots import Slot, slots_for
@@ -93,6 +100,7 @@ class _Command:
             on_change="show" if request.plan_only else request.on_change,
             console=console,
         )
+        show_faults(console, state)
         slots = slots_for(plan, request.device)
         timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)
@@ -158,7 +166,7 @@ class _Rounds:
         plan = state.plan
         jobs = [
             [
-                *self.arguments,
+                *map(_without_store, self.arguments),
                 *overrides_of(plan.study, plan.find(unit.cell).cell),
                 unit.as_override(),
             ]
@@ -180,6 +188,12 @@ class _Rounds:
         elif self.fault:
             self.session.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
         return seconds_left(self.stopped)
+
+
+def _without_store(argument: str) -> str:
+    """An argument for a job, which never uses MLflow's store; launchers save arguments in files."""
+    gives_store = parse_override(argument).key_or_group == "store.uri"
+    return f"store.uri={STORE_URI}" if gives_store else argument
 
 
 def _report(state: StudyState, session: Session, *, recording: Recording, request: Request) -> bool:

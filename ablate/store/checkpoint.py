@@ -10,25 +10,26 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
-import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.store.disk import open_atomically
+from ablate.store.disk import make_folder, make_way, open_atomically, remove
+from ablate.store.events import EpochEnded
+from ablate.store.reader import DamagedFileError, open_file
+from ablate.store.schema import SchemaError, decode, parse_json
 
 MAGIC = b"ablate checkpoint 1\n"
+MOST_HEAD_BYTES = 1 << 28
+DIGEST_BYTES = hashlib.sha256().digest_size
+ALTERED = "truncated or altered, its checksum does not fit"
 CHECKPOINTS_KEPT = 2
 """If the newest one is damaged, the one before it costs one more epoch."""
-
-
-class DamagedCheckpointError(Exception):
-    """A checkpoint that no run can be resumed from; the message is the cause in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,41 @@ class Checkpoint:
     """The state of a run at the end of an epoch.
 
     Attributes:
-        history: The numbers of each epoch so far, as in the journal.
+        history: The epochs so far, as in the journal.
         arrays: Weights, statistics, optimizer and random streams, in the trainer's order.
     """
 
-    history: tuple[Mapping[str, Any], ...]
+    history: tuple[EpochEnded, ...]
     arrays: tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The first line of a checkpoint: what follows it.
+
+    Attributes:
+        fingerprint: Identity of the run.
+        history: The epochs so far.
+        arrays: Type and shape of each array.
+    """
+
+    fingerprint: str
+    history: tuple[EpochEnded, ...]
+    arrays: tuple[tuple[str, tuple[int, ...]], ...]
+
+    def __post_init__(self) -> None:
+        for name, shape in self.arrays:
+            if not _is_dtype(name) or any(side < 0 for side in shape):
+                raise ValueError(f"Expected an array of numbers; received {name!r}, {shape}.")
+
+
+def _is_dtype(name: str) -> bool:
+    """Whether a name is that of a type of numbers, such as ``float32``."""
+    try:
+        dtype = np.dtype(name) if re.fullmatch(r"[a-z][a-z0-9_]*", name) else np.dtype(object)
+    except TypeError:
+        return False
+    return dtype.name == name and dtype.itemsize > 0 and not dtype.hasobject
 
 
 def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str, durable: bool = True) -> None:
@@ -56,18 +86,19 @@ def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str, durable: boo
         durable: Whether it must survive a loss of power as soon as this returns; a killed process
             never loses it.
     """
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     if any(array.dtype.hasobject for array in checkpoint.arrays):
         raise ValueError("Expected arrays of numbers; received Python objects.")
     path = folder / f"{len(checkpoint.history):06d}"
     head = {
         "fingerprint": fingerprint,
-        "history": list(checkpoint.history),
+        "history": [asdict(epoch) for epoch in checkpoint.history],
         "arrays": [(array.dtype.name, array.shape) for array in checkpoint.arrays],
     }
     parts = [MAGIC + json.dumps(head).encode() + b"\n"]
     parts += [array.tobytes() for array in checkpoint.arrays]
     hasher = hashlib.sha256()
+    make_way(path)
     with open_atomically(path, durable=durable) as file:
         for part in parts:
             hasher.update(part)
@@ -82,7 +113,7 @@ def _remove_others(folder: Path, written: Path) -> None:
     # Checkpoints of later epochs were damaged: the run was resumed from an earlier one.
     later = [path for path in paths if _epoch(path) > _epoch(written)]
     for path in [*later, *paths[len(later) + CHECKPOINTS_KEPT :]]:
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def load_newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, tuple[str, ...]]:
@@ -94,19 +125,21 @@ def load_newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, t
         The checkpoint, and what was wrong with each newer one that was skipped.
     """
     for unfinished in folder.glob(".*"):
-        unfinished.unlink(missing_ok=True)
+        remove(unfinished)
     faults: list[str] = []
     for path in _newest_first(folder):
         try:
             return _load(path, fingerprint), tuple(faults)
-        except (DamagedCheckpointError, OSError) as error:
+        except DamagedFileError as error:
+            faults.append(f"checkpoint of epoch {_epoch(path)}: {error.fault}")
+        except OSError as error:
             faults.append(f"checkpoint of epoch {_epoch(path)}: {error}")
     return None, tuple(faults)
 
 
 def discard(folder: Path) -> None:
     """Remove the checkpoints of a run."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
 
 
 def _newest_first(folder: Path) -> list[Path]:
@@ -122,18 +155,37 @@ def _epoch(path: Path) -> int:
 
 
 def _load(path: Path, fingerprint: str) -> Checkpoint:
-    content = path.read_bytes()
-    size = hashlib.sha256().digest_size
-    body, digest = content[:-size], content[-size:]
-    if not body.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
-        raise DamagedCheckpointError("truncated or altered, its checksum does not fit")
-    stream = io.BytesIO(body[len(MAGIC) :])
-    head = json.loads(stream.readline())
-    if head["fingerprint"] != fingerprint:
-        raise DamagedCheckpointError("of another configuration, code or data")
-    arrays = []
-    for name, shape in head["arrays"]:
-        dtype = np.dtype(name)
-        data = stream.read(math.prod(shape) * dtype.itemsize)
-        arrays.append(np.frombuffer(data, dtype).reshape(shape))
-    return Checkpoint(tuple(head["history"]), tuple(arrays))
+    with open(open_file(path, os.O_RDONLY), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(len(MAGIC)) + file.readline(min(size, MOST_HEAD_BYTES))
+        head = _read_head(path, start)
+        arrays = sum(_array_bytes(*each) for each in head.arrays)
+        # A file of another size is not even read: it may be larger than the memory.
+        if size != len(start) + arrays + DIGEST_BYTES:
+            raise DamagedFileError(path, ALTERED)
+        content, digest = file.read(arrays), file.read()
+    if hashlib.sha256(start + content).digest() != digest:
+        raise DamagedFileError(path, ALTERED)
+    if head.fingerprint != fingerprint:
+        raise DamagedFileError(path, "of another configuration, code or data")
+    stream = io.BytesIO(content)
+    return Checkpoint(head.history, tuple(_read_array(stream, *each) for each in head.arrays))
+
+
+def _read_head(path: Path, start: bytes) -> _Head:
+    try:
+        if start.startswith(MAGIC):
+            head: _Head = decode(parse_json(start[len(MAGIC) :]), _Head)
+            return head
+    except SchemaError:
+        pass
+    raise DamagedFileError(path, ALTERED)
+
+
+def _array_bytes(name: str, shape: tuple[int, ...]) -> int:
+    return math.prod(shape) * np.dtype(name).itemsize
+
+
+def _read_array(stream: io.BytesIO, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    data = stream.read(_array_bytes(name, shape))
+    return np.frombuffer(data, np.dtype(name)).reshape(shape)

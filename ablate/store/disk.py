@@ -6,11 +6,13 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from ablate.errors import RequestError
+from ablate.store.reader import open_file
 
 UNWRITABLE = {
     errno.ENOSPC: "it is full",
@@ -80,6 +82,36 @@ def _free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that it holds; a link is not followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    elif os.path.lexists(path):
+        path.unlink(missing_ok=True)
+
+
+def make_way(path: Path) -> None:
+    """Remove what is at the path of a file, unless it is a file."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            remove(path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, also where it or the folder above it is a file."""
+    for place in (path.parent, path):
+        if not place.is_dir():
+            remove(place)
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def open_to_append(path: Path) -> TextIO:
+    """Open a text file to add to its end; anything else at its path is removed first."""
+    make_way(path)
+    descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    return open(descriptor, "a", encoding="utf-8")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that it exists completely or, on any failure, as it was before."""
     with open_atomically(path) as file:
@@ -96,7 +128,8 @@ def open_atomically(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             after the system has written it to the disk by itself.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb", buffering=BUFFER_BYTES) as file:
+    remove(temporary)  # of a killed process that had the same number
+    with temporary.open("xb", buffering=BUFFER_BYTES) as file:
         yield file
         file.flush()
         if durable:

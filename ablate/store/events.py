@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ablate.study.result import Status
+from ablate.store.schema import SchemaError, decode, parse_json
+from ablate.study.result import Status, check_fingerprint
+
+MOST_EPOCHS = 2**31
+MOST_SECONDS = 1e9
+LONGEST_LINE = 1_000_000
+TAKEN = ("cell", "seed", "epoch", "seconds")
+"""Names in a table of epochs that no measure has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,9 @@ class Started:
 
     attempt: str
     fingerprint: str
+
+    def __post_init__(self) -> None:
+        check_fingerprint(self.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,15 @@ class EpochEnded:
     epoch: int
     numbers: Mapping[str, float]
     seconds: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.epoch < MOST_EPOCHS or not 0 <= self.seconds < MOST_SECONDS:
+            raise ValueError(
+                f"Expected an epoch of 1 or more and its seconds; received epoch {self.epoch} "
+                f"with {self.seconds} seconds."
+            )
+        if taken := [name for name in TAKEN if name in self.numbers]:
+            raise ValueError(f"Expected names of measures; received {taken[0]!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,10 @@ class Resumed:
     cause: str
     skipped: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.epoch < MOST_EPOCHS:
+            raise ValueError(f"Expected an epoch of 0 or more; received {self.epoch}.")
+
 
 Event = Started | EpochEnded | Interrupted | Resumed
 
@@ -82,28 +105,18 @@ def to_line(event: Event) -> str:
 
 def from_line(line: bytes) -> Event | None:
     """The event that `to_line` wrote; None for a line that a failing disk has damaged."""
-    try:
-        content = json.loads(line)
-        return _READERS[content.pop("event")](content)
-    except (ValueError, TypeError, LookupError, AttributeError):
+    if len(line) > LONGEST_LINE:
         return None
-
-
-def _started(content: dict[str, Any]) -> Started:
-    return Started(str(content["attempt"]), str(content["fingerprint"]))
-
-
-def _epoch(content: dict[str, Any]) -> EpochEnded:
-    epoch, seconds = int(content.pop("epoch")), float(content.pop("seconds"))
-    return EpochEnded(epoch, {key: float(value) for key, value in content.items()}, seconds)
-
-
-def _interrupted(content: dict[str, Any]) -> Interrupted:
-    return Interrupted(Status(content["status"]), str(content["cause"]))
-
-
-def _resumed(content: dict[str, Any]) -> Resumed:
-    return Resumed(int(content["epoch"]), str(content["cause"]), tuple(content["skipped"]))
+    try:
+        content = dict(decode(parse_json(line), Mapping[str, Any]))
+        kind = _KINDS[content.pop("event")]
+        if kind is EpochEnded:
+            own = {name: content.pop(name) for name in ("epoch", "seconds")}
+            content = {**own, "numbers": content}
+        event: Event = decode(content, kind)
+    except (SchemaError, LookupError, TypeError):
+        return None
+    return event
 
 
 _NAMES: Mapping[type, str] = {
@@ -112,9 +125,4 @@ _NAMES: Mapping[type, str] = {
     Interrupted: "interrupted",
     Resumed: "resumed",
 }
-_READERS: Mapping[str, Callable[[dict[str, Any]], Event]] = {
-    "started": _started,
-    "epoch": _epoch,
-    "interrupted": _interrupted,
-    "resumed": _resumed,
-}
+_KINDS: Mapping[str, type] = {name: kind for kind, name in _NAMES.items()}

@@ -7,18 +7,22 @@ append-only, and only an incomplete last line is ever removed.
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.errors import RequestError, nearest
-from ablate.store.disk import write_atomically
-from ablate.store.earlier_format import upgrade_plan
+from ablate.store.disk import make_folder, make_way, open_to_append, remove, write_atomically
 from ablate.store.events import EpochEnded, Event, Interrupted, Started, from_line, to_line
 from ablate.store.plan import Plan
+from ablate.store.plan_file import PLAN
+from ablate.store.reader import DamagedFileError, read_file, read_word
+from ablate.store.result_file import RESULT, result_as_json
 from ablate.study.result import Result, Status
+
+MOST_JOURNAL_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +56,49 @@ class RunFolder:
         Returns:
             Whether an interrupted attempt is resumed.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._remove_incomplete_line()
+        make_folder(self.path)
+        self._repair_journal()
         # Trust the journal, not result.json: a worker that ended before its first journal line
         # already has a result.
-        resumes = self._started_fingerprint() == fingerprint
-        earlier = self.result()
+        resumes = self.started_fingerprint() == fingerprint
+        earlier, fault = self.read_result()
         # Remove the old result first, or a reader of the new journal lines would think that this
         # run had ended.
-        (self.path / "result.json").unlink(missing_ok=True)
+        remove(self._result)
         if not resumes:
             self.append(Started(attempt, fingerprint))
         elif earlier is not None:
             self.record_interruption(earlier.status, earlier.error)
+        elif fault:
+            self.record_interruption(Status.FAILED, f"its result is damaged: {fault.fault}")
         return resumes
 
-    def _remove_incomplete_line(self) -> None:
-        """Remove the line that a killed process did not finish: the next line would join it."""
-        with contextlib.suppress(FileNotFoundError), self.journal.open("r+b") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
+    def _repair_journal(self) -> None:
+        """Remove the line that a killed process did not finish: the next line would join it.
+
+        What cannot be read as a journal is removed as a whole.
+        """
+        try:
+            content = read_file(self.journal, most_bytes=MOST_JOURNAL_BYTES)
+        except FileNotFoundError:
+            return
+        except DamagedFileError:
+            remove(self.journal)
+            return
+        if not content.endswith(b"\n"):
+            os.truncate(self.journal, content.rfind(b"\n") + 1)
 
     def append(self, event: Event) -> None:
         """Add an event to the journal; it is safe on disk when this returns."""
-        with self.journal.open("a", encoding="utf-8") as file:
+        with open_to_append(self.journal) as file:
             file.write(to_line(event))
             file.flush()
             os.fsync(file.fileno())
 
     def record_interruption(self, status: Status, cause: str) -> None:
         """Record in the journal that the process which trained the run has ended."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._remove_incomplete_line()
+        make_folder(self.path)
+        self._repair_journal()
         self.append(Interrupted(status, cause))
 
     def interruption_cause(self) -> str:
@@ -96,24 +112,28 @@ class RunFolder:
 
     def commit(self, result: Result) -> None:
         """Write the result, which ends the run."""
-        write_atomically(self.path / "result.json", json.dumps(result.as_json(), indent=1))
+        make_folder(self.path)
+        make_way(self._result)
+        write_atomically(self._result, json.dumps(result_as_json(result), indent=1))
 
     def result(self) -> Result | None:
-        """The committed result; None if there is none or it cannot be read."""
+        """The committed result; None if there is none or it is damaged."""
+        return self.read_result()[0]
+
+    def read_result(self) -> tuple[Result | None, DamagedFileError | None]:
+        """The committed result, None if there is none or it is damaged; and the damage."""
         try:
-            text = (self.path / "result.json").read_text(encoding="utf-8")
-            return Result.from_json(json.loads(text))
+            return RESULT.read(self._result), None
         except FileNotFoundError:
-            return None
-        except (ValueError, TypeError, LookupError):
-            return None  # damaged from outside: the run is trained again
+            return None, None
+        except DamagedFileError as error:
+            return None, error
 
-    def identity(self) -> str:
-        """Fingerprint of the run that this folder holds; empty if it is unknown."""
-        result = self.result()
-        return self._started_fingerprint() if result is None else result.fingerprint
+    @property
+    def _result(self) -> Path:
+        return self.path / "result.json"
 
-    def _started_fingerprint(self) -> str:
+    def started_fingerprint(self) -> str:
         """Fingerprint of the last attempt in the journal; empty if there is none."""
         started = [event for event in self.events()[0] if isinstance(event, Started)]
         return started[-1].fingerprint if started else ""
@@ -125,14 +145,12 @@ class RunFolder:
 
     def save_mlflow_run_id(self, run_id: str) -> None:
         """Save the run's identifier in MLflow, so that reports need no MLflow."""
+        make_way(self.path / "mlflow_run_id")
         write_atomically(self.path / "mlflow_run_id", run_id)
 
     def mlflow_run_id(self) -> str:
         """The run's identifier in MLflow; empty if it was never recorded there."""
-        try:
-            return (self.path / "mlflow_run_id").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ""
+        return read_word(self.path / "mlflow_run_id")
 
     def events(self, offset: int = 0) -> tuple[list[Event], int]:
         """The events in complete journal lines.
@@ -144,13 +162,11 @@ class RunFolder:
             The events, and the offset after the last complete line.
         """
         try:
-            with self.journal.open("rb") as file:
-                file.seek(offset)
-                content = file.read()
-        except FileNotFoundError:
+            content = read_file(self.journal, most_bytes=MOST_JOURNAL_BYTES, offset=offset)
+        except (FileNotFoundError, DamagedFileError):
             return [], 0
         complete = content[: content.rfind(b"\n") + 1]
-        events = [event for line in complete.splitlines() if (event := from_line(line))]
+        events = [event for line in io.BytesIO(complete) if (event := from_line(line))]
         return events, offset + len(complete)
 
 
@@ -177,33 +193,38 @@ class StudyFolder:
     def write_plan(self, plan: Plan) -> None:
         """Write the frozen plan."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path / "plan.json", json.dumps(plan.as_json(), indent=1))
+        make_way(self._plan)
+        write_atomically(self._plan, json.dumps(plan.as_json(), indent=1))
 
     def read_plan(self) -> Plan:
         """The frozen plan.
 
         Raises:
-            RequestError: There is none, or it cannot be read.
+            RequestError: There is none, or it is damaged.
         """
         try:
-            text = (self.path / "plan.json").read_text(encoding="utf-8")
+            return PLAN.read(self._plan)
         except FileNotFoundError:
             studies = [file.parent.name for file in self.path.parent.glob("*/plan.json")]
             known = nearest(self.path.name, studies) if studies else " No study was run here."
             raise RequestError(
                 f"No study {self.path.name!r} in {self.path.parent}.{known}"
             ) from None
-        try:
-            return Plan.from_json(upgrade_plan(json.loads(text)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RequestError(
-                f"Expected the plan of a study in {self.path / 'plan.json'}; it cannot be read "
-                f"({type(error).__name__}). The study's command writes it again."
-            ) from error
+        except DamagedFileError as error:
+            raise RequestError(str(error)) from error
 
     def earlier_plan(self) -> Plan | None:
-        """The frozen plan; None if there is none or it cannot be read."""
+        """The frozen plan; None if there is none or it is damaged."""
         try:
-            return self.read_plan()
-        except RequestError:
+            return PLAN.read(self._plan)
+        except (FileNotFoundError, DamagedFileError):
             return None
+
+    @property
+    def has_damaged_plan(self) -> bool:
+        """Whether there is a plan that cannot be read."""
+        return os.path.lexists(self._plan) and self.earlier_plan() is None
+
+    @property
+    def _plan(self) -> Path:
+        return self.path / "plan.json"

@@ -29,6 +29,8 @@ ENGINES = {"tensorflow": "ablate.training.tensorflow", "jax": "ablate.training.j
 """The module of the engine of each backend; only one of them trains a run."""
 LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",)}
 """The distributions that may hold a backend."""
+SETTINGS: Mapping[str, Mapping[str, str]] = {"tensorflow": {"oneDNN": "on"}, "jax": {}}
+"""What `ablate.training.library_environment` sets for each backend."""
 NEUTRAL = ("ablate.errors", "ablate.fields", "ablate.process.stop", "ablate.wording")
 """Modules that check input, word messages or stop a command, and cannot change a result."""
 
@@ -186,12 +188,16 @@ def _package_files(module: str) -> dict[str, Path]:
 
 
 def library_versions(backend: str) -> dict[str, str]:
-    """Versions of Python and of the libraries that can change a result, by name."""
+    """Versions of Python and of the libraries that can change a result, by name.
+
+    With oneDNN, TensorFlow gives other last digits, as another version of it would.
+    """
     major, minor, _ = platform.python_version_tuple()
     versions = {name: library_version(name) for name in ("keras", "numpy", *LIBRARIES[backend])}
     return {
         "python": f"{major}.{minor}",
         **{name: version for name, version in versions.items() if version},
+        **SETTINGS[backend],
     }
 
 

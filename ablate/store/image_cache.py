@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import shutil
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
 
 from ablate.data.images import Images, Split
-from ablate.store.disk import write_atomically
+from ablate.errors import RequestError
+from ablate.store.disk import make_folder, remove, write_atomically
+from ablate.store.reader import DamagedFileError, FileFormat, open_file
+from ablate.store.schema import decode
+from ablate.wording import error_summary
 
 PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What the arrays do not hold; see `Images`."""
+
+    classes: tuple[str, ...]
+    scale: float
+    task: str
+
+
+ABOUT = FileFormat(
+    functools.partial(decode, kind=_About), "The study's command writes the images again."
+)
 
 
 def save(folder: Path, images: Images) -> None:
@@ -23,36 +46,54 @@ def save(folder: Path, images: Images) -> None:
     path = folder / images.fingerprint
     if _is_saved(folder, images):
         return
-    path.mkdir(parents=True, exist_ok=True)
+    remove(path)
+    make_folder(path)
     for part in PARTS:
         split = getattr(images, part)
         np.save(path / f"{part}_x.npy", split.x)
         np.save(path / f"{part}_y.npy", split.y)
-    about = {"classes": list(images.classes), "scale": images.scale, "task": images.task}
-    write_atomically(path / "about.json", json.dumps(about))
+    about = _About(images.classes, images.scale, images.task)
+    write_atomically(path / "about.json", json.dumps(asdict(about)))
 
 
 def load(folder: Path, fingerprint: str) -> Images:
-    """The images that were saved; pixels are read when they are used, shared by all processes."""
+    """The images that were saved; pixels are read when they are used, shared by all processes.
+
+    Raises:
+        OSError: A file is missing or cannot be read.
+        DamagedFileError: A file holds something else.
+        RequestError: The arrays are no images.
+    """
     path = folder / fingerprint
-    about = json.loads((path / "about.json").read_text(encoding="utf-8"))
+    about = ABOUT.read(path / "about.json")
     train, validation, test = (
-        Split(np.load(path / f"{part}_x.npy", mmap_mode="r"), np.load(path / f"{part}_y.npy"))
+        Split(_load_array(path / f"{part}_x.npy"), np.array(_load_array(path / f"{part}_y.npy")))
         for part in PARTS
     )
     return Images(
         train=train,
         validation=validation,
         test=test,
-        classes=tuple(about["classes"]),
-        scale=about["scale"],
-        task=about["task"],
+        classes=about.classes,
+        scale=about.scale,
+        task=about.task,
     )
+
+
+def _load_array(path: Path) -> NDArray[Any]:
+    """An array whose values are read when they are used: a header may claim any size."""
+    os.close(open_file(path, os.O_RDONLY))
+    try:
+        return open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # NumPy raises many kinds for a damaged header
+        raise DamagedFileError(path, error_summary(error), remedy=ABOUT.remedy) from None
 
 
 def discard(folder: Path) -> None:
     """Remove saved images, once no run is left to train on them."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
 
 
 def _is_saved(folder: Path, images: Images) -> bool:
@@ -60,5 +101,5 @@ def _is_saved(folder: Path, images: Images) -> bool:
     try:
         saved = load(folder, images.fingerprint)
         return saved.fingerprint == images.fingerprint and saved.task == images.task
-    except (OSError, ValueError, LookupError):
+    except (OSError, DamagedFileError, RequestError):
         return False

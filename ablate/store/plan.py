@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ablate.config.variant import Variant, read_variant
+from ablate.config.variant import Variant
 from ablate.data.info import DatasetInfo
 from ablate.study.design import Cell, Run
-from ablate.study.file import study_from_mapping
 from ablate.study.study import Study
 
 Datasets = Mapping[str, DatasetInfo]
@@ -188,36 +187,6 @@ class Plan:
                 for seed, fingerprint in self.fingerprints(planned, planned.seeds).items()
             },
         }
-
-    @staticmethod
-    def from_json(record: Mapping[str, Any]) -> Plan:
-        """The plan that `as_json` wrote."""
-        return Plan(
-            study=study_from_mapping(record["study"]),
-            cells=tuple(_cell_from_json(item) for item in record["cells"]),
-            datasets={
-                key: DatasetInfo.from_json(value) for key, value in record["datasets"].items()
-            },
-            backend=record["backend"],
-            provenance=record["provenance"],
-            sources=record["sources"],
-            kept=record["kept"],
-            changes=tuple(record["changes"]),
-        )
-
-
-def _cell_from_json(record: Mapping[str, Any]) -> PlannedCell:
-    fingerprints = {int(seed): value for seed, value in record["fingerprints"].items()}
-    return PlannedCell(
-        cell=Cell(tuple(record["levels"].items())),
-        variant=read_variant(record["variant"]),
-        dataset=record["dataset"],
-        seeds=tuple(fingerprints),
-        code=record["code"],
-        parameters=record["parameters"],
-        macs=record["macs"],
-        recorded={} if record["code"] else fingerprints,
-    )
 
 
 def _model_identity(planned: PlannedCell) -> str:

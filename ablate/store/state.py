@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeGuard
 
+from ablate.store.disk import make_folder, remove
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.design import Run
+from ablate.study.record import COSTS
 from ablate.study.result import Result, Status
 
 SUPERSEDED = "superseded"
@@ -24,11 +26,13 @@ class StoredRun:
         folder: The folder.
         fingerprint: Identity of the run; empty if it is unknown.
         result: Its result; None if it has not ended.
+        fault: What is wrong with its result, on one line; empty if nothing is.
     """
 
     folder: RunFolder
     fingerprint: str
     result: Result | None
+    fault: str = ""
 
     @property
     def settled(self) -> bool:
@@ -92,6 +96,16 @@ class StudyState:
         return {run: result for run, result in self.results.items() if result.status.settled}
 
     @property
+    def faults(self) -> Mapping[Run, str]:
+        """What is wrong with the damaged results of planned runs, a line each."""
+        own = {run: self.stored.get(self._path(run)) for run in self.fingerprints}
+        return {
+            run: found.fault
+            for run, found in own.items()
+            if found is not None and found.fault and run not in self.results
+        }
+
+    @property
     def pending(self) -> tuple[tuple[PlannedCell, Run], ...]:
         """The planned runs that are not settled."""
         settled = self.settled
@@ -109,7 +123,7 @@ class StudyState:
             path = self._path(run)
             found = stored.get(path)
             if found is None or not found.fingerprint:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
                 stored.pop(path, None)
             elif found.fingerprint != wanted:
                 _move(stored, found, self._superseded(run, found.fingerprint))
@@ -138,10 +152,19 @@ class StudyState:
         for run, wanted in self.fingerprints.items():
             own, other = self.stored.get(self._path(run)), known.get(wanted)
             for found in (own, other):
-                if found is not None and found.fingerprint == wanted and found.result is not None:
+                if found is not None and found.fingerprint == wanted and self._fits(found.result):
                     results[run] = found.result
                     break
         return results
+
+    def _fits(self, result: Result | None) -> TypeGuard[Result]:
+        """Whether there is a result, and it has every response of the study if it is complete."""
+        if result is None or result.status is not Status.COMPLETE:
+            return result is not None
+        return all(
+            response.name in result.responses or response.name in COSTS
+            for response in self.plan.study.responses
+        )
 
     def _path(self, run: Run) -> Path:
         return self.folder.run(run.cell.slug, run.seed).path
@@ -152,8 +175,9 @@ class StudyState:
 
 def _read(path: Path) -> StoredRun:
     folder = RunFolder(path)
-    result = folder.result()
-    return StoredRun(folder, folder.identity() if result is None else result.fingerprint, result)
+    result, fault = folder.read_result()
+    fingerprint = folder.started_fingerprint() if result is None else result.fingerprint
+    return StoredRun(folder, fingerprint, result, "" if fault is None else str(fault))
 
 
 def _by_fingerprint(stored: Mapping[Path, StoredRun]) -> dict[str, StoredRun]:
@@ -167,12 +191,12 @@ def _move(
 ) -> None:
     """Move the folder of a run, and correct the name of the cell in its result."""
     source = moved.folder.path
-    shutil.rmtree(target, ignore_errors=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    remove(target)
+    make_folder(target.parent)
     source.rename(target)
     del stored[source]
     folder, result = RunFolder(target), moved.result
     if cell is not None and result is not None:
         result = replace(result, cell=cell)
         folder.commit(result)
-    stored[target] = StoredRun(folder, moved.fingerprint, result)
+    stored[target] = replace(moved, folder=folder, result=result)

@@ -28,7 +28,11 @@ def read_record(folder: StudyFolder) -> StudyRecord:
 
 def run_table(state: StudyState) -> pd.DataFrame:
     """One row for each planned run, with the columns of `StudyRecord.runs`."""
-    rows = [_run_row(state, planned, run) for planned, run in state.plan.runs()]
+    faults = state.faults
+    rows = [
+        _run_row(state, planned, run, fault=faults.get(run, ""))
+        for planned, run in state.plan.runs()
+    ]
     return pd.DataFrame(rows).astype({"seed": "Int64"})
 
 
@@ -64,15 +68,20 @@ def study_record(state: StudyState) -> StudyRecord:
     )
 
 
-def _run_row(state: StudyState, planned: PlannedCell, run: Run) -> dict[str, Any]:
+def _run_row(state: StudyState, planned: PlannedCell, run: Run, *, fault: str) -> dict[str, Any]:
     result = state.results.get(run)
-    return {
+    own = {
         "cell": planned.cell.slug,
         **dict(planned.cell.levels),
         "seed": run.seed,
         "status": "missing" if result is None else str(result.status),
-        "error": "" if result is None else result.error,
-        **({} if result is None else result.responses),
+        "error": fault if result is None else result.error,
+    }
+    responses = {} if result is None else result.responses
+    return {
+        **own,
+        # A result may hold anything: a response does not replace another column.
+        **{name: value for name, value in responses.items() if name not in own},
         **_costs(result),
         "parameters": planned.parameters,
         "macs": planned.macs,

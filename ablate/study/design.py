@@ -15,6 +15,7 @@ from ablate.study.study import Study
 
 MOST_CELLS = 100_000
 _UNSAFE = re.compile(r"[^\w=,+-]+", re.ASCII)
+_JOINTS = re.compile("[=,]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Cell:
     def slug(self) -> str:
         """The cell as the name of a folder: short, unique, and safe on any file system."""
         plain = ",".join(f"{factor}={level}" for factor, level in self.levels)
-        if len(plain) <= 100 and not _UNSAFE.search(plain):
+        # With a joint inside a name, two cells could be called the same.
+        unique = not any(_JOINTS.search(name) for pair in self.levels for name in pair)
+        if unique and len(plain) <= 100 and not _UNSAFE.search(plain):
             return plain
         digest = hashlib.blake2s(repr(self.levels).encode(), digest_size=6).hexdigest()
         return f"{_UNSAFE.sub('_', plain)[:60]}-{digest}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -29,6 +30,16 @@ class Status(enum.StrEnum):
         return self in (Status.COMPLETE, Status.DIVERGED)
 
 
+def check_fingerprint(fingerprint: str) -> None:
+    """Check that a fingerprint can be part of the name of a folder.
+
+    Raises:
+        ValueError: It has other characters than letters, digits, ``_`` and ``-``, or too many.
+    """
+    if not re.fullmatch(r"[\w-]{0,128}", fingerprint, re.ASCII):
+        raise ValueError(f"Expected a fingerprint of letters and digits; received {fingerprint!r}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """The cost of a run.
@@ -46,6 +57,11 @@ class Cost:
     train_seconds: float
     seconds_per_epoch: float
     peak_memory_bytes: int
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"Expected {name} of 0 or more; received {value!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,7 @@ class Result:
     error: str = ""
 
     def __post_init__(self) -> None:
+        check_fingerprint(self.fingerprint)
         complete = self.status is Status.COMPLETE
         if bool(self.responses) != complete or bool(self.error) == complete:
             raise ValueError(
@@ -88,15 +105,3 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         """The result as plain JSON values."""
         return asdict(self)
-
-    @staticmethod
-    def from_json(record: Mapping[str, Any]) -> Result:
-        """The result that `as_json` wrote."""
-        cost = record["cost"]
-        return Result(
-            **{
-                **record,
-                "status": Status(record["status"]),
-                "cost": None if cost is None else Cost(**cost),
-            }
-        )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ablate.errors import RequestError, nearest
-from ablate.fields import check_number, check_text, check_whole
+from ablate.fields import check_folder_name, check_number, check_text, check_whole
 from ablate.study.record import RESERVED, interval_columns
 from ablate.study.response import Response
 
@@ -41,6 +41,10 @@ class Level:
             )
 
 
+MOST_LEVELS = 100
+"""Levels of a factor; the report of a hundred takes a minute, and a study has few."""
+
+
 @dataclass(frozen=True, slots=True)
 class Factor:
     """A part of the model or of the recipe that the study switches.
@@ -62,6 +66,11 @@ class Factor:
         if len(names) < 2 or len(set(names)) < len(names):
             raise RequestError(
                 f"Factor {self.name!r} needs two or more distinct levels; received {names}."
+            )
+        if len(names) > MOST_LEVELS:
+            raise RequestError(
+                f"Factor {self.name!r} needs at most {MOST_LEVELS} levels; received "
+                f"{len(names):,}. Group the values of a measured number into a few levels."
             )
 
     @property
@@ -128,6 +137,7 @@ class Study:
     def __post_init__(self) -> None:
         for key in ("name", "design", "question"):
             check_text(getattr(self, key), f"study.{key}")
+        check_folder_name(self.name, "study.name")
         self._check_factors()
         _refuse_duplicates(self, "response", [response.name for response in self.responses])
         check_whole(self.replicates, "study.replicates", least=1)

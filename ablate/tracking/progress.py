@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,6 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -29,9 +29,18 @@ from ablate.study.design import Run
 from ablate.study.response import Response
 from ablate.study.result import Result, Status
 from ablate.study.study import Study
-from ablate.wording import NO_BREAK, enumeration, first_few, own_command, quantity
+from ablate.wording import (
+    NO_BREAK,
+    enumeration,
+    first_few,
+    own_command,
+    printable,
+    quantity,
+    terminal_line,
+)
 
 MOST_ALIASES = 12
+MOST_FAULTS = 12
 MOST_CLASSES = 10
 MOST_LEFT_OUT = 3
 
@@ -40,26 +49,37 @@ def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None
     """Print which effects the design confounds, and the lines of the forecast."""
     confounded = aliases(plan.study)
     for alias in confounded[:MOST_ALIASES]:
-        console.print(Text(f"In this design, {alias}."), soft_wrap=True)
+        console.print(_plain(f"In this design, {alias}."), soft_wrap=True)
     if len(confounded) > MOST_ALIASES:
         console.print(f"... and {len(confounded) - MOST_ALIASES} more such pairs.")
     for line in lines:
-        console.print(Text(line), soft_wrap=True)
+        console.print(_plain(line), soft_wrap=True)
+
+
+def show_faults(console: Console, state: StudyState) -> None:
+    """Print which of the study's files are damaged, and what becomes of them."""
+    lines = list(state.faults.values())
+    if state.folder.has_damaged_plan:
+        lines.insert(0, "The plan on disk is damaged; it is written again.")
+    for line in lines[:MOST_FAULTS]:
+        console.print(Text(terminal_line(line), style="yellow"), soft_wrap=True)
+    if len(lines) > MOST_FAULTS:
+        console.print(f"... and {len(lines) - MOST_FAULTS} more damaged results.", style="yellow")
 
 
 def show_plan(console: Console, state: StudyState) -> None:
     """Print a row for each cell: its levels, how many of its runs are done, its model's size."""
     plan, study = state.plan, state.plan.study
-    table = Table(title=f"Study {escape(study.name)}", title_justify="left", show_lines=False)
+    table = Table(title=_plain(f"Study {study.name}"), title_justify="left", show_lines=False)
     for factor in study.factors:
-        table.add_column(escape(factor.name))
+        table.add_column(_plain(factor.name))
     for heading in ("done", "parameters", "MACs"):
         table.add_column(heading, justify="right")
     done = Counter(run.cell for run in state.settled)
     for planned in plan.cells:
         reference = study.is_reference(planned.cell.levels)
         table.add_row(
-            *(escape(level) for _, level in planned.cell.levels),
+            *(_plain(level) for _, level in planned.cell.levels),
             f"{done[planned.cell]}/{len(planned.seeds)}",
             f"{planned.parameters:,}" if planned.parameters else "–",
             f"{planned.macs:,}" if planned.macs else "–",
@@ -74,7 +94,7 @@ def show_plan(console: Console, state: StudyState) -> None:
         soft_wrap=True,
     )
     for line in _dataset_lines(tuple(plan.datasets.values())):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(terminal_line(line)), soft_wrap=True)
 
 
 def _dataset_lines(datasets: Sequence[DatasetInfo]) -> Iterator[str]:
@@ -156,25 +176,25 @@ class ProgressDisplay:
         if result.status is not Status.COMPLETE:
             log = self._folder.run(run.cell.slug, run.seed).log
             self._console.print(
-                Text(f"{line}{str(result.status).upper()}: {result.error} Log: {log}"),
+                _plain(f"{line}{str(result.status).upper()}: {result.error} Log: {log}"),
                 style="red",
                 soft_wrap=True,
             )
         elif not self._console.is_terminal:
-            self._console.print(Text(line + self._outcome(result)), soft_wrap=True)
+            self._console.print(_plain(line + self._outcome(result)), soft_wrap=True)
 
     def tick(self) -> None:
         """Do nothing: the live display refreshes itself."""
 
     def _print(self, run: Run, text: str) -> None:
-        line = Text(f"{run.cell.name}, seed {run.seed}: {text}", style="yellow")
-        self._console.print(line, soft_wrap=True)
+        line = _plain(f"{run.cell.name}, seed {run.seed}: {text}")
+        self._console.print(line, style="yellow", soft_wrap=True)
 
     def _epoch(self, run: Run, event: EpochEnded) -> str:
         planned = self._cells[run.cell]
         parts = [f"epoch {event.epoch}/{planned.variant.recipe.epochs}"]
         for measure in self._plan.dataset_of(planned).measures[:1]:
-            value = event.numbers[f"val_{measure.name}"]
+            value = event.numbers.get(f"val_{measure.name}", math.nan)
             parts.append(f"validation {_number(measure, value)}")
         return ", ".join([*parts, f"{event.seconds:.2f} s"])
 
@@ -192,7 +212,12 @@ class ProgressDisplay:
 
     def _render(self) -> Group:
         lines = [
-            Text(f"  {run.cell.name}, seed {run.seed}: {state}", overflow="ellipsis", no_wrap=True)
+            Text.assemble(
+                "  ",
+                _plain(f"{run.cell.name}, seed {run.seed}: {state}"),
+                overflow="ellipsis",
+                no_wrap=True,
+            )
             for run, state in list(self._active.items())
         ]
         return Group(*lines, self._bar)
@@ -221,7 +246,7 @@ def show_run(
         for name, value in result.responses.items():
             console.print(_number(known.get(name, Response(name)), value))
     else:
-        console.print(Text(f"{str(result.status).upper()}: {result.error}"), soft_wrap=True)
+        console.print(_plain(f"{str(result.status).upper()}: {result.error}"), soft_wrap=True)
     if result.cost is not None:
         cost = result.cost
         console.print(
@@ -240,9 +265,14 @@ def show_end(console: Console, data: ReportData, *, report: Path, store_uri: str
     others = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "complete")
     console.print(f"{complete} of {len(data.runs)} runs complete{f'; {others}' if others else ''}.")
     for line in end_lines(data, width=console.width):
-        console.print(Text(line), soft_wrap=True)
+        console.print(_plain(line), soft_wrap=True)
     console.print(Text(f"Report: {report / 'index.html'}"), soft_wrap=True)
     console.print(Text(f"Runs:   {runs_hint(store_uri)}"), soft_wrap=True)
+
+
+def _plain(text: str) -> Text:
+    """Text that cannot control the terminal: names come from files."""
+    return Text(printable(text))
 
 
 def _number(response: Response, value: float) -> str:

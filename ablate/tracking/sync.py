@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ablate.config.overrides import parse_values
 from ablate.config.store_uri import STORE_URI, check_store_uri
+from ablate.credentials import without_credentials
 from ablate.errors import RequestError
 from ablate.fields import check_folder_name
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import study_lock
 from ablate.store.state import StudyState
 from ablate.tracking.recording import Recording
-from ablate.wording import terminal_line, without_password
+from ablate.wording import terminal_line
 
 USAGE = f"""\
 Write to MLflow what it lacks of a study; nothing is trained, and nothing is written twice.
@@ -63,5 +64,5 @@ def _sync(values: dict[str, str]) -> int:
     if recording.fault:
         print(f"ablate: {recording.fault}", file=sys.stderr)
         return 1
-    print(f"{runs} runs of study {plan.study.name} are in {without_password(uri)}.")
+    print(f"{runs} runs of study {plan.study.name} are in {without_credentials(uri)}.")
     return 0

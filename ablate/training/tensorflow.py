@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import tensorflow as tf
 from ablate.errors import RequestError
 from ablate.training.engine import EVALUATION_BATCH, Alive, numbers_of
 from ablate.training.feed import Feed
+from ablate.training.reset import layers_by_path
 
 HEARTBEAT_STEPS = 32
 """Training steps between two heartbeats; leaving the loop for one costs about a millisecond."""
@@ -37,6 +39,7 @@ class TensorFlowEngine:
         if not tf.config.list_physical_devices("GPU"):
             # Rewriting the graph takes a second a model and does not make steps faster on a CPU.
             tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        _slice_before_strided_projections(model)
         self._model, self._scale = model, feed.scale
         self._parts = {
             name: (tf.constant(x), tf.constant(y)) for name, (x, y) in feed.parts.items()
@@ -145,6 +148,35 @@ class TensorFlowEngine:
                 f"keras.random.SeedGenerator each for what they draw; received "
                 f"{', '.join(sorted(hidden))}."
             )
+
+
+def _slice_before_strided_projections(model: keras.Model) -> None:
+    """Let a 1x1 convolution with strides see only the pixels that it uses, without strides.
+
+    That is the same function. On a CPU without AVX-512, oneDNN's weight gradient of the other form
+    overwrites foreign memory, which kills the process (TensorFlow 2.21).
+    """
+    for layer in layers_by_path(model).values():
+        if (
+            isinstance(layer, keras.layers.Conv2D)
+            and type(layer).convolution_op is keras.layers.Conv2D.convolution_op
+            and tuple(layer.kernel_size) == (1, 1)
+            and max(layer.strides) > 1
+            and layer.data_format == "channels_last"
+        ):
+            layer.convolution_op = functools.partial(_convolve_slice, layer)
+
+
+def _convolve_slice(layer: keras.layers.Conv2D, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    rows, columns = layer.strides
+    return keras.ops.conv(
+        inputs[:, ::rows, ::columns],
+        kernel,
+        strides=1,
+        padding=layer.padding,
+        dilation_rate=layer.dilation_rate,
+        data_format=layer.data_format,
+    )
 
 
 class _Flat(keras.optimizers.Optimizer):

@@ -9,13 +9,13 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ablate.errors import RequestError
 from ablate.store import checkpoint
 from ablate.store.checkpoint import Checkpoint
-from ablate.store.disk import is_disk_error
+from ablate.store.disk import is_disk_error, make_folder
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import changed_files
@@ -131,7 +131,7 @@ class CellRuns:
         """Start or resume the journal of a run."""
         if seed not in self._open_runs:
             folder = self._folder.run(self._planned.cell.slug, seed)
-            folder.path.mkdir(parents=True, exist_ok=True)
+            make_folder(folder.path)
             self._callbacks.redirect(folder.log)
             fingerprint = self._plan.fingerprint(self._planned, seed)
             resumed = folder.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)
@@ -176,7 +176,7 @@ class CellRuns:
         if state is not None:
             checkpoint.save(
                 run.folder.checkpoints,
-                Checkpoint(tuple(asdict(each) for each in state.epochs), state.arrays),
+                Checkpoint(tuple(map(_epoch_ended, state.epochs)), state.arrays),
                 fingerprint=run.fingerprint,
                 durable=self._is_durable_due(),
             )
@@ -242,7 +242,8 @@ def _epoch_ended(epoch: Epoch) -> EpochEnded:
 
 
 def _initial_state(found: Checkpoint) -> InitialState:
-    return InitialState(tuple(Epoch(**content) for content in found.history), found.arrays)
+    epochs = [Epoch(each.epoch, each.numbers, each.seconds) for each in found.history]
+    return InitialState(tuple(epochs), found.arrays)
 
 
 def _refuse_changed_code(planned: PlannedCell, plan: Plan) -> None:

@@ -7,12 +7,15 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablate.errors import RequestError
+from ablate.store.reader import DamagedFileError, read_file
 from ablate.study.result import Status
 
 LOG_HEADER = "--- process "
 """Starts the line that each worker writes to a log before its own output."""
 DISK_ERROR_EXIT = os.EX_IOERR
 """Exit code of a worker whose disk cannot be written; its last message is the error number."""
+MOST_LOG_BYTES = 1 << 50
 TAIL_BYTES = 4000
 """How many bytes at the end of a log are searched for signs of exhausted memory."""
 OUT_OF_MEMORY_SIGNS = ("std::bad_alloc", "Cannot allocate memory", "MemoryError")
@@ -99,10 +102,9 @@ def _lines(file: Path) -> list[str]:
 def _log_shows_out_of_memory(log: Path) -> bool:
     """Whether the last process that wrote to the log printed that memory ran out."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
+        start = max(0, log.lstat().st_size - TAIL_BYTES)
+        text = read_file(log, most_bytes=MOST_LOG_BYTES, offset=start).decode(errors="replace")
+    except (OSError, DamagedFileError, RequestError):
         return False
     last_process = text.rpartition(LOG_HEADER)[2]
     return any(sign in last_process for sign in OUT_OF_MEMORY_SIGNS)

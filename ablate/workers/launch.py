@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from ablate.config.request import Request, content_of, read_request
 from ablate.process import stop
 from ablate.store.folder import StudyFolder
+from ablate.training.library_environment import check_environment, pin_environment
 from ablate.workers.pool import train_units
 from ablate.workers.slots import occupy, slots_for
 from ablate.workers.unit import Unit
@@ -33,6 +34,8 @@ def train_job(config: DictConfig) -> None:
     content = content_of(config)
     request, folder = _request_and_folder(content)
     plan = folder.read_plan()
+    pin_environment(plan.backend)
+    check_environment()
     slot = slots_for(plan, request.device)[0]
     device = occupy(slot, plan.backend)
     from ablate.workers.cell_runs import Callbacks  # these imports load Keras

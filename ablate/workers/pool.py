@@ -17,7 +17,7 @@ from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.study.result import Result, Status
 from ablate.workers.exits import WorkerExit, classify_exit, count_oom_kills
-from ablate.workers.processes import CONTEXT, spawn
+from ablate.workers.processes import CONTEXT, end, spawn
 from ablate.workers.slots import Slot
 from ablate.workers.unit import Unit
 
@@ -133,10 +133,7 @@ class _Pool:
 
     def kill(self) -> None:
         """Kill all workers."""
-        for worker in self._workers.values():
-            worker.process.kill()
-        for worker in self._workers.values():
-            worker.process.join()
+        end(worker.process for worker in self._workers.values())
 
     def _on_exit(self, worker: _Worker) -> None:
         """Record why a worker exited, and queue the seeds that it has not finished."""
@@ -187,7 +184,6 @@ class _Pool:
             self._retries[cell, seed] += 1
             run.record_interruption(status, worker_exit.reason)
             return seeds
-        run.path.mkdir(parents=True, exist_ok=True)
         fingerprint = self._plan.fingerprint(self._plan.find(cell), seed)
         attempts = f" It was tried {retries + 1} times." if retries else ""
         error = f"{worker_exit.reason}.{attempts} See {run.log}."

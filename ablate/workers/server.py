@@ -17,7 +17,9 @@ LOG = "ABLATE_SERVER_LOG"
 def _print_to(log: str) -> None:
     """Append what this process prints to a file; drop it if the file cannot be opened."""
     try:
-        file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        # Never wait for the reader of a pipe, and follow no link.
+        unusual = os.O_NOFOLLOW | os.O_NONBLOCK
+        file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | unusual, 0o666)
     except OSError:
         file = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):

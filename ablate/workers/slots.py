@@ -11,6 +11,7 @@ from ablate.config.device import DeviceRequest
 from ablate.errors import RequestError
 from ablate.process import stop
 from ablate.store.plan import Plan
+from ablate.wording import quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,11 @@ def share_out(
             thread, so one process per core is faster; on larger ones a convolution uses all cores.
 
     Raises:
-        RequestError: A GPU is requested and there is none.
+        RequestError: A GPU is requested and there is none, or too many workers are.
     """
     if request.kind == "gpu" and not gpus:
         raise RequestError("Expected a GPU, because device.kind=gpu; found none. Use device=auto.")
+    _refuse_too_many(request, cores)
     if gpus and request.kind != "cpu":
         names = [gpu for gpu in gpus for _ in range(request.workers or 1)]
         return [Slot(gpu, request.threads or max(1, cores // len(names))) for gpu in names]
@@ -80,6 +82,18 @@ def share_out(
     return [Slot(None, request.threads or max(1, cores // workers))] * workers
 
 
+def _refuse_too_many(request: DeviceRequest, cores: int) -> None:
+    """Refuse more workers than cores can keep busy; each needs half a gigabyte of memory."""
+    most = MOST_WORKERS_PER_CORE * cores
+    if request.workers is not None and request.workers > most:
+        raise RequestError(
+            f"Expected device.workers of at most {most} on this machine, {MOST_WORKERS_PER_CORE} "
+            f"for each of its {quantity(cores, 'core')}; received {request.workers}. "
+            f"device.workers=auto chooses."
+        )
+
+
+MOST_WORKERS_PER_CORE = 16
 SMALL_PIXELS = 32 * 32
 """Up to this image size, one process per core is faster.
 

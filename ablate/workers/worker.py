@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -13,7 +15,7 @@ from pathlib import Path
 import keras
 
 from ablate.store import image_cache
-from ablate.store.disk import is_disk_error
+from ablate.store.disk import is_disk_error, make_folder, open_to_append
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import worker_lock
 from ablate.workers.cell_runs import Callbacks, CellRuns
@@ -31,7 +33,7 @@ def train(
     """Train the seeds of a unit in a process of its own; what a run prints goes to its log."""
     try:
         log = folder.run(unit.cell, unit.seeds[0]).log
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(log.parent)
         _print_to(log)
         device = occupy(slot, keras.backend.backend())
         train_unit(
@@ -94,7 +96,10 @@ def _send_heartbeat(messages: Connection) -> None:
 
 def _print_to(log: Path) -> None:
     """Append to a log what this process prints from now on."""
-    with suppress(OSError), log.open("a", encoding="utf-8") as file:
+    with suppress(OSError), open_to_append(log) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # its encoding was that of the terminal
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         file.write(f"{LOG_HEADER}{os.getpid()}\n")

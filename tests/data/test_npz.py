@@ -1,6 +1,7 @@
 """Archives: read safely, checked, and refused in one helpful line."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -470,3 +471,8 @@ def test_a_sample_of_cifar10_loads(cifar_sample):
     assert len(images.train.y) + len(images.validation.y) == 3805
     assert len(images.test.y) == 761
     assert np.allclose(np.bincount(images.validation.y) / 3805, 0.02, atol=0.002)
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "images.npz")
+    assert "images.npz is a pipe" in refusal(str(tmp_path / "images.npz"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import html
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -20,10 +21,20 @@ from pytest import param
 
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS
+from ablate.config.variant import resolve_call
+from ablate.errors import RequestError
 from ablate.report.command import main as report
-from tests.conftest import ROOT, TINY, Command
+from ablate.store.folder import StudyFolder
+from ablate.store.plan import Plan
+from ablate.store.state import StudyState
+from ablate.study.design import cells_of
+from ablate.study.file import study_from_mapping
+from ablate.study.result import Result, Status
+from ablate.tracking.sync import main as sync
+from tests.conftest import ACCURACY, ROOT, TINY, Command
 from tests.faults.plan_requests import PRESENT, SMALL, refusal_of, write_study
 from tests.report.test_browser import BROWSER, browse
+from tests.store.written import COST, plan_of
 
 INTRUDER = """
 import pathlib
@@ -165,18 +176,109 @@ def test_files_that_replace_shipped_ones_are_checked(
             check_arguments(arguments)
 
 
+@pytest.mark.parametrize("group", ["study", "data", "model", "recipe", "device", "store", "report"])
+@pytest.mark.parametrize("arguments", [["plan_only=true"], ["--cfg", "job"]], ids=str)
+def test_no_file_allows_code(planted: Path, group: str, arguments: list[str]) -> None:
+    file = planted / "experiments" / group / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    calls = "data: {_target_: intruder.run}\nmodel: {_target_: intruder.run}"
+    file.write_text(f"# @package _global_\nallow: [intruder]\n{calls}\n")
+    with pytest.raises(REQUEST_ERRORS, match=r"add 'allow=\[intruder\]' to the command"):
+        check_arguments([f"{group}=mine", *arguments])
+
+
+def test_the_command_plans_no_study_that_allows_its_code(ablate: Command, planted: Path) -> None:
+    shell = "{_target_: subprocess.run, args: touch marker, shell: true}"
+    study = textwrap.indent(SMALL, "  ")
+    write_study(planted, f"# @package _global_\nallow: [subprocess]\nstudy:\n{study}")
+    data = planted / "experiments" / "data" / "pets.yaml"
+    data.parent.mkdir()
+    data.write_text(f"# @package _global_\nallow: [subprocess]\ndata: {shell}\n")
+    done = ablate(planted, "--multirun", "study=mine", "data=pets", "plan_only=true")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "add 'allow=[subprocess]' to the command, or set ABLATE_ALLOW=subprocess" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        param("model._target_=keras.saving.load_model", "inside ablate.models", id="loader"),
+        param("data._target_=keras.datasets.imdb.load_data", "inside ablate.data", id="download"),
+        param("data._target_=ablate.tracking.sync.main", "inside ablate.data;", id="command"),
+        param(
+            "data._target_=ablate.data.npz.Path", "comes from pathlib", id="what_a_module_imports"
+        ),
+    ],
+)
+def test_functions_that_make_no_data_and_no_model_are_refused(
+    planted: Path, argument: str, message: str
+) -> None:
+    group, target = re.match(r"(\w+)\._target_=(.*)", argument).groups()
+    with pytest.raises(RequestError, match=re.escape(message)):
+        resolve_call({"_target_": target}, group, allow=())
+
+
+@pytest.mark.parametrize("file", ["hydra/launcher/basic.yaml", "hydra/env/default.yaml"])
+def test_no_file_sets_up_hydra(planted: Path, file: str) -> None:
+    path = planted / "experiments" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(f"_target_: {BASIC}\n")
+    for arguments in (["hydra/launcher=basic"], [], ["-sc", "install=bash"], ["--hydra-help"]):
+        with pytest.raises(RequestError, match="give hydra/launcher=NAME and "):
+            check_arguments(arguments)
+
+
+@pytest.mark.parametrize(("flag", "node"), [("--help", "help"), ("--hydra-help", "hydra_help")])
+def test_no_file_changes_what_help_prints(planted: Path, flag: str, node: str) -> None:
+    report = planted / "experiments" / "report" / "default.yaml"
+    report.parent.mkdir(parents=True)
+    report.write_text(f'# @package _global_\nhydra: {{{node}: {{template: "\\e]0;x\\a"}}}}\n')
+    with pytest.raises(RequestError, match=f"Expected hydra.{node} of the program"):
+        check_arguments([flag])
+
+
+@pytest.mark.parametrize(
+    "name", ["../../precious", "..", "/tmp/x", "a/b", "", "x" * 300, "a\nb", ".hidden"]
+)
+@pytest.mark.parametrize("command", [sync, report], ids=["sync", "report"])
+def test_a_plan_from_elsewhere_leads_nowhere(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: Callable[[list[str]], None],
+    name: str,
+) -> None:
+    folder = tmp_path / "work" / "here"
+    (folder / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "id_rsa").write_text("secret")
+    plan = plan_of().as_json()
+    plan["study"]["name"] = name
+    (folder / "runs" / "mine" / "plan.json").write_text(json.dumps(plan))
+    monkeypatch.chdir(folder)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as ended:
+        command(["study=mine"])
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_foreign_code_in_a_file_chosen_by_a_level_is_refused(planted: Path) -> None:
     for name, content in (
         ("direct", "_target_: intruder.run"),
         ("nested", "_target_: ablate.models.convnet.build\nmore: [{_target_: intruder.run}]"),
         ("global", f"# @package _global_\nhydra: {{job_logging: {HANDLER}}}"),
+        ("allow", "# @package _global_\nallow: [intruder]\nmodel: {_target_: intruder.run}"),
     ):
         model = planted / "experiments" / "model" / f"{name}.yaml"
         model.parent.mkdir(parents=True, exist_ok=True)
         model.write_text(content)
         level = f"{{name: absent, overrides: [model={name}]}}"
         write_study(planted, f"factors: {{residual: {{levels: [{PRESENT}, {level}]}}}}\n")
-        assert re.search("_target_|hydra.job_logging", refusal_of("study=mine"))
+        assert re.search("_target_|hydra.job_logging|'allow=", refusal_of("study=mine"))
 
 
 @pytest.mark.parametrize("flags", [["-m"], [], ["--help"], ["--cfg", "all"], ["--info"]], ids=str)
@@ -337,18 +439,54 @@ def test_an_open_port_would_be_noticed() -> None:
 def test_hostile_levels_stay_inside_the_folder_of_their_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "work" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    plan = hostile_plan()
+    folder = StudyFolder(Path("runs") / plan.study.name)
+    fill(folder, plan)
+    state = StudyState.read(folder, plan)
+    assert len(state.settled) == len(plan.cells)  # no two cells share a folder
+    other = dataclasses.replace(plan, backend="jax")
+    assert not state.with_plan(other).adopt().settled  # moves all results to superseded/
+    places = {path.parent for path in tmp_path.rglob("result.json")}
+    assert len(places) == len(plan.cells)
+    assert all(place.is_relative_to(here / "runs" / "mine" / "superseded") for place in places)
+    assert [path.name for path in here.iterdir()] == ["runs"]
+    assert [path.name for path in (here / "runs").iterdir()] == ["mine"]
+    assert [path.name for path in here.parent.iterdir()] == ["here"]
+    assert not Path("/tmp/outside").exists()
+
+
+def hostile_plan() -> Plan:
+    """The plan of a study whose factors and levels have hostile names; all cells differ."""
+    levels = [*HOSTILE, "..", ".", "a/b", "x,y=z", "~", "/tmp/outside/"]
     factors = {
-        name: {
-            "levels": [
-                {"name": HOSTILE[place], "overrides": [f"model.{key}=true"]},
-                {"name": HOSTILE[place + 4], "overrides": [f"model.{key}=false"]},
-            ]
-        }
-        for place, (name, key) in enumerate(((HOSTILE[4], "residual"), (HOSTILE[5], "residual")))
+        name: {"levels": [{"name": level} for level in levels]}
+        for name in ("../../outside", "/tmp/outside")
     }
-    write_study(tmp_path, json.dumps({"factors": factors, "design": "leave_one_out"}))
-    line = refusal_of("study=mine")
-    assert "compose to the same one" in line  # both switch one key: refused after all were named
-    assert line.isprintable()
-    assert len(line) <= 1100
+    study = study_from_mapping({"name": "mine", "factors": factors, "design": "leave_one_out"})
+    plan = plan_of()
+    cells = tuple(
+        dataclasses.replace(
+            plan.cells[0],
+            cell=cell,
+            seeds=(0,),
+            variant=dataclasses.replace(plan.cells[0].variant, model={"_target_": "a.b", "n": n}),
+        )
+        for n, cell in enumerate(cells_of(study))
+    )
+    return dataclasses.replace(plan, study=study.judged_by([ACCURACY]), cells=cells)
+
+
+def fill(folder: StudyFolder, plan: Plan) -> None:
+    """Write a result for every run of a plan, as its worker would."""
+    folder.write_plan(plan)
+    for planned, run in plan.runs():
+        fingerprint, slug = plan.fingerprint(planned, run.seed), planned.cell.slug
+        run_folder = folder.run(slug, run.seed)
+        run_folder.open("attempt", fingerprint=fingerprint)
+        responses = {ACCURACY.name: 0.5}
+        run_folder.commit(
+            Result(slug, run.seed, fingerprint, Status.COMPLETE, responses=responses, cost=COST)
+        )

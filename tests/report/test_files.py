@@ -66,6 +66,17 @@ def test_interactions_are_written_with_a_colon(xyz: Study) -> None:
         ("-1", "-1"),
         ("+0.5", "+0.5"),
         ("a=b", "a=b"),
+        ("＝1+1", "'＝1+1"),
+        ("＋cmd", "'＋cmd"),
+        ("－rm", "'－rm"),
+        ("＠SUM(A1)", "'＠SUM(A1)"),
+        (" =1+1", "' =1+1"),
+        ("\n=1+1", "'\n=1+1"),
+        ("\u3000=1+1", "'\u3000=1+1"),
+        ("\u200b\ufeff=1+1", "'\u200b\ufeff=1+1"),
+        (" \t \x00＝1+1", "' \t \x00＝1+1"),
+        ("\tword", "'\tword"),
+        (" a=b", " a=b"),
     ],
 )
 def test_text_that_a_spreadsheet_would_run_is_disarmed(level: str, written: str) -> None:

@@ -81,7 +81,7 @@ def test_a_part_that_helps_is_not_about_to_be_removed(
     worth: float, spread: float, expected: str
 ) -> None:
     sentence, reason, _ = shown(helpful(worth, spread))
-    assert sentence == "a helps; whether by 1.0 points or more is open."
+    assert sentence == "a helps; whether by 1.0 points of test accuracy or more is open."
     assert reason.startswith("Nothing has to be run to know that it helps.")
     assert expected in reason
     assert "enough" not in reason
@@ -142,8 +142,8 @@ def confused(*, own: bool) -> ReportData:
 def test_a_fraction_says_which_cells_would_separate_its_effects() -> None:
     sentence, reason, command = shown(confused(own=False))
     assert sentence == (
-        "No verdict on a, b and c: the cells that were run cannot separate a from b × c, b from a "
-        "× c and c from a × b."
+        "No verdict on a, b and c: only 4 of 8 combinations were run, which mix the effect of a "
+        "part with an interaction of others: a with b × c, b with a × c and c with a × b."
     )
     assert "run [no c], [no b], [no a] and [no a, no b, no c] too" in reason
     assert command == OTHER_PROGRAM
@@ -232,7 +232,7 @@ def test_holm_explains_why_an_interval_without_0_is_undecided() -> None:
         assert full is not None
         if full.low > 0 and full.verdict == "undecided":
             text = str(content(data).blocks)
-            assert "after Holm's correction is above 0.05" in text
+            assert "after Holm's correction for several parts is above 0.05" in text
             return
     pytest.fail("no such study among sixty")
 

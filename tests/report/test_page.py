@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ablate.analysis.findings import Analysis
+from ablate.process import stop
 from ablate.report.headline import headline
 from ablate.report.page import write_report
 from ablate.report.sentences import component_sentence, simplest_sentence, withheld_reason
@@ -75,6 +76,14 @@ def test_a_report_has_all_files_of_the_contract(report: Report, xyz: Study) -> N
     }
 
 
+def test_a_stopped_command_writes_no_part_of_a_report(
+    xyz: Study, tmp_path: Path, pending_signal: None
+) -> None:
+    with pytest.raises(stop.StopError):
+        write_report(tmp_path / "xyz", StudyRecord(xyz, runs_of(xyz)))
+    assert not (tmp_path / "xyz").exists()
+
+
 @pytest.mark.parametrize("study", STUDIES, indirect=True)
 def test_the_page_has_no_script_and_needs_no_network(report: Report, study: Study) -> None:
     text, found = page(report, study)
@@ -119,8 +128,8 @@ def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
                 for component in analysis.components
             ),
             "What the words mean",
-            "Warnings",
             "Next step",
+            "Warnings",
             "The grid",
             "Effect of each part",
             "Learning curves",

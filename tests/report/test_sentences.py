@@ -137,7 +137,7 @@ def test_a_confused_effect_names_the_interaction():
     assert "no verdict on average over the other factors (+5.0, " in component_sentence(
         Component("x", "x", "absent", None, effect), STUDY
     )
-    assert "since the cells that were run cannot separate it from y × z" in component_sentence(
+    assert "since the combinations that were run mix it with y × z" in component_sentence(
         Component("x", "x", "absent", None, effect), STUDY
     )
 
@@ -193,7 +193,9 @@ def test_a_claim_that_holm_takes_back_is_explained():
         full = component.full
         if full.low > 0 and full.p_adjusted > 0.05 and full.high > study.margin:
             assert full.verdict == "undecided"
-            assert "after Holm's correction is above 0.05" in component_sentence(component, study)
+            assert "after Holm's correction for several parts is above 0.05" in component_sentence(
+                component, study
+            )
             return
     pytest.fail("no such study among fifty")
 

@@ -6,7 +6,7 @@ from dataclasses import is_dataclass, replace
 import pytest
 from pytest import param
 
-from ablate.analysis import warnings
+from ablate.analysis import assumptions, warnings
 from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.findings import CellRate
 from ablate.report.warning_texts import detectable_text, warning_texts
@@ -36,8 +36,8 @@ TEXTS = [
     param(
         warnings.RunsAtChance(0.1, (CellRate(NO_X, 2, 3, 0.09, 0.99),), withheld=True),
         "Runs that did not learn",
-        "2 runs stayed at the score of guessing (0.1). They are 2 of 3 of [no x] (rate 9 % to "
-        "99 %).",
+        "2 of 3 runs of [no x] stayed at the score of guessing (0.1). By cell: 2 of 3 of [no x] "
+        "(rate 9 % to 99 %).",
         id="runs_at_chance",
     ),
     param(
@@ -49,7 +49,7 @@ TEXTS = [
     param(
         warnings.ConfusedEffects((replace(EFFECT, confused_with=("y:z",)),)),
         "Confused effects",
-        "The design cannot separate x with y:z.",
+        "The combinations that were run mix x with y × z.",
         id="confused",
     ),
     param(
@@ -188,8 +188,9 @@ def test_a_warning_is_put_into_words(warning, title, part):
 def test_every_kind_of_warning_is_tested_here():
     kinds = {
         kind
-        for kind in vars(warnings).values()
-        if is_dataclass(kind) and kind.__module__ == warnings.__name__
+        for module in (assumptions, warnings)
+        for kind in vars(module).values()
+        if is_dataclass(kind) and kind.__module__ == module.__name__
     }
 
     assert kinds == {type(text.values[0]) for text in TEXTS}

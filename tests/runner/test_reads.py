@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ablate.planning.changes import reconcile
 from ablate.planning.planner import with_more_seeds
+from ablate.store import reader
 from ablate.store.events import Event
 from ablate.store.folder import StudyFolder
 from ablate.store.state import StudyState
@@ -44,13 +45,13 @@ def test_a_command_with_nothing_to_do_reads_each_result_once(
     plan = written("residual", "norm", replicates=10).train().plan
     folder, console = StudyFolder(Path("runs/mine")), Console(quiet=True)
     reads: Counter[Path] = Counter()
-    read_text = Path.read_text
+    read_file = reader.read_file
 
-    def count(path: Path, *arguments: str | None, **options: str | None) -> str:
+    def count(path: Path, *, most_bytes: int, offset: int = 0) -> bytes:
         reads[path] += path.name == "result.json"
-        return read_text(path, *arguments, **options)
+        return read_file(path, most_bytes=most_bytes, offset=offset)
 
-    monkeypatch.setattr(Path, "read_text", count)
+    monkeypatch.setattr(reader, "read_file", count)
     earlier = folder.earlier_plan()
     state = reconcile(StudyState.read(folder, plan), earlier, on_change="refuse", console=console)
     assert pending_units(state, workers=2) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import pickle
 import subprocess
@@ -13,12 +15,13 @@ import numpy as np
 import pytest
 from pytest import param
 
-from ablate.store.checkpoint import MAGIC, Checkpoint, discard, load_newest, save
+from ablate.store.checkpoint import DIGEST_BYTES, MAGIC, Checkpoint, discard, load_newest, save
+from ablate.store.events import EpochEnded
 from tests.conftest import ROOT
 
 
 def checkpoint_of(epoch: int) -> Checkpoint:
-    history = tuple({"epoch": number, "loss": 1 / number} for number in range(1, epoch + 1))
+    history = tuple(EpochEnded(each, {"loss": 1 / each}, 0.1) for each in range(1, epoch + 1))
     arrays = (
         np.full((3, 4), epoch, np.float32),
         np.array(epoch, np.int64),
@@ -125,7 +128,7 @@ def test_nothing_in_a_checkpoint_is_unpickled(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Python objects"):
         save(
             tmp_path / "c",
-            Checkpoint(({"epoch": 1},), (np.array([{}], object),)),
+            Checkpoint((EpochEnded(1, {}, 0.1),), (np.array([{}], object),)),
             fingerprint="print",
         )
     assert epoch_of(tmp_path / "c") == 0
@@ -195,3 +198,85 @@ def test_a_kill_at_any_step_leaves_an_undamaged_checkpoint(tmp_path: Path) -> No
         assert not list(folder.glob(".*"))
     assert [code for code, _ in seen] == [-9] * 22 + [0]
     assert [epoch for _, epoch in seen] == [0] * 7 + [1] * 7 + [2] * 7 + [3] * 2
+
+
+def forge(file: Path, change: dict[str, object]) -> None:
+    """Change the head of a checkpoint, with a checksum that fits."""
+    _, head, arrays = file.read_bytes()[:-DIGEST_BYTES].split(b"\n", 2)
+    head = json.dumps(json.loads(head) | change).encode()
+    body = MAGIC + head + b"\n" + arrays
+    file.write_bytes(body + hashlib.sha256(body).digest())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arrays": 5},
+        {"arrays": [["float32", [10**400]]]},
+        {"arrays": [["float32", [-1]]]},
+        {"arrays": [["float32", [2**62, 2**62]]]},
+        {"arrays": [["object", [1]]]},
+        {"arrays": [["no", [1]]]},
+        {"arrays": [["(2,3)f4,i8", [1]]]},
+        {"history": [{"epoch": 1, "loss": 1}]},
+        {"history": [{"epoch": "x", "numbers": {}, "seconds": 1}]},
+        {"history": None},
+        {"fingerprint": []},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_lies_is_skipped(tmp_path: Path, change: dict[str, object]) -> None:
+    save_epochs(tmp_path / "c", 1, 2)
+    forge(tmp_path / "c" / "000002", change)
+    found, faults = load_newest(tmp_path / "c", fingerprint="print")
+    assert found is not None
+    assert len(found.history) == 1
+    assert "checksum" in faults[0]
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    (path / "in").mkdir(parents=True)
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+    path.symlink_to("moved")
+
+
+def _larger_than_memory(path: Path) -> None:
+    os.truncate(path, 1 << 42)
+
+
+@pytest.mark.parametrize("damage", [_folder, _pipe, _link, _larger_than_memory])
+def test_what_is_no_checkpoint_is_skipped_and_replaced(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    save_epochs(tmp_path / "c", 1, 2)
+    damage(tmp_path / "c" / "000002")
+    found, faults = load_newest(tmp_path / "c", fingerprint="print")
+    assert found is not None
+    assert len(found.history) == 1
+    assert faults[0].startswith("checkpoint of epoch 2: ")
+    save_epochs(tmp_path / "c", 2, 3, 4)
+    assert epoch_of(tmp_path / "c") == 4
+
+
+def test_a_file_where_the_folder_of_checkpoints_should_be_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a file")
+    assert epoch_of(tmp_path / "c") == 0
+    save_epochs(tmp_path / "c", 1)
+    assert epoch_of(tmp_path / "c") == 1
+
+
+def test_unfinished_files_are_removed_whatever_they_are(tmp_path: Path) -> None:
+    save_epochs(tmp_path / "c", 1)
+    (tmp_path / "c" / ".000002.7" / "in").mkdir(parents=True)
+    os.mkfifo(tmp_path / "c" / ".000003.7")
+    assert epoch_of(tmp_path / "c") == 1
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["000001"]

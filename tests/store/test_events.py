@@ -46,6 +46,23 @@ def test_an_epoch_is_one_flat_record() -> None:
         param(b'{"event": "epoch", "epoch": 1}', id="missing_value"),
         param(b'{"event": "interrupted", "status": "lost", "cause": ""}', id="unknown_status"),
         param(b"[1]", id="a_list"),
+        param(b'{"event": ["epoch"]}', id="a_list_for_the_event"),
+        param(b'{"event": "epoch", "epoch": 1e400, "seconds": 1}', id="infinite_epoch"),
+        param(b'{"event": "epoch", "epoch": -1, "seconds": 1}', id="negative_epoch"),
+        param(b'{"event": "epoch", "epoch": 1, "seconds": NaN}', id="no_duration"),
+        param(b'{"event": "epoch", "epoch": 1, "seconds": 1e300}', id="absurd_duration"),
+        param(b'{"event": "epoch", "epoch": 1, "seconds": 1, "loss": []}', id="list_for_number"),
+        param(b'{"event": "epoch", "epoch": 1, "seconds": 1, "cell": 1}', id="name_of_a_column"),
+        param(
+            b'{"event": "epoch", "epoch": 1, "seconds": 1, "loss": 1%s}' % (b"0" * 400), id="big"
+        ),
+        param(
+            b'{"event": "resumed", "epoch": 0, "cause": "", "skipped": "ab"}', id="text_for_list"
+        ),
+        param(b'{"event": "started", "attempt": "a", "fingerprint": "../x"}', id="a_path"),
+        param(b"[" * 200_000, id="brackets"),
+        param(b'{"event": "\xff"}', id="no_utf8"),
+        param(b'"' + b"a" * 1_000_000 + b'"', id="long"),
     ],
 )
 def test_a_damaged_line_is_no_event(line: bytes) -> None:

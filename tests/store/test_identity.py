@@ -13,6 +13,7 @@ from ablate.config.locate import PACKAGE
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.errors import RequestError
+from ablate.store import identity
 from ablate.store.identity import SourceReader
 
 DIGITS = {"_target_": "ablate.data.digits.load_digits"}
@@ -123,7 +124,7 @@ def test_nothing_but_the_training_code_is_reached(backend: str) -> None:
 def test_versions_that_can_change_a_result_are_listed() -> None:
     libraries = {name for name in read(PACKAGE) if not name.endswith(".py")}
     assert {"python", "keras", "numpy"} <= libraries
-    assert libraries <= {"python", "keras", "numpy", "tensorflow", "tensorflow-cpu"}
+    assert libraries <= {"python", "keras", "numpy", "tensorflow", "tensorflow-cpu", "oneDNN"}
 
 
 def test_two_models_reach_different_code(package: Path) -> None:
@@ -146,6 +147,17 @@ IMPORTS = [
     param("from ..models import mine", id="relative_to_the_parent"),
     param("def late():\n    from ablate.models import mine", id="inside_a_function"),
 ]
+
+
+def test_what_tensorflow_computes_with_is_part_of_the_identity(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, sources = SourceReader("tensorflow", package=package).read(VARIANT, task="classification")
+    assert sources["oneDNN"] == "on"
+    monkeypatch.setitem(identity.SETTINGS, "tensorflow", {"oneDNN": "off"})
+    other, _ = SourceReader("tensorflow", package=package).read(VARIANT, task="classification")
+    assert code != other
+    assert "oneDNN" not in read(package, backend="jax")
 
 
 @pytest.mark.parametrize("statement", IMPORTS)

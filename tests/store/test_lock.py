@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import fcntl
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pytest import param
 
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store import lock
 from ablate.store.lock import study_lock, worker_lock
 from tests.conftest import ROOT
@@ -62,13 +68,13 @@ def test_a_second_process_is_refused_and_the_first_is_named(tmp_path: Path) -> N
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long each wait in this process is; they still happen."""
-    sleep, seconds = time.sleep, []
+    sleep, seconds = stop.sleep, []
 
     def record(duration: float) -> None:
         seconds.append(duration)
         sleep(duration)
 
-    monkeypatch.setattr(time, "sleep", record)
+    monkeypatch.setattr(stop, "sleep", record)
     return seconds
 
 
@@ -108,7 +114,7 @@ def test_a_holder_without_a_heartbeat_is_dead(
 def write_lock_file(study: Path, changes: dict[str, str]) -> Path:
     """The lock file of a holder that this machine's kernel does not know."""
     study.mkdir()
-    holder = {**lock._machine(), "pid": 7, "token": "t", "command": "theirs", "beat": 3}
+    holder = {**lock.machine(), "pid": 7, "token": "t", "command": "theirs", "beat": 3}
     (study / "lock").write_text(json.dumps({**holder, **changes}))
     return study / "lock"
 
@@ -150,8 +156,8 @@ def test_the_heartbeat_counts_upwards(tmp_path: Path, monkeypatch: pytest.Monkey
         beat = 0
         while beat < 3:
             assert time.monotonic() < end
-            with (tmp_path / "mine" / "lock").open() as file:
-                beat = lock._read_holder(file).get("beat", beat)
+            if holder := lock._read_holder(tmp_path / "mine" / "lock"):
+                beat = holder.beat
             time.sleep(0.01)
 
 
@@ -176,3 +182,213 @@ def test_workers_of_a_killed_command_are_awaited_and_reported(
 def test_workers_do_not_exclude_each_other(tmp_path: Path) -> None:
     with worker_lock(tmp_path), worker_lock(tmp_path):
         pass
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heartbeats every few milliseconds."""
+    monkeypatch.setattr(lock, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(lock, "READ_SECONDS", 0.001)
+
+
+def refuse_locks(monkeypatch: pytest.MonkeyPatch, number: int, *, of_folders: bool = False) -> None:
+    """Let the kernel refuse to lock files, or folders only, as some file systems do."""
+    flock = fcntl.flock
+
+    def refuse(descriptor: int, operation: int) -> None:
+        if not of_folders or stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+NO_LOCKS = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP]
+
+
+def is_refused(study: Path) -> bool:
+    """Whether a command is refused because another one, which it names, holds the lock."""
+    try:
+        with study_lock(study):
+            return False
+    except RequestError as error:
+        return f"process {os.getpid()} on " in str(error)
+
+
+@pytest.mark.parametrize("number", NO_LOCKS, ids=errno.errorcode.get)
+def test_without_locks_of_the_kernel_a_second_command_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None, number: int
+) -> None:
+    refuse_locks(monkeypatch, number)
+    with study_lock(tmp_path / "mine"):
+        assert is_refused(tmp_path / "mine")
+    assert not is_refused(tmp_path / "mine")
+
+
+def test_without_locks_of_the_kernel_a_dead_holder_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None
+) -> None:
+    kill(start_holder(tmp_path / "mine"))
+    refuse_locks(monkeypatch, errno.ENOLCK)
+    assert not is_refused(tmp_path / "mine")
+
+
+def test_another_process_with_the_number_of_a_dead_holder_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None
+) -> None:
+    refuse_locks(monkeypatch, errno.ENOLCK)
+    write_lock_file(tmp_path / "mine", {"pid": os.getpid(), "started": "1"})
+    assert not is_refused(tmp_path / "mine")
+
+
+def test_without_locks_and_starting_times_the_heartbeat_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None, sleeps: list[float]
+) -> None:
+    refuse_locks(monkeypatch, errno.ENOLCK)
+    write_lock_file(tmp_path / "mine", {"pid": os.getpid()})
+    assert not is_refused(tmp_path / "mine")
+    assert sleeps.count(0.02) == lock.MISSED_HEARTBEATS
+
+
+def test_of_two_that_take_over_at_once_the_last_remains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None
+) -> None:
+    refuse_locks(monkeypatch, errno.ENOLCK)
+    sleep = stop.sleep
+
+    def write_other_name(seconds: float) -> None:
+        (tmp_path / "mine" / "lock").write_text(
+            json.dumps({**dataclasses.asdict(lock.Holder.here()), "token": "other"})
+        )
+        sleep(seconds)
+
+    monkeypatch.setattr(stop, "sleep", write_other_name)
+    assert is_refused(tmp_path / "mine")
+
+
+def replace_with_a_copy(path: Path) -> None:
+    copy = path.with_name("copy")
+    copy.write_text(path.read_text())
+    copy.replace(path)
+
+
+def replace_with_an_empty_file(path: Path) -> None:
+    path.unlink()
+    path.touch()
+
+
+@pytest.mark.parametrize("replace", [Path.unlink, replace_with_a_copy, replace_with_an_empty_file])
+def test_a_lock_file_that_is_deleted_or_replaced_still_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(lock, "HEARTBEAT_SECONDS", 3600.0)  # the holder has not noticed it yet
+    monkeypatch.setattr(lock, "READ_SECONDS", 0.001)
+    with study_lock(tmp_path / "mine"):
+        replace(tmp_path / "mine" / "lock")
+        with (
+            pytest.raises(RequestError, match="is being trained by"),
+            study_lock(tmp_path / "mine"),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("replace", [Path.unlink, replace_with_a_copy, replace_with_an_empty_file])
+@pytest.mark.parametrize("number", [None, errno.EBADF, errno.ENOLCK])
+def test_the_holder_writes_its_lock_file_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fast: None,
+    replace: Callable[[Path], None],
+    number: int | None,
+) -> None:
+    if number is not None:
+        refuse_locks(monkeypatch, number, of_folders=number == errno.EBADF)
+    path = tmp_path / "mine" / "lock"
+    with study_lock(tmp_path / "mine"):
+        token = json.loads(path.read_text())["token"]
+        replace(path)
+        end = time.monotonic() + 60
+        while (now := lock._parse_holder(path)) is None or now.token != token or now.beat < 1:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert is_refused(tmp_path / "mine")
+    assert path.read_text() == ""
+
+
+def test_a_newcomer_gives_way_to_the_holder_of_a_deleted_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None
+) -> None:
+    refuse_locks(monkeypatch, errno.EBADF, of_folders=True)
+    with study_lock(tmp_path / "mine"):
+        (tmp_path / "mine" / "lock").unlink()
+        assert is_refused(tmp_path / "mine")
+
+
+TAKEN_OVER = """
+import sys, time
+from pathlib import Path
+from ablate.store import lock
+
+lock.HEARTBEAT_SECONDS = 0.02
+with lock.study_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_holder_that_was_replaced_ends_at_once(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKEN_OVER, str(tmp_path / "mine")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    other = {**dataclasses.asdict(lock.Holder.here()), "host": "elsewhere", "token": "other"}
+    # Written as a holder does, again and again: the first one may write at the same time.
+    with (tmp_path / "mine" / "lock").open("r+b", buffering=0) as file:
+        while process.poll() is None:
+            os.pwrite(file.fileno(), json.dumps(other).encode() + b"\n" + b" " * 500, 0)
+    _, error = process.communicate()
+    assert process.returncode == lock.LOST_EXIT
+    assert f"process {os.getpid()} on elsewhere" in error
+    assert len(error.splitlines()) == 1
+
+
+def put_link(path: Path) -> None:
+    path.with_name("precious").write_text("precious")
+    path.symlink_to("precious")
+
+
+@pytest.mark.parametrize("name", ["lock", "workers"])
+@pytest.mark.parametrize(
+    ("put", "kind"), [(Path.mkdir, "folder"), (os.mkfifo, "pipe"), (put_link, "link")]
+)
+def test_what_is_no_lock_file_is_refused_and_stays(
+    tmp_path: Path, fast: None, put: Callable[[Path], None], kind: str, name: str
+) -> None:
+    put(tmp_path / name)
+    with (
+        pytest.raises(RequestError, match=f"{name} is damaged: expected a file; found a {kind}. "),
+        study_lock(tmp_path),
+    ):
+        pass
+    assert kind != "link" or (tmp_path / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        param(b"[" * 200_000, id="brackets"),
+        param(b"\xff\xfe", id="no_utf8"),
+        param(b"[]", id="a_list"),
+        param(b'{"host": [], "pid": "seven"}', id="wrong_types"),
+        param(b"\0" * 2_000_000, id="large"),
+    ],
+)
+def test_a_lock_file_that_names_no_one_is_taken(tmp_path: Path, fast: None, content: bytes) -> None:
+    (tmp_path / "lock").write_bytes(content)
+    with study_lock(tmp_path):
+        assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()

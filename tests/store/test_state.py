@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ablate.config.recipe import Recipe
+from ablate.store import reader
 from ablate.store.folder import StudyFolder
 from ablate.store.state import StudyState
 from ablate.store.tables import read_record, run_table
@@ -125,15 +126,15 @@ def test_a_study_with_nothing_to_do_is_read_once(
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> dict[Path, int]:
     """How often each result.json is read from here on."""
     reads: dict[Path, int] = {}
-    plain = Path.read_text
+    plain = reader.read_file
 
-    def read_text(path: Path, *arguments: object, **options: object) -> str:
-        text = plain(path, *arguments, **options)
+    def read_file(path: Path, *, most_bytes: int, offset: int = 0) -> bytes:
+        content = plain(path, most_bytes=most_bytes, offset=offset)
         if path.name == "result.json":
             reads[path] = reads.get(path, 0) + 1
-        return text
+        return content
 
-    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(reader, "read_file", read_file)
     return reads
 
 

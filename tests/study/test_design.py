@@ -95,6 +95,13 @@ def test_a_design_has_cells(design: str, factors: tuple[Factor, ...], expected: 
     assert names(cells_of(Study("mine", factors, design=design))) == expected
 
 
+def test_cells_have_different_slugs_whatever_their_levels_are_called() -> None:
+    one, other = Cell((("a", "x,b=y"), ("b", "z"))), Cell((("a", "x"), ("b", "y,b=z")))
+    assert one.name.replace(" ", "") == other.name.replace(" ", "")
+    assert one.slug != other.slug
+    assert Cell((("a", "x"), ("b", "y"))).slug == "a=x,b=y"
+
+
 def test_a_fraction_of_three_factors_has_half_the_cells() -> None:
     study = Study("mine", parts(3), design="fractional_factorial", resolution=3)
     assert names(cells_of(study)) == ["A B C", "A - -", "- B -", "- - C"]

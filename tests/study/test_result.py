@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ablate.store.schema import decode
 from ablate.study.result import Cost, Result, Status
 
 COST = Cost(297_697, 39_313_536, 3.25, 0.25, 400_000_000)
@@ -18,7 +19,7 @@ COST = Cost(297_697, 39_313_536, 3.25, 0.25, 400_000_000)
     ids=["complete", "crashed"],
 )
 def test_a_result_reads_back_to_the_last_digit(result: Result) -> None:
-    assert Result.from_json(json.loads(json.dumps(result.as_json()))) == result
+    assert decode(json.loads(json.dumps(result.as_json())), Result) == result
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.COMPLETE])

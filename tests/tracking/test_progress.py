@@ -10,10 +10,11 @@ from rich.console import Console
 
 from ablate.store.events import EpochEnded, Interrupted, Resumed, Started
 from ablate.store.state import StudyState
-from ablate.study.design import Run
+from ablate.study.design import Run, cells_of
 from ablate.study.response import Response
-from ablate.study.result import Status
-from ablate.tracking.progress import ProgressDisplay, show_plan
+from ablate.study.result import Result, Status
+from ablate.study.study import Factor, Level, Study
+from ablate.tracking.progress import ProgressDisplay, show_forecast, show_plan
 from tests.store.written import Written, written
 
 
@@ -107,3 +108,34 @@ def test_the_plan_shows_what_is_known_of_the_images(study: Written) -> None:
     assert plan_lines(study, excluded=left_out)[-1] == (
         "Left out: cat/0.jpg: empty; cat/1.jpg: empty; cat/2.jpg: empty; and 2 more."
     )
+
+
+ESCAPE = "\x1b]0;owned\x07\x1b[2J\u202e[bold]"
+"""What sets the title of a terminal, clears it and reverses its text."""
+
+
+def test_names_of_factors_and_levels_do_not_control_the_terminal(study: Written) -> None:
+    levels = (Level("present" + ESCAPE), Level("absent" + ESCAPE))
+    named = Study("mine", (Factor("residual" + ESCAPE, levels), Factor("b" + ESCAPE, levels)))
+    named = dataclasses.replace(named, design="leave_one_out", responses=study.plan.study.responses)
+    cells = tuple(
+        dataclasses.replace(study.plan.cells[0], cell=cell, seeds=(0,)) for cell in cells_of(named)
+    )
+    state = study.state.with_plan(dataclasses.replace(study.plan, study=named, cells=cells))
+    output = io.StringIO()
+    console = Console(file=output, width=200)
+    show_plan(console, state)
+    show_forecast(console, state.plan, lines=["a" + ESCAPE])
+    shown = output.getvalue()
+    assert "present\\x1b]0;owned" in shown
+    assert "[bold]" in shown
+    assert not set(shown) & {"\x1b", "\x07", "\u202e"}
+
+
+def test_what_a_journal_says_does_not_control_the_terminal(study: Written) -> None:
+    display, output = display_of(study)
+    run = study.runs[0]
+    display.event(run, Interrupted(Status.CRASHED, ESCAPE))
+    display.event(run, Resumed(1, "", (ESCAPE,)))
+    display.ended(run, Result(run.cell.slug, 0, "f", Status.FAILED, error=ESCAPE))
+    assert not set(output.getvalue()) & {"\x1b", "\x07", "\u202e"}

@@ -132,7 +132,12 @@ def test_the_hint_at_the_runs_shows_no_password(uri: str, hint: str) -> None:
     assert runs_hint(uri) == hint
 
 
-def test_passwords_are_removed_from_messages() -> None:
+def test_passwords_are_removed_from_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "cannot reach http://me:p@ss/x@ or postgresql://you:secret@host/runs, mail a@b"
     assert "secret" not in without_password(text)
     assert "mail a@b" in without_password(text)
+    uri = "postgresql://bob:to/p secret@host/runs"
+    assert without_password(uri) == "postgresql://***@host/runs"
+    monkeypatch.setattr(sys, "argv", ["ablate", f"store.uri={uri}"])
+    assert "secret" not in without_password(f"{uri} is wrong, or 'to/p secret'")
+    assert without_password("no user 'bob' with 'to/p secret'") == "no user '***' with '***'"

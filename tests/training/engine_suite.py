@@ -24,6 +24,7 @@ from ablate.config.recipe import Recipe
 from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.store.checkpoint import Checkpoint, load_newest, save
+from ablate.store.events import EpochEnded
 from ablate.training.feed import Feed
 from ablate.training.initial_state import Epoch, InitialState
 from ablate.training.reset import reset
@@ -239,7 +240,7 @@ class EngineSuite:
         epochs = first.run(4)
         expected = [next(epochs) for _ in range(interrupted_after)]
         state = first.state()
-        history = tuple(dataclasses.asdict(epoch) for epoch in state.epochs)
+        history = tuple(EpochEnded(each.epoch, each.numbers, each.seconds) for each in state.epochs)
         save(tmp_path, Checkpoint(history, state.arrays), fingerprint="print")
         # Neither what the first trainer does from here on nor what the second did before matters.
         expected = without_seconds([*expected, *epochs])
@@ -247,7 +248,8 @@ class EngineSuite:
         next(second.run(9))
         loaded, _ = load_newest(tmp_path, fingerprint="print")
         assert loaded is not None
-        start = InitialState(tuple(Epoch(**epoch) for epoch in loaded.history), loaded.arrays)
+        read = [Epoch(each.epoch, each.numbers, each.seconds) for each in loaded.history]
+        start = InitialState(tuple(read), loaded.arrays)
         assert second.fits(start)
         assert without_seconds(second.run(4, start=start)) == expected[interrupted_after:]
         assert second.final() == first.final()

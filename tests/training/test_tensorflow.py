@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from typing import Any
 
 import keras
@@ -11,6 +14,7 @@ from ablate.config.recipe import Recipe
 from ablate.errors import RequestError
 from ablate.training.initial_state import Epoch
 from ablate.training.trainer import Trainer
+from tests.conftest import ROOT
 from tests.training.engine_suite import RECIPE, EngineSuite
 from tests.training.small_models import SHAPE, convnet, images, plain
 
@@ -37,6 +41,72 @@ def test_each_function_is_traced_once_for_all_seeds_and_parts() -> None:
 def test_nothing_is_traced_before_the_first_run() -> None:
     engine: Any = Trainer(plain(), images(), RECIPE)._engine
     assert engine._train.experimental_get_tracing_count() == 0
+
+
+def slice_projections(model: keras.Model) -> None:
+    from ablate.training.tensorflow import _slice_before_strided_projections
+
+    _slice_before_strided_projections(model)
+
+
+@pytest.mark.parametrize(
+    ("size", "strides", "padding"),
+    [(8, (2, 2), "valid"), (7, (2, 2), "same"), (7, (3, 2), "valid"), (1, (2, 2), "same")],
+)
+def test_a_strided_projection_stays_the_same_function(
+    size: int, strides: tuple[int, int], padding: str
+) -> None:
+    projection = layers.Conv2D(4, 1, strides=strides, padding=padding, activation="relu")
+    inner = keras.Sequential([projection])  # at any depth
+    model = keras.Sequential([layers.Input((size, size, 3)), inner])
+    x = keras.random.normal((2, size, size, 3), seed=0)
+
+    def outputs_and_gradients() -> list[Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = model(x)
+            loss = tf.reduce_sum(outputs**2)
+        weights = [weight.value for weight in model.trainable_variables]
+        return [outputs.numpy(), *(each.numpy() for each in tape.gradient(loss, [x, *weights]))]
+
+    before = outputs_and_gradients()
+    slice_projections(model)
+    assert "convolution_op" in vars(projection)
+    for old, new in zip(before, outputs_and_gradients(), strict=True):
+        assert new == pytest.approx(old, rel=1e-5, abs=1e-6)
+
+
+def test_other_convolutions_are_left_as_they_are() -> None:
+    class Own(layers.Conv2D):  # type: ignore[misc]
+        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+            return inputs
+
+    untouched = [layers.Conv2D(3, 3, strides=2, padding="same"), layers.Conv2D(3, 1)]
+    untouched += [layers.SeparableConv2D(3, 1, strides=2), Own(3, 1, strides=2)]
+    slice_projections(keras.Sequential([layers.Input((8, 8, 3)), *untouched[:3]]))
+    slice_projections(keras.Sequential([layers.Input((8, 8, 3)), untouched[3]]))
+    assert all("convolution_op" not in vars(layer) for layer in untouched)
+
+
+@pytest.mark.parametrize("onednn", ["0", "1"])
+def test_a_strided_projection_trains_with_onednn_and_without(onednn: str) -> None:
+    """In a process of its own, because the setting is read once and a crash ends the process."""
+    program = (
+        "from ablate.training.trainer import Trainer\n"
+        "from tests.training.engine_suite import RECIPE\n"
+        "from ablate.models.convnet import build\n"
+        "from tests.training.small_models import SHAPE, images\n"
+        "trainer = Trainer(build(SHAPE, 3, filters=[4, 4]), images(), RECIPE)\n"
+        "print([epoch.epoch for epoch in trainer.run(0)][-1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == str(RECIPE.epochs), done.stderr
 
 
 def test_training_compiled_with_xla_gives_similar_numbers() -> None:

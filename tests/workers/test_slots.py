@@ -39,3 +39,18 @@ def test_a_missing_gpu_is_refused() -> None:
 def test_the_number_of_workers_is_a_positive_whole_number(workers: object) -> None:
     with pytest.raises(RequestError, match=r"device\.workers to be auto or a whole number"):
         DeviceRequest("cpu", workers, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["workers", "threads"])
+def test_more_processes_than_any_machine_runs_are_refused(key: str) -> None:
+    request = {"kind": "cpu", "workers": None, "threads": None, key: 1_000_000_000}
+    with pytest.raises(RequestError, match=rf"device\.{key} .* below 2\*\*10; received 1000000000"):
+        DeviceRequest(**request)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("gpus", [[], ["0"]], ids=["cpu", "gpu"])
+def test_more_workers_than_the_cores_can_run_are_refused(gpus: list[str]) -> None:
+    with pytest.raises(
+        RequestError, match="at most 32 on this machine, 16 for each of its 2 cores"
+    ):
+        share_out(DeviceRequest("auto", 33, None), gpus=gpus, cores=2, pixels=64)

@@ -40,6 +40,8 @@ from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.wording import first_few, quantity
 
+MOST_CELLS = 1024
+"""Combinations of levels, as ten factors of two levels have; their report takes a minute."""
 MOST_LABELS = 6
 """Labels of seeds that a note names."""
 
@@ -217,7 +219,13 @@ def _study(request: Request, levels: pd.DataFrame, runs: pd.DataFrame) -> Study:
         responses=(response_of(request.response, values, direction=request.direction),),
         question=f"Which of {', '.join(request.factors)} matter for {request.response}?",
     )
-    return replace(study, **_design(study, _cells(levels)))
+    cells = _cells(levels)
+    if (count := len(set(cells))) > MOST_CELLS:
+        raise RequestError(
+            f"Expected at most {MOST_CELLS:,} combinations of levels, which a report compares; "
+            f"{request.runs} has {count:,}. Name fewer factors."
+        )
+    return replace(study, **_design(study, cells))
 
 
 def _cells(levels: pd.DataFrame) -> list[Cell]:

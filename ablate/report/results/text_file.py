@@ -6,6 +6,7 @@ import codecs
 import csv
 import difflib
 import io
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 
 from ablate.errors import RequestError
 from ablate.report.results.exports import find_column
-from ablate.wording import error_message
+from ablate.wording import error_message, escaped_name
 
 SEPARATORS = (",", ";", "\t", "|")
 HEAD_LINES = 60
@@ -58,6 +59,11 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 def _read_text(path: Path) -> str:
     """The text of a file in any of the usual encodings."""
+    if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would block
+        raise RequestError(
+            f"Expected runs= to be a CSV file; {escaped_name(path)} is a folder, a pipe or a "
+            f"device. Save the results in a file first."
+        )
     try:
         content = path.read_bytes()
     except FileNotFoundError:

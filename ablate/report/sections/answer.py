@@ -15,7 +15,6 @@ from ablate.report.blocks import (
     Fold,
     Item,
     Listing,
-    N,
     Paragraph,
     Table,
 )
@@ -90,6 +89,16 @@ class PartRow:
     saves: tuple[str, ...]
     n: str
 
+    @property
+    def factor(self) -> str:
+        """The name without the levels that are compared."""
+        return self.name.partition(": ")[0]
+
+    @property
+    def levels(self) -> str:
+        """The levels that are compared; empty if a part is removed."""
+        return self.name.partition(": ")[2]
+
 
 def content(data: ReportData) -> Content:
     """The sentence, the lines, and what the words in them mean."""
@@ -99,7 +108,7 @@ def content(data: ReportData) -> Content:
     if analysis.simplest is not None:
         blocks.append(Paragraph(sentence(simplest_sentence(analysis.simplest, data.study))))
     if rows:
-        blocks += [_table(rows, analysis, data.scale), Paragraph(_legend(data), "note")]
+        blocks += [_table(rows, analysis, data.scale), Paragraph(_legend(data, rows), "note")]
         blocks.append(
             Fold("Each part in words", (Listing(tuple(Item(text) for text in _words(data))),))
         )
@@ -164,13 +173,15 @@ def _saves(analysis: Analysis, component: Component, costs: Sequence[str]) -> tu
 def _table(rows: Sequence[PartRow], analysis: Analysis, scale: Scale) -> Table:
     heading = f"Loss without it, {scale.difference_unit}".rstrip(", ")
     costs = tuple(TITLES[cost] for cost in known_costs(analysis))
+    paired = any(effect.paired for effect in analysis.effects)
+    counted = "seeds" if paired else "runs"
     columns = (
         Column("Part", heads_row=True),
         Column("Verdict"),
         Column(heading, "right"),
         Column(INTERVAL, "right"),
         *(Column(f"Without it, {cost}", "right") for cost in costs),
-        Column(N, "right"),
+        Column(counted, "right"),
     )
     texts = tuple(
         (
@@ -187,7 +198,13 @@ def _table(rows: Sequence[PartRow], analysis: Analysis, scale: Scale) -> Table:
         columns,
         texts,
         template="answer.html",
-        content={"rows": rows, "heading": heading, "costs": costs},
+        content={
+            "rows": rows,
+            "heading": heading,
+            "unit": scale.difference_unit,
+            "costs": costs,
+            "counted": counted,
+        },
     )
 
 
@@ -202,14 +219,14 @@ def _where(analysis: Analysis, component: Component, effect: Effect | Setting) -
     return "; ".join(filter(None, (control, average, withheld_reason(effect), holm)))
 
 
-def _legend(data: ReportData) -> str:
+def _legend(data: ReportData, rows: Sequence[PartRow]) -> str:
     scale = data.scale
+    otherwise = ", unless its line says otherwise" if any(row.where for row in rows) else ""
     margin = scale.size(data.study.margin)
     return (
         f"Bar: {INTERVAL}; mark: estimate; grey band: less than the margin of {margin} of "
         f"{scale.title}, too little to matter. Each part is removed (or replaced) alone from the "
-        f"full model, unless its line says otherwise. Intervals cover what other seeds would give, "
-        f"not other images."
+        f"full model{otherwise}. Intervals cover other seeds, not other images."
     )
 
 

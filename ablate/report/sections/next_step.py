@@ -7,7 +7,7 @@ from ablate.report.next_step import next_step
 from ablate.report.section import Content, ReportData
 from ablate.wording import one_line
 
-ORDER = 25
+ORDER = 15
 
 
 def content(data: ReportData) -> Content:

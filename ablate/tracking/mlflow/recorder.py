@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ablate.store.disk import write_atomically
+from ablate.store.disk import make_way, write_atomically
 from ablate.store.events import EpochEnded, Event, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, digest
+from ablate.store.reader import read_word
 from ablate.study.design import Run
 from ablate.study.result import Result, Status
+from ablate.tracking.attachments import report_files
 from ablate.tracking.mlflow.client import Client, MlflowRun, Point
 from ablate.tracking.mlflow.database import SQLITE, absolute_uri
 from ablate.tracking.mlflow.values import (
@@ -179,7 +180,7 @@ class Recorder:
                 self._end(child, "KILLED")
         if report is not None:
             # One call for each file, so that a slow server still shows progress.
-            for file in sorted(path for path in report.rglob("*") if path.is_file()):
+            for file in report_files(report):
                 target = Path("report", file.relative_to(report).parent)
                 self._client.log_file(self._parent, file, folder=target.as_posix())
         self._client.end_run(self._parent, "FINISHED")
@@ -342,7 +343,7 @@ def _origin(file: Path) -> str:
     Several folders may hold studies of the same name and share a store. Without this name, each
     would delete the runs of the others as outdated runs of its own.
     """
-    with contextlib.suppress(FileNotFoundError):
-        return file.read_text(encoding="utf-8")
-    write_atomically(file, uuid.uuid4().hex)
-    return file.read_text(encoding="utf-8")
+    if not read_word(file):
+        make_way(file)
+        write_atomically(file, uuid.uuid4().hex)
+    return read_word(file)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -343,3 +345,23 @@ def test_a_row_without_levels_and_response_is_no_run(tmp_path: Path) -> None:
     found = results(tmp_path, GOOD.replace("seed\n", "seed,x\n") + ",,,,parent\n", seed="seed")
     assert len(found.runs) == 8
     assert found.notes[0].endswith("without levels left out: row 10.")
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "results.csv")
+    request = Request(tmp_path / "results.csv", ("a",), "accuracy", "mine")
+    with pytest.raises(RequestError, match=r"results\.csv is a folder, a pipe or a device"):
+        read_results(request)
+
+
+def test_a_measured_number_as_a_factor_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"v{number},x,0.5\nv{number},z,0.6\n" for number in range(3000))
+    with pytest.raises(RequestError, match="'a' needs at most 100 levels; received 3,000"):
+        read(tmp_path, f"a,b,accuracy\n{rows}")
+
+
+def test_more_combinations_than_a_report_can_compare_are_refused(tmp_path: Path) -> None:
+    names = tuple(f"f{number}" for number in range(12))
+    rows = "".join(f"{','.join(row)},0.5\n" for row in itertools.product("pq", repeat=12))
+    with pytest.raises(RequestError, match=r"at most 1,024 combinations .* has 4,096"):
+        read(tmp_path, f"{','.join(names)},accuracy\n{rows}", factors=names)

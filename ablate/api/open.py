@@ -1,0 +1,24 @@
+"""Open the results of a study that was run here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ablate.api.results import StudyResults
+from ablate.fields import check_folder_name
+from ablate.store.folder import StudyFolder
+from ablate.store.tables import read_record
+
+
+def open(study: str, *, folder: str | Path = ".") -> StudyResults:
+    """Open the results of a study, finished or not; nothing is trained.
+
+    Args:
+        study: Its name, such as ``xyz``.
+        folder: Where the study was run: the folder that holds `runs/`.
+
+    Raises:
+        RequestError: No such study was run there.
+    """
+    name = check_folder_name(study, "study")
+    return StudyResults(read_record(StudyFolder(Path(folder) / "runs" / name)))

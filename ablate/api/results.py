@@ -1,0 +1,119 @@
+"""The results of a study for Python: tables, figures, and the report as a notebook shows it."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ablate.analysis.analyse import analyse_record
+from ablate.analysis.findings import Analysis, Component
+from ablate.errors import RequestError, nearest
+from ablate.report.drawing import Picture
+from ablate.report.files import effect_row
+from ablate.report.headline import decisive_effect, verdict_of
+from ablate.report.page import html_page, pictures, report_data, section_contents
+from ablate.report.section import ReportData
+from ablate.report.terminal import end_lines
+from ablate.study.record import EFFECT_COLUMNS, StudyRecord
+
+NOTEBOOK_HEIGHT = 720
+"""Height of the report in a notebook, in pixels; it scrolls."""
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """What a study found; in a notebook it shows its report.
+
+    Attributes:
+        record: The study, its runs, and what else is known of them.
+        commands: How to make the report again; those of a study run by this program if empty.
+        analysis: What the runs say.
+    """
+
+    record: StudyRecord
+    commands: tuple[str, ...] = ()
+    analysis: Analysis = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "analysis", analyse_record(self.record))
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row a run: `cell`, a column a factor, `seed`, `status`, responses and costs."""
+        return self.record.runs.copy()
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """A row a cell: its levels, n, the mean of each response with its interval, and costs."""
+        return self.analysis.cells.copy()
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """A row an effect, with the columns of `effects.csv`; fractions, not percent."""
+        rows = [effect_row(effect) for effect in self.analysis.effects]
+        return pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """A row a part: its verdict, with the effect that decides it and its interval.
+
+        `verdict` is None where the runs allow none; `further_low` and `further_high` say how many
+        further seeds a cell would likely decide what is undecided.
+        """
+        return pd.DataFrame([self._verdict(item) for item in self.analysis.components])
+
+    @property
+    def answer(self) -> str:
+        """The answer, and the command that settles what is open, as a terminal shows them."""
+        return "\n".join(end_lines(self._data))
+
+    def figure(self, name: str) -> Picture:
+        """Return a figure of the report, such as ``grid``; it has `svg` and `png`.
+
+        Raises:
+            RequestError: The report has no such figure.
+        """
+        drawn = {picture.name: picture for picture in pictures(section_contents(self._data))}
+        if name not in drawn:
+            raise RequestError(
+                f"Expected a figure of the report: {', '.join(sorted(drawn))}; received "
+                f"{name!r}.{nearest(name, drawn)}"
+            )
+        return drawn[name]
+
+    def save_page(self, path: str | Path) -> None:
+        """Write the report as one HTML file that needs no other."""
+        Path(path).write_text(html_page(self._data), encoding="utf-8")
+
+    @property
+    def _data(self) -> ReportData:
+        return report_data(self.record, self.analysis, commands=self.commands)
+
+    def _verdict(self, component: Component) -> dict[str, object]:
+        effect = decisive_effect(component)
+        verdict = verdict_of(component)
+        further = asdict(component.further) if component.further else {}
+        return {
+            "part": component.factor,
+            "without": component.level,
+            "verdict": None if verdict is None else str(verdict),
+            "estimate": None if effect is None else effect.estimate,
+            "low": None if effect is None else effect.low,
+            "high": None if effect is None else effect.high,
+            "p_adjusted": None if effect is None else effect.p_adjusted,
+            "n": None if effect is None else effect.n,
+            "further_low": further.get("low"),
+            "further_high": further.get("high"),
+        }
+
+    def __repr__(self) -> str:
+        return f"<StudyResults {self.record.study.name!r}>\n{self.answer}"
+
+    def _repr_html_(self) -> str:
+        # A frame keeps the styles of the page and of the notebook apart.
+        page = html.escape(html_page(self._data), quote=True)
+        style = f"width: 100%; height: {NOTEBOOK_HEIGHT}px; border: 1px solid #ccc"
+        return f'<iframe srcdoc="{page}" style="{style}"></iframe>'

@@ -1,0 +1,172 @@
+"""Bounds of what a user's files may expand to, checked before anything expands it.
+
+A few lines of YAML whose aliases or interpolations refer to each other can stand for more values
+than a memory holds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ablate.errors import RequestError
+from ablate.wording import escaped_name
+
+MOST_BYTES = 2_000_000
+"""Of a YAML file; a study of thousands of cells that are listed by hand has less."""
+MOST_VALUES = 20_000
+"""That aliases or interpolations may expand to; Hydra needs half a millisecond for each."""
+MOST_COMPUTED_KEYS = 12
+"""Interpolations whose key is an interpolation, so that their size is not known before."""
+LETTERS = 64
+"""A text of so many letters counts as one more value."""
+
+
+def check_own_files(folder: Path) -> None:
+    """Check the YAML files of a folder, none of which is read by Hydra before.
+
+    Args:
+        folder: The user's `experiments/`, which may be missing.
+
+    Raises:
+        RequestError: One is no file, is too large, or has aliases that expand to too much.
+    """
+    for file in _yaml_files(folder):
+        if not os.path.isfile(file):
+            raise RequestError(
+                f"Expected a file; {escaped_name(file)} is a pipe, a socket or a device."
+            )
+        if (size := os.path.getsize(file)) > MOST_BYTES:
+            raise RequestError(
+                f"Expected YAML files of at most {MOST_BYTES:,} bytes; {escaped_name(file)} has "
+                f"{size:,}."
+            )
+        if (values := _expanded_values(file)) > MOST_VALUES:
+            raise RequestError(
+                f"Expected at most {MOST_VALUES:,} values in {escaped_name(file)}; its aliases "
+                f"expand to {values:,}."
+            )
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    visited: set[str] = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(root)) in visited:  # a link to a folder above
+            folders.clear()
+            continue
+        visited.add(real)
+        for name in sorted(files):
+            file = Path(root) / name
+            if file.suffix == ".yaml" and os.path.exists(file):
+                yield file
+
+
+def _expanded_values(file: Path) -> int:
+    """How many values a file has with its aliases expanded; 0 if it has none or is malformed."""
+    try:
+        content = file.read_bytes()
+        if b"&" not in content or b"*" not in content:
+            return 0
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+        return 0 if root is None else _count(root, {})
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return 0  # Hydra's message names the fault
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """The values below a node; an anchor is counted once and remembered."""
+    if id(node) not in known:
+        known[id(node)] = 0  # as long as it is being counted: one that contains itself is malformed
+        below: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            below = node.value
+        elif isinstance(node, yaml.MappingNode):
+            below = [each for pair in node.value for each in pair]
+        known[id(node)] = 1 + sum(_count(each, known) for each in below)
+    return known[id(node)]
+
+
+def check_interpolations(content: Mapping[str, Any]) -> None:
+    """Check what the interpolations of a configuration expand to.
+
+    Args:
+        content: The configuration as plain values, its interpolations not resolved.
+
+    Raises:
+        RequestError: It is too much.
+    """
+    size = _Sizes(content)
+    computed = 0
+    for path, text in _texts(content):
+        computed += len(re.findall(r"\$\{[^{}:]*\$\{", text))
+        if size.of(path) > MOST_VALUES:
+            key = escaped_name(".".join(path))
+            raise RequestError(
+                f"Expected interpolations that expand to at most {MOST_VALUES:,} values; {key} "
+                f"expands to more."
+            )
+    if computed > MOST_COMPUTED_KEYS:
+        raise RequestError(
+            f"Expected at most {MOST_COMPUTED_KEYS} interpolations whose key is an interpolation; "
+            f"received {computed}."
+        )
+
+
+KeyPath = tuple[str, ...]
+"""The keys that lead to a node, from the outermost."""
+
+
+def _texts(node: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """The texts that have an interpolation, each with its path."""
+    if isinstance(node, str) and "${" in node:
+        yield path, node
+    for key, value in _items(node):
+        yield from _texts(value, (*path, key))
+
+
+def _items(node: object) -> list[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        return [(str(key), value) for key, value in node.items()]
+    return [(str(key), value) for key, value in enumerate(node)] if isinstance(node, list) else []
+
+
+class _Sizes:
+    """How many values each node stands for once interpolations are resolved."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self._content = content
+        self._known: dict[KeyPath, int] = {}
+
+    def of(self, path: KeyPath) -> int:
+        """The size of the node at a path; 0 if there is none."""
+        if path not in self._known:
+            self._known[path] = 0  # as long as it is being counted: circles are refused later
+            self._known[path] = self._count(path)
+        return self._known[path]
+
+    def _count(self, path: KeyPath) -> int:
+        node: Any = self._content
+        for key in path:
+            found = dict(_items(node))
+            if key not in found:
+                return 0
+            node = found[key]
+        if isinstance(node, str):
+            return 1 + len(node) // LETTERS + sum(self.of(key) for key in _keys(node, path))
+        return 1 + sum(self.of((*path, key)) for key, _ in _items(node))
+
+
+def _keys(text: str, path: KeyPath) -> Iterator[KeyPath]:
+    """The paths that the interpolations of a text name."""
+    named = re.findall(r"\$\{([^${}:]+)\}", text)
+    named += re.findall(r"\$\{oc\.(?:select|deprecated|dict\.\w+):([^,${}]+)", text)
+    for key in map(str.strip, named):
+        plain = key.lstrip(".")
+        above = len(key) - len(plain)  # one dot is the node that holds the text
+        start = path[: max(0, len(path) - above)] if above else ()
+        yield (*start, *(part for part in re.split(r"[.\[\]]+", plain) if part))

@@ -1,0 +1,131 @@
+"""Credentials of stores appear in no text that people or files get."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from pytest import param
+
+from ablate.credentials import hide_arguments, hide_credentials, shown_argument, without_credentials
+from ablate.wording import own_command, terminal_line
+
+SECRET = "top"
+STORES = [
+    param("postgresql://bob:top@db/x", "postgresql://***@db/x", id="plain"),
+    param("postgresql://bob:top/s3cret@db/x", "postgresql://***@db/x", id="slash"),
+    param("postgresql://bob:to p top@db/x", "postgresql://***@db/x", id="blank"),
+    param("postgresql://bob:a?top@db/x", "postgresql://***@db/x", id="question_mark"),
+    param("postgresql://bob:top:a@db:5432/x", "postgresql://***@db:5432/x", id="colon"),
+    param("postgresql://bob:a@top@db/x", "postgresql://***", id="at"),
+    param("postgresql://bob:a@b/top@db/x", "postgresql://***", id="at_and_slash"),
+    param("postgresql://bob:a@b?top@db/x", "postgresql://***", id="at_and_question_mark"),
+    param("postgresql://bob:%74op%2F@db/x", "postgresql://***@db/x", id="percent"),
+    param("postgresql://top@db/x", "postgresql://***@db/x", id="user_alone"),
+    param("postgresql://:top@/x", "postgresql://***@/x", id="password_alone"),
+    param("postgresql://db/x?user=bob&password=top", "postgresql://db/x?***", id="query"),
+    param("postgresql://db/x?password=a@top", "postgresql://db/x?***", id="at_in_a_query"),
+    param("postgresql:///?host=db&password=to top", "postgresql:///?***", id="blank_in_a_query"),
+    param(
+        "mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BUID%3Dbob%3BPWD%3Dtop",
+        "mssql+pyodbc:///?***",
+        id="settings_in_a_query",
+    ),
+    param("postgresql://bob:top@[::1]:5432/x", "postgresql://***@[::1]:5432/x", id="ipv6"),
+    param("postgresql://bob:top@db:port/x", "postgresql://***", id="port_that_is_none"),
+    param("sqlite+pysqlcipher://:top@/x.db", "sqlite+pysqlcipher://***@/x.db", id="passphrase"),
+    param("https://bob:top@host/path", "https://***@host/path", id="server"),
+    param("https://top@host", "https://***@host", id="token"),
+    param("https://host/path?token=top", "https://host/path?***", id="token_in_a_query"),
+    param("https://host/path#top", "https://host/path?***", id="fragment"),
+    param("http://bob:top/s3cret@host/path", "http://***", id="slash_for_a_server"),
+    param("http://bob:a?top@host", "http://***", id="question_mark_for_a_server"),
+    param("http://bob:a#top@host", "http://***", id="hash_for_a_server"),
+    param("http://bob:top@[::1", "http://***", id="open_bracket"),
+    param("ftp://bob:top@host/x", "ftp://***@host/x", id="another_scheme"),
+]
+
+
+@pytest.mark.parametrize(("uri", "shown"), STORES)
+def test_an_address_is_shown_without_credentials(uri: str, shown: str) -> None:
+    assert without_credentials(uri) == shown
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sqlite:///mlflow.db",
+        "sqlite:///a@b/x?y.db",
+        "http://127.0.0.1:5000",
+        "https://host/path",
+        "postgresql://host:5432/runs",
+        "mysql+pymysql://host/runs",
+        "mlruns",
+        "",
+    ],
+)
+def test_an_address_without_credentials_is_shown_as_it_is(uri: str) -> None:
+    assert without_credentials(uri) == uri
+
+
+@pytest.mark.parametrize(("uri", "shown"), STORES)
+@pytest.mark.parametrize("mark", ["", "'", '"'], ids=["plain", "single", "double"])
+def test_the_own_command_holds_no_credentials(
+    monkeypatch: pytest.MonkeyPatch, uri: str, shown: str, mark: str
+) -> None:
+    arguments = ["--multirun", f"store.uri={mark}{uri}{mark}", "seed=3"]
+    monkeypatch.setattr(sys, "argv", ["ablate", *arguments])
+    assert SECRET not in own_command()
+    assert "seed=3" in own_command()
+    assert shown in shown_argument(arguments[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Expected key=value; received {argument!r} (mismatched input '=').",
+        "Expected store.uri once; received {argument} and {argument}.",
+        "cannot reach {uri}/api/2.0/mlflow: timeout",
+    ],
+)
+@pytest.mark.parametrize(("uri", "shown"), STORES)
+@pytest.mark.parametrize("key", ["store.uri", "+store.uri", "store.url", "uri"])
+def test_a_refusal_holds_no_credentials_of_the_command(
+    monkeypatch: pytest.MonkeyPatch, text: str, uri: str, shown: str, key: str
+) -> None:
+    argument = f"{key}={uri}"
+    monkeypatch.setattr(sys, "argv", ["ablate", "seed=3", argument])
+    line = terminal_line(text.format(argument=argument, uri=uri))
+    assert SECRET not in line
+    assert line.startswith(text[:12])
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        param(
+            "postgresql://bob:t%2Fop@db/x",
+            'failed for "bob" with t/op and t%2Fop, t%2fop',
+            id="decoded",
+        ),
+        param("postgresql://bob:a b@db/x", "a+b a%20b 'a b'", id="blank"),
+        param("postgresql://db/x?user=bob&password=a%26b", "a&b for bob", id="query"),
+        param("http://bob:pw/x@host/p", "Failed to parse: http://bob:pw/x@host/p/api", id="prefix"),
+        param("http://bob:pw/x@host/p", "HTTPConnectionPool(host='bob', port=pw)", id="parts"),
+    ],
+)
+def test_an_error_of_a_library_holds_no_credentials(uri: str, text: str) -> None:
+    hidden = hide_credentials(text, uri)
+    for secret in ("bob", "t/op", "t%2", "a b", "a+b", "a%20b", "a&b", "pw"):
+        assert secret not in hidden
+
+
+def test_words_that_hold_a_short_password_stay() -> None:
+    assert hide_credentials("a store at x: a", "postgresql://u:a@x/runs") == "*** store at x: ***"
+
+
+def test_other_arguments_are_shown_as_they_are() -> None:
+    for argument in ("data.path=s3://host/x?y=1", "study.question=What?", "model.residual=false"):
+        assert shown_argument(argument) == argument
+        assert hide_arguments(f"received {argument}", [argument]) == f"received {argument}"
+    assert shown_argument("+x={a: 'redis://u:p/q@h'}") == "+x={a: 'redis://***@h'}"
