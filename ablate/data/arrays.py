@@ -49,43 +49,42 @@ def from_arrays(
     """
     ends = [end for end in PARTS if f"x_{end}" in arrays]
     x = {end: _images(f"x_{end}", arrays[f"x_{end}"]) for end in ends}
-    _check_alike(x)
-    labels = {end: _labels(f"y_{end}", arrays[f"y_{end}"]) for end in ends}
-    for end in ends:
-        if len(x[end]) != len(labels[end]):
-            raise RequestError(
-                f"Expected as many labels as images; received {len(x[end])} in x_{end} and "
-                f"{len(labels[end])} in y_{end}."
-            )
-    names = _class_names(labels["train"], classes or _numbered(arrays["y_train"]))
-    for end in ends[1:]:
-        if labels[end].max() >= len(names):
-            raise RequestError(
-                f"Expected y_{end} within the labels of y_train, 0 to {len(names) - 1}; received "
-                f"{labels[end].max()}."
-            )
-    parts = {PARTS[end]: Split(x[end], labels[end]) for end in ends}
-    scale = byte_scale(*x.values())
+    y = {end: _labels(f"y_{end}", arrays[f"y_{end}"]) for end in ends}
+    names = _class_names(y["train"], classes or _numbered(arrays["y_train"]))
+    _check_parts(x, y, classes=len(names))
+    parts = {PARTS[end]: Split(x[end], y[end]) for end in ends}
+    known: dict[str, Any] = {
+        "classes": names,
+        "scale": byte_scale(*x.values()),
+        "excluded": tuple(excluded),
+    }
     if "validation" in parts:
-        return Images(
-            parts["train"],
-            parts["validation"],
-            parts["test"],
-            classes=names,
-            scale=scale,
-            excluded=tuple(excluded),
-        )
+        return Images(parts["train"], parts["validation"], parts["test"], **known)
     rest = parts.pop("train")
-    return Unsplit(
-        x=rest.x,
-        y=rest.y,
-        classes=names,
-        scale=scale,
-        shares=SHARES,
-        split_seed=split_seed,
-        fixed=parts,
-        excluded=tuple(excluded),
-    )
+    return Unsplit(rest.x, rest.y, shares=SHARES, split_seed=split_seed, fixed=parts, **known)
+
+
+def _check_parts(
+    x: Mapping[str, NDArray[Any]], y: Mapping[str, NDArray[np.int64]], *, classes: int
+) -> None:
+    """Check that images and labels of all parts fit together."""
+    train = x["train"]
+    for end, images in x.items():
+        if len(images) != len(y[end]):
+            raise RequestError(
+                f"Expected as many labels as images; received {len(images)} in x_{end} and "
+                f"{len(y[end])} in y_{end}."
+            )
+        if train.shape[1:] != images.shape[1:] or train.dtype != images.dtype:
+            raise RequestError(
+                f"Expected x_train and x_{end} of one dtype and shape; received {train.dtype} of "
+                f"shape {train.shape[1:]} and {images.dtype} of shape {images.shape[1:]} an image."
+            )
+        if y[end].max() >= classes:
+            raise RequestError(
+                f"Expected y_{end} within the labels of y_train, 0 to {classes - 1}; received "
+                f"{y[end].max()}."
+            )
 
 
 def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
@@ -134,17 +133,6 @@ def _check_floats(name: str, x: NDArray[np.floating[Any]]) -> None:
             f"Expected floats from 0 to 1 in {name}; received {low:g} to {high:g}. Rescale them, "
             f"or store uint8 from 0 to 255."
         )
-
-
-def _check_alike(x: Mapping[str, NDArray[Any]]) -> None:
-    """Check that the images of all parts have one dtype and shape."""
-    train = x["train"]
-    for end, other in x.items():
-        if train.shape[1:] != other.shape[1:] or train.dtype != other.dtype:
-            raise RequestError(
-                f"Expected x_train and x_{end} of one dtype and shape; received {train.dtype} of "
-                f"shape {train.shape[1:]} and {other.dtype} of shape {other.shape[1:]} an image."
-            )
 
 
 def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:

@@ -43,8 +43,12 @@ def response_of(name: str, values: pd.Series, *, direction: Direction | None) ->
     Raises:
         RequestError: The name shows that lower may be better, and no direction is given.
     """
-    fraction = _is_share(name) and bool(values.dropna().between(0, 1).all())
-    unit = "fraction" if fraction else UNITS.get(name, "")
+    known = values.dropna()
+    unit = UNITS.get(name, "")
+    if _is_share(name) and known.between(0, 1).all():
+        unit = "fraction"
+    elif is_percent(name, known) and known.min() > 1:
+        unit = "percent"
     return Response(name, direction or _direction(name), unit)
 
 

@@ -273,12 +273,13 @@ def test_an_accuracy_in_percent_has_a_margin_of_one(tmp_path: Path) -> None:
     ("name", "low", "expected"),
     [
         ("test/acc", "0.9", ("fraction", 0.01)),
-        ("valAccuracy", "9", ("", 1.0)),
+        ("valAccuracy", "9", ("percent", 1.0)),
         ("metrics.f1", "0.9", ("fraction", 0.01)),
-        ("Test Acc (%)", "9", ("", 1.0)),
-        ("dice_percent", "9", ("", 1.0)),
+        ("Test Acc (%)", "9", ("percent", 1.0)),
+        ("dice_percent", "9", ("percent", 1.0)),
         ("value", "9", ("", 0.01)),
         ("iou", "99", ("", 0.01)),
+        ("iou", "0.99", ("fraction", 0.01),
     ],
 )
 def test_the_margin_follows_from_the_scale_of_a_share(
