@@ -18,6 +18,10 @@ SHORT = 4
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
 _STORE_KEY = re.compile(r"ur[il]\b")
 """What `store.uri` ends with, and what a user may write instead by mistake."""
+_SECRET_KEY = re.compile(
+    r"\+{0,2}hydra\..*(password|passwd|token|secret|credential)", re.IGNORECASE
+)
+"""Keys of launchers, such as that of Ray's password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def hide_credentials(text: str, uri: str) -> str:
 def shown_argument(argument: str) -> str:
     """Return an argument of the command line without the credentials in it."""
     key, mark, uri = _split_argument(argument)
+    if _SECRET_KEY.match(key):
+        return f"{key}={HIDDEN}"
     if uri:
         return f"{key}={mark}{without_credentials(uri)}{mark}"
     # An address within another value: up to its last @, since a password may hold anything.
@@ -154,7 +160,8 @@ def _secrets(uri: str) -> Iterator[str]:
     rest = uri.partition("://")[2]
     user = rest.rpartition("@")[0]
     query = rest.partition("?")[2]
-    found = [user, *user.split(":", 1), query, *_values(query)]
+    # Another reader may divide a user and a password at other places.
+    found = [user, *user.split(":", 1), *re.split(r"[\s:/@?#]", user), query, *_values(query)]
     if is_ambiguous(uri):
         found += [rest, *re.split("[:/@?&=]", rest)]
     for secret in found:

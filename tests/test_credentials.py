@@ -124,8 +124,12 @@ def test_words_that_hold_a_short_password_stay() -> None:
     assert hide_credentials("a store at x: a", "postgresql://u:a@x/runs") == "*** store at x: ***"
 
 
-def test_other_arguments_are_shown_as_they_are() -> None:
+def test_other_arguments_are_shown_unless_they_hold_secrets() -> None:
     for argument in ("data.path=s3://host/x?y=1", "study.question=What?", "model.residual=false"):
         assert shown_argument(argument) == argument
         assert hide_arguments(f"received {argument}", [argument]) == f"received {argument}"
+    assert shown_argument("model.tokens=12") == "model.tokens=12"
+    assert shown_argument("hydra.launcher.ray.init._redis_password=a") == (
+        "hydra.launcher.ray.init._redis_password=***"
+    )
     assert shown_argument("+x={a: 'redis://u:p/q@h'}") == "+x={a: 'redis://***@h'}"

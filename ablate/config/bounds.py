@@ -37,6 +37,10 @@ def check_own_files(folder: Path) -> None:
         RequestError: One is no file, is too large, or has aliases that expand to too much.
     """
     for file in _yaml_files(folder):
+        if not str(file).isprintable():  # --help lists the choices of each group
+            raise RequestError(
+                f"Expected file names that a terminal can show; received {escaped_name(file)}."
+            )
         if not os.path.isfile(file):
             raise RequestError(
                 f"Expected a file; {escaped_name(file)} is a pipe, a socket or a device."

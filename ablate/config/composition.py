@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.config.environment import refusal_within
 from ablate.config.keys import GROUPS
 from ablate.config.locate import check_targets
+from ablate.config.overrides import parse_override
 from ablate.config.request import content_of
 from ablate.config.variant import allowed_packages
 from ablate.errors import RequestError
@@ -98,6 +99,7 @@ def check_configuration(
     if sorted(composed) != sorted(given):
         raise RequestError(f"Expected overrides on the command line alone; received {composed!r}.")
     _refuse_ignored_choices(own["runtime"]["choices"])
+    _refuse_mixed_nodes(content, given)
     return content
 
 
@@ -121,6 +123,23 @@ def _refuse_ignored_choices(choices: Mapping[str, Any]) -> None:
                         f"Expected {str(key).split('/', 1)[1]} on the command line, if at all; "
                         f"received {key!r} in {file}."
                     )
+
+
+def _refuse_mixed_nodes(content: Mapping[str, Any], given: Sequence[str]) -> None:
+    """Refuse a node that Hydra has merged with one of a file: a class with another's arguments."""
+    for argument in given:
+        override = parse_override(argument)
+        value = None if override.is_delete() else override.value()
+        if not isinstance(value, dict) or "_target_" not in value:
+            continue
+        found = _value_at(content, override.key_or_group)
+        added = [str(key) for key in found if key not in value]
+        if added:
+            raise RequestError(
+                f"Expected {override.key_or_group} to hold what {argument!r} gives; Hydra adds "
+                f"{', '.join(added)} from a file. Give these keys too, or leave the node out of "
+                f"the file."
+            )
 
 
 def _value_at(node: Mapping[str, Any], key: str) -> Any:

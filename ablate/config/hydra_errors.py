@@ -31,6 +31,13 @@ def request_error_line(error: Exception) -> str:
     if not str(error) and isinstance(error.__cause__, Exception):
         return request_error_line(error.__cause__)  # Hydra wraps OmegaConf's without a message
     unknown = re.search(r"Could not override '([^']+)'", str(error))
+    inner = re.search(r"full_key: (\S+)", str(error.__cause__))
+    if unknown and inner and inner[1].startswith(f"{unknown[1]}."):
+        return terminal_line(
+            f"Expected {unknown[1]} without {inner[1].removeprefix(f'{unknown[1]}.')}, since Hydra "
+            f"merges it with the node that a file gives. Give in the file a word or null, and the "
+            f"node on the command line or as a level."
+        )
     if unknown:
         return terminal_line(f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}")
     return terminal_line(re.split(r"\nConfig search path|\s*See https?://", str(error))[0])

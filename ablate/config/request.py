@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -67,11 +68,13 @@ def _resolve(config: DictConfig) -> dict[str, Any]:
     own._set_parent(None)
     guard_hydra_node()
     try:
-        uri = _hide_store(own)
         written = OmegaConf.to_container(own, resolve=False)
         assert isinstance(written, dict)
         check_interpolations({str(key): value for key, value in written.items()})
-        content = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ${oc.deprecated:...} prints a text of a file
+            uri = _hide_store(own)
+            content = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         if (refusal := refusal_within(error)) is not None:
             raise refusal from None

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablate.config.groups import VARIANT_GROUPS
-from ablate.config.locate import locate
+from ablate.config.locate import check_targets, locate
 from ablate.config.recipe import Recipe, recipe_from_mapping
 from ablate.errors import RequestError
 from ablate.fields import refuse_unknown_keys
@@ -34,8 +34,12 @@ class Variant:
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """Its node of each group, as plain JSON values."""
-        record = asdict(self)
+        record = {**asdict(self), "recipe": self.recipe.as_node()}
         return {name: record[name] for name in VARIANT_GROUPS}
+
+    def as_json(self) -> dict[str, Any]:
+        """The variant as plain JSON values; `read_variant` reads it back."""
+        return {**self.nodes(), "allow": list(self.allow)}
 
     def settings(self) -> dict[str, Any]:
         """Every key of every group with its value, such as ``model.residual: True``."""
@@ -54,10 +58,11 @@ class Variant:
         }
 
     def targets(self) -> tuple[str, ...]:
-        """The dotted names of the functions that it calls."""
+        """The dotted names of the functions and classes that it calls."""
         nodes = self.nodes()
         called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
-        return tuple(str(nodes[name].get("_target_")) for name in called)
+        own = (str(nodes[name].get("_target_")) for name in called)
+        return (*own, *self.recipe.targets())
 
 
 def read_variant(content: Mapping[str, Any]) -> Variant:
@@ -67,8 +72,11 @@ def read_variant(content: Mapping[str, Any]) -> Variant:
         RequestError: A key is unknown, or a value is not what it should be.
     """
     called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
+    recipe = recipe_from_mapping(node_of(content, "recipe"))
+    _refuse_odd_options(recipe.as_node(), "recipe")
+    check_targets(recipe.as_node(), allowed_packages(content))
     return Variant(
-        recipe=recipe_from_mapping(node_of(content, "recipe")),
+        recipe=recipe,
         allow=allowed_packages(content),
         **{name: _options(content, name) for name in called},
     )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 
 from ablate.config.variant import Variant, resolve_call
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
+
+SETTINGS = {"floatx": "float32", "image_data_format": "channels_last", "epsilon": 1e-7}
+"""Keras' global settings, whatever the user's keras.json says."""
 
 
 def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
@@ -17,16 +23,57 @@ def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
         info: The data set that the model is for.
 
     Raises:
-        RequestError: The `model` node does not fit its builder.
+        RequestError: The `model` node does not fit its builder, or the builder changes a setting
+            that the rest of the program relies on.
     """
     # Keras numbers the layers without a name in the order in which a process makes them. A model's
     # layers must have the same names whatever this process built before.
     keras.utils.clear_session()
     function, options = resolve_call(variant.model, "model", allow=variant.allow)
-    model = function(info.shape, len(info.classes), **options)
+    with _pinned_settings(variant.recipe.precision):
+        model = function(info.shape, len(info.classes), **options)
     if not isinstance(model, keras.Model):
         raise RequestError(
             f"Expected {variant.model['_target_']} to return a keras.Model; received "
             f"{type(model).__name__}."
         )
     return model
+
+
+@contextlib.contextmanager
+def _pinned_settings(precision: str) -> Iterator[None]:
+    """Keras' global settings, the same before every build and after it.
+
+    Layers remember the precision that they were made with, also one that the builder sets itself;
+    it does not reach what is made after them.
+
+    Args:
+        precision: The dtype policy of layers that have none of their own.
+
+    Raises:
+        RequestError: The builder has changed a setting that images and losses depend on.
+    """
+    _pin()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+        found = {
+            "floatx": keras.config.floatx(),
+            "image_data_format": keras.config.image_data_format(),
+            "epsilon": keras.config.epsilon(),
+        }
+    finally:
+        keras.config.set_dtype_policy("float32")
+        _pin()
+    for name, expected in SETTINGS.items():
+        if found[name] != expected:
+            raise RequestError(
+                f"Expected a builder that leaves Keras' {name} at {expected!r}, since images and "
+                f"losses depend on it; received {found[name]!r} after the build."
+            )
+
+
+def _pin() -> None:
+    keras.config.set_floatx(SETTINGS["floatx"])
+    keras.config.set_image_data_format(SETTINGS["image_data_format"])
+    keras.config.set_epsilon(SETTINGS["epsilon"])

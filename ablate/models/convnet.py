@@ -110,8 +110,9 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
         x = block.apply(x)
     x = layers.GlobalAveragePooling2D(name="global_pool")(x)
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    outputs = layers.Dense(units, activation=activation, name="head")(x)
-    return keras.Model(images, outputs, name="convnet")
+    # In float32, whatever the precision of the other layers.
+    head = layers.Dense(units, activation=activation, dtype="float32", name="head")
+    return keras.Model(images, head(x), name="convnet")
 
 
 @dataclass(frozen=True, slots=True)

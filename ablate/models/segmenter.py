@@ -52,8 +52,10 @@ def build(
         x = _double(x, f"up{number}", channels=channels)
     rows, columns = x.shape[1] - input_shape[0], x.shape[2] - input_shape[1]
     x = layers.Cropping2D(((0, rows), (0, columns)), name="crop")(x)
-    outputs = layers.Conv2D(classes, 3, activation="softmax", padding="same", name="head")(x)
-    return keras.Model(images, outputs, name="segmenter")
+    # In float32, whatever the precision of the other layers.
+    options = {"activation": "softmax", "padding": "same", "dtype": "float32"}
+    head = layers.Conv2D(classes, 3, name="head", **options)
+    return keras.Model(images, head(x), name="segmenter")
 
 
 def _halve(x: Any, name: str, *, channels: int, downsampling: str) -> Any:

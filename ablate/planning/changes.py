@@ -197,12 +197,19 @@ def _source_lines(
         return
     for name in sorted({*before, *now}) if additions else sorted(before.keys() & now.keys()):
         old, new = before.get(name), now.get(name)
-        kind = "code" if name.endswith(".py") else "library"
+        kind = _kind(name)
         if old is None or new is None:
             yield f"{kind}: {name} {'is new' if old is None else 'is no longer used'}"
         elif old != new:
             yield (
                 f"{kind}: {name} was changed"
-                if kind == "code"
+                if kind != "library"
                 else f"{kind}: {name} {old} -> {new}"
             )
+
+
+def _kind(source: str) -> str:
+    """What a source of a variant is: code, a file that its keys name, or a library."""
+    if source.endswith(".py"):
+        return "code"
+    return "file" if set(source) & set("./") else "library"

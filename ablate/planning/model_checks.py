@@ -61,7 +61,10 @@ def measure_cells(
     for slug, refusal in refused.items():
         shared = len(refused) == len(cells) and len(set(refused.values())) == 1
         raise RequestError(refusal if shared else f"In cell {slug}: {refusal}")
-    return {slug: ModelSize(**answer["size"]) for slug, answer in answers.items()}
+    return {
+        slug: ModelSize(**{**answer["size"], "notes": tuple(answer["size"]["notes"])})
+        for slug, answer in answers.items()
+    }
 
 
 def _ask_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
@@ -123,7 +123,7 @@ def plan_cells(
         sources[code] = reached
         cells.append(PlannedCell(cell, variant, dataset, seeds, code))
     plan = Plan(
-        study=study.judged_by(_responses(datasets)),
+        study=study.judged_by(_responses(datasets, variants.values())),
         cells=tuple(cells),
         datasets=datasets,
         backend=backend,
@@ -133,9 +133,16 @@ def plan_cells(
     return plan, images
 
 
-def _responses(datasets: Datasets) -> list[Response]:
-    """The responses that runs on these data sets have, the default of a study first."""
+def _responses(datasets: Datasets, variants: Iterable[Variant]) -> list[Response]:
+    """The responses that these runs have, the default of a study first.
+
+    Whether a metric that a recipe adds is better when it is higher is not known.
+    """
     found = {each.name: each for info in datasets.values() for each in info.responses}
+    for variant in variants:
+        for metric in variant.recipe.metrics or ():
+            for name in (f"test_{metric}", f"val_{metric}"):
+                found.setdefault(name, Response(name))
     return list(found.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn
@@ -40,18 +41,26 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     code = _exit_code(code or 0)
     # Nothing is left to do. Python's own way out waits for threads that a signal left behind, and
     # a second longer to collect the garbage of all imported modules.
+    _kill_children()
     atexit._run_exitfuncs()
-    code = _exit_code(code)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(_exit_code(code))
+
+
+def _kill_children() -> None:
+    """Kill the idle processes of a launcher's pool; multiprocessing would wait for their end."""
+    if process := sys.modules.get("multiprocessing.process"):
+        for child in process.active_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
 
 
 def _exit_code(code: int) -> int:
     """The exit code of a signal that is pending, which is reported; or else the one given."""
+    sys.stdout.flush()
+    sys.stderr.flush()
     stopped = stop.acknowledge()
     if stopped:
-        print(STOPPED, file=sys.stderr)
+        print(STOPPED, file=sys.stderr, flush=True)
     return stopped or code
 
 

@@ -24,6 +24,8 @@ CODES = {
     signal.SIGHUP: TERMINATED,  # the terminal is gone: as urgent as SIGTERM
 }
 """The exit code of a command that a signal stops."""
+SHOW_CURSOR = b"\x1b[?25h"
+"""Shows the cursor of a terminal again, which the display of progress hides."""
 POLL_SECONDS = 0.05
 REPEAT_SECONDS = 1.0
 
@@ -63,7 +65,7 @@ class _Stop:
         if self.code:
             # The kernel and the shell both send one when a terminal is closed.
             if number != signal.SIGHUP:
-                os._exit(code)
+                _exit_at_once(code)
             return
         self.code = code
         if self.raises:
@@ -77,6 +79,12 @@ class _Stop:
 
 
 _stop = _Stop()
+
+
+def _exit_at_once(code: int) -> None:
+    if os.isatty(1):
+        os.write(1, SHOW_CURSOR)
+    os._exit(code)
 
 
 def catch_signals() -> None:

@@ -131,6 +131,21 @@ class Column:
     in_paper: bool = True
 
 
+def plain_text(text: Text) -> str:
+    """A text without emphasis and links."""
+    match text:
+        case tuple():
+            return "".join(plain_text(piece) for piece in text)
+        case Symbol():
+            return text.letter
+        case Strong():
+            return text.text
+        case Link():
+            return text.text or text.file
+        case _:
+            return str(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table.
@@ -160,6 +175,13 @@ class Table:
                 raise ValueError(
                     f"Expected {len(self.columns)} texts in a row; received {len(row)}."
                 )
+
+    @property
+    def letters(self) -> int:
+        """About how many letters wide the table is."""
+        rows = ([column.title for column in self.columns], *self.rows)
+        widths = zip(*([len(plain_text(text)) for text in row] for row in rows), strict=True)
+        return sum(max(lengths) + 2 for lengths in widths)
 
     def for_paper(self) -> Table:
         """The table that a paper shows: its own, or this one with some of its columns."""

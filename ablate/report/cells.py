@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -108,7 +108,12 @@ def value_range(analysis: Analysis) -> tuple[float, float]:
     cells = cells.astype(float).set_axis(["mean", "low", "high"], axis=1).dropna(subset="mean")
     if cells.empty:
         return 0.0, 1.0
-    first, third = (float(cells["mean"].quantile(share)) for share in (0.25, 0.75))
+    # Without interpolation, a wild mean of one cell in four is no part of the middle half.
+    ends: tuple[Literal["higher", "lower", "linear"], ...] = ("higher", "lower")
+    first, third = (
+        float(cells["mean"].quantile(share, interpolation=end if len(cells) > 3 else "linear"))
+        for share, end in zip((0.25, 0.75), ends, strict=True)
+    )
     reach = 3 * max(third - first, margin)
     inside = cells["mean"].between(first - reach, third + reach)
     cells = cells[inside | (cells.index == reference_cell(analysis))]

@@ -50,7 +50,7 @@ def write_report(
     Raises:
         StopError: A signal is pending; no file was written.
     """
-    analysis = analyse_record(record, interaction_order=interactions)
+    analysis = stop.call(lambda: analyse_record(record, interaction_order=interactions))
     data = replace(
         report_data(record, analysis, commands=commands), paper_columns=tuple(paper_columns)
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.text import Text
 
 from ablate.data.images import Images
 from ablate.planning.model_checks import measure_cells
@@ -37,6 +38,10 @@ class Session:
     images: Mapping[str, Images]
     console: Console
     store_uri: str
+
+    def show(self, line: str, *, style: str = "") -> None:
+        """Print a line as it is, without markup."""
+        self.console.print(Text(line), style=style, soft_wrap=True)
 
 
 def measure_models(
@@ -92,7 +97,8 @@ def execute(
     shown = Watch(state, follower=progress, runs=pending, from_now=True)
     shower = WatchThread(lambda: shown, seconds=PROGRESS_SECONDS)
     # The plan in the folder may hold more runs than this command asks for: MLflow gets them all.
-    recording = Recording(state.with_plan(state.folder.read_plan()), session.store_uri)
+    recorded = state.with_plan(state.folder.read_plan())
+    recording = Recording(recorded, session.store_uri, show=session.show)
     recorder = recording.thread()
     with _cached_images(state, session.images), recorder:
         if pending:

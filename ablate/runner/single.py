@@ -27,7 +27,7 @@ from ablate.store.state import StudyState
 from ablate.study.design import Cell, Run
 from ablate.study.result import Status
 from ablate.study.study import SINGLE
-from ablate.tracking.progress import show_faults, show_how_to_resume, show_run
+from ablate.tracking.progress import show_faults, show_how_to_resume, show_notes, show_run
 from ablate.workers.pool import train_units
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import Unit
@@ -49,7 +49,7 @@ def run_one(config: DictConfig) -> int:
             "without. Write python -m ablate --multirun plan_only=true."
         )
     study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
-    cell = Cell((("variant", digest(dataclasses.asdict(request.variant))[:12]),))
+    cell = Cell((("variant", digest(request.variant.as_json())[:12]),))
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
     session = Session(images, Console(highlight=False), request.store_uri)
     command = _Command(StudyFolder(Path("runs") / SINGLE), session, request)
@@ -119,6 +119,7 @@ class _Command:
         check_disk_space(folder.path, needed=bytes_needed(state, session.images, workers=1))
         show_faults(session.console, state)
         plan = state.plan
+        show_notes(session.console, plan)
         state = state.with_plan(with_earlier_runs(plan, earlier)).adopt().with_plan(plan)
         train = functools.partial(self._train, state, slots)
         state, recording = execute(state, session, train=train)

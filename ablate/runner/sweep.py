@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,10 +27,12 @@ from ablate.process import stop
 from ablate.process.stop import TERMINATED
 from ablate.report.page import report_data, write_report
 from ablate.runner.execute import Session, execute, measure_models
+from ablate.runner.jobs import launch_jobs
 from ablate.runner.stop import TERMINATED_SECONDS, report_disk_errors, seconds_left
-from ablate.store.disk import UnwritableError, check_disk_space
+from ablate.store.disk import check_disk_space
 from ablate.store.folder import StudyFolder
-from ablate.store.lock import study_lock
+from ablate.store.launched import JOB_EXIT_SECONDS
+from ablate.store.lock import study_lock, wait_for_workers
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.store.tables import study_record
@@ -40,10 +43,10 @@ from ablate.tracking.progress import (
     show_faults,
     show_forecast,
     show_how_to_resume,
+    show_notes,
     show_plan,
 )
 from ablate.tracking.recording import Recording
-from ablate.wording import error_summary
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import pending_units
 
@@ -105,6 +108,7 @@ class _Command:
         timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)
         show_plan(console, state)
+        show_notes(console, state.plan)
         lines = forecast(state, slots=slots, timeout_seconds=timeout_seconds)
         show_forecast(console, state.plan, lines=lines)
         return state, slots
@@ -172,21 +176,17 @@ class _Rounds:
             ]
             for unit in pending_units(state, workers=len(self.slots))
         ]
-        try:
-            self.launcher.launch(jobs, initial_job_idx=0)
-        except stop.StopError:
-            pass
-        except UnwritableError:
-            raise
-        except Exception as error:
-            # The finished runs are reported whichever error a launcher raises.
-            self.fault = error_summary(error)
+        with contextlib.suppress(stop.StopError):
+            self.fault = launch_jobs(self.launcher, jobs, folder=state.folder)
         # After a signal, code without safe points may have returned, or raised anything.
-        if code := stop.acknowledge():
-            self.stopped, self.fault = code, ""
+        self.stopped = stop.acknowledge()
+        wait_for_workers(state.folder.path, seconds=JOB_EXIT_SECONDS)
+        if self.stopped:
+            self.fault = ""
             state.preempt()
         elif self.fault:
-            self.session.console.print(Text(f"The launcher failed: {self.fault}"), style="red")
+            # The finished runs are reported whichever error a launcher has.
+            self.session.show(f"The launcher failed: {self.fault}", style="red")
         return seconds_left(self.stopped)
 
 

@@ -64,9 +64,11 @@ class SourceReader:
             RequestError: A file cannot be found or read.
         """
         targets = tuple(check_target(target, variant.allow) for target in variant.targets())
-        return self._cached_sources(targets, task)
+        return self._cached_sources(targets, task, named_files(variant))
 
-    def _sources(self, targets: tuple[str, ...], task: str) -> tuple[str, Mapping[str, str]]:
+    def _sources(
+        self, targets: tuple[str, ...], task: str, named: tuple[str, ...]
+    ) -> tuple[str, Mapping[str, str]]:
         files: dict[str, Path] = {}
         roots = [CELL_TRAINER, ENGINES[self._backend], f"{TASKS}.{task}"]
         for target in targets:
@@ -79,6 +81,7 @@ class SourceReader:
         roots += [name for path in files.values() for name in self._imports(path, "")]
         files.update(self._closure(roots))
         digests = {name: self._source(path).digest for name, path in sorted(files.items())}
+        digests |= {name: _file_digest(Path(name)) for name in named}
         sources = digests | library_versions(self._backend)
         return digest(sources), sources
 
@@ -114,6 +117,40 @@ class SourceReader:
             if file.is_file():
                 return file
         return None
+
+
+def named_files(variant: Variant) -> tuple[str, ...]:
+    """The files that the keys of a variant's model and recipe name, such as weights to load.
+
+    Those of its data set are not among them: images are identified by their pixels.
+    """
+    texts = _texts([variant.model, variant.recipe.as_node()])
+    return tuple(sorted({text for text in texts if set(text) & set("./") and _is_file(text)}))
+
+
+def _texts(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping | list | tuple):
+        for value in node.values() if isinstance(node, Mapping) else node:
+            yield from _texts(value)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or with characters that none can have
+        return False
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2s(digest_size=8)).hexdigest()
+    except OSError as error:
+        raise RequestError(
+            f"Cannot read {path}, which the configuration names: {error.strerror}."
+        ) from error
 
 
 class _Source:

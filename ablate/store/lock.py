@@ -142,7 +142,11 @@ def study_lock(study: Path) -> Iterator[None]:
             lock.take()
             with lock.heartbeat():
                 try:
-                    _wait_for_workers(study)
+                    if not wait_for_workers(study, seconds=WORKER_EXIT_SECONDS):
+                        raise RequestError(
+                            f"Workers of an earlier command still train study {study.name!r}. Wait "
+                            f"until they have ended, or end them, and run this again."
+                        )
                     yield
                 finally:
                     lock.clear()
@@ -235,7 +239,7 @@ class _Lock:
     def _beat(self) -> None:
         if not self._is_in_place():
             self._restore()
-        elif (named := _parse_holder(self._path)) and named.token != self._holder.token:
+        elif (named := parse_holder(self._path)) and named.token != self._holder.token:
             _end_at_once(f"{_refusal(self._study, named)} It took over from this command.")
         self._write()
 
@@ -338,8 +342,8 @@ def _try_lock(descriptor: int, kind: int) -> bool | None:
     return True
 
 
-def _parse_holder(path: Path) -> Holder | None:
-    """The holder that the lock file names; None if it names none or cannot be read."""
+def parse_holder(path: Path) -> Holder | None:
+    """The process that a file names; None if it names none or cannot be read."""
     try:
         holder: Holder = decode(parse_json(read_file(path, most_bytes=MOST_BYTES)), Holder)
     except (OSError, SchemaError, DamagedFileError, RequestError):
@@ -352,23 +356,22 @@ def _read_holder(path: Path) -> Holder | None:
     for _ in range(READ_ATTEMPTS):
         if not os.path.lexists(path) or path.lstat().st_size == 0:
             return None
-        if (holder := _parse_holder(path)) is not None:
+        if (holder := parse_holder(path)) is not None:
             return holder
         time.sleep(READ_SECONDS)
     return None
 
 
-def _wait_for_workers(study: Path) -> None:
+def wait_for_workers(study: Path, *, seconds: float) -> bool:
+    """Wait until no worker of a study trains; returns whether that happened in time."""
     descriptor = _open(study / "workers")
     try:
-        end = time.monotonic() + WORKER_EXIT_SECONDS
+        end = time.monotonic() + seconds
         while _try_lock(descriptor, fcntl.LOCK_EX) is False:
             if time.monotonic() > end:
-                raise RequestError(
-                    f"Workers of an earlier command still train study {study.name!r}. Wait until "
-                    f"they have ended, or end them, and run this again."
-                )
+                return False
             stop.sleep(0.1)
+        return True
     finally:
         os.close(descriptor)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ablate.config.variant import Variant
@@ -19,15 +19,17 @@ Datasets = Mapping[str, DatasetInfo]
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """How large a model is.
+    """How large a model is, and what its user must know of it.
 
     Attributes:
         parameters: Number of its weights.
         macs: Multiply-accumulates of one forward pass over one image.
+        notes: How it is trained where that is not obvious, a sentence each.
     """
 
     parameters: int
     macs: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class PlannedCell:
         code: Digest of the sources that its variant reaches; see `ablate.store.identity`.
         parameters: Number of weights of its model; 0 if the model is not measured yet.
         macs: Multiply-accumulates of one forward pass over one image.
+        notes: What a user must know of how its model is trained, a sentence each.
         recorded: Fingerprints by seed, where a plan on disk recorded them in an earlier format.
     """
 
@@ -52,6 +55,7 @@ class PlannedCell:
     code: str = ""
     parameters: int = 0
     macs: int = 0
+    notes: tuple[str, ...] = ()
     recorded: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -104,7 +108,7 @@ class Plan:
     def with_model_sizes(self, sizes: Mapping[str, ModelSize]) -> Plan:
         """The plan with the sizes of the models of some cells, given by slug."""
         cells = tuple(
-            replace(planned, parameters=size.parameters, macs=size.macs)
+            replace(planned, parameters=size.parameters, macs=size.macs, notes=size.notes)
             if (size := sizes.get(planned.cell.slug))
             else planned
             for planned in self.cells
@@ -114,7 +118,7 @@ class Plan:
     def with_model_sizes_of(self, earlier: Plan) -> Plan:
         """The plan with the model sizes that an earlier plan holds of equal models."""
         known = {
-            _model_identity(cell): ModelSize(cell.parameters, cell.macs)
+            _model_identity(cell): ModelSize(cell.parameters, cell.macs, cell.notes)
             for cell in earlier.cells
             if cell.parameters
         }
@@ -177,11 +181,12 @@ class Plan:
         return {
             "slug": planned.cell.slug,
             "levels": dict(planned.cell.levels),
-            "variant": asdict(planned.variant),
+            "variant": planned.variant.as_json(),
             "dataset": planned.dataset,
             "code": planned.code,
             "parameters": planned.parameters,
             "macs": planned.macs,
+            "notes": list(planned.notes),
             "fingerprints": {
                 str(seed): fingerprint
                 for seed, fingerprint in self.fingerprints(planned, planned.seeds).items()
@@ -190,8 +195,14 @@ class Plan:
 
 
 def _model_identity(planned: PlannedCell) -> str:
-    """Hash of everything that can change the size of a model."""
-    return digest([planned.variant.model, planned.dataset, planned.code])
+    """Hash of everything that can change the size of a model, or what is noted of it."""
+    node = planned.variant.model
+    recipe = {
+        key: value
+        for key, value in planned.variant.recipe.as_node().items()
+        if key not in ("epochs", "batch_size", "jit", "placebo")
+    }
+    return digest([node, recipe, planned.dataset, planned.code])
 
 
 def digest(content: object) -> str:

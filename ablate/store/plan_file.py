@@ -36,6 +36,7 @@ class _CellRecord:
     parameters: int
     macs: int
     fingerprints: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.slug != Cell(tuple(self.levels.items())).slug:
@@ -102,6 +103,7 @@ def _planned_cell(record: _CellRecord) -> PlannedCell:
         code=record.code,
         parameters=record.parameters,
         macs=record.macs,
+        notes=record.notes,
         recorded={} if record.code else fingerprints,
     )
 

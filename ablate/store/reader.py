@@ -97,10 +97,10 @@ def read_file(path: Path, *, most_bytes: int, offset: int = 0) -> bytes:
     with open(open_file(path, os.O_RDONLY), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > most_bytes:
-            size, most = size // MEGABYTE, most_bytes // MEGABYTE
-            raise DamagedFileError(path, f"{size:,} MB large, expected at most {most:,} MB")
+            found, most = size // MEGABYTE, most_bytes // MEGABYTE
+            raise DamagedFileError(path, f"{found:,} MB large, expected at most {most:,} MB")
         file.seek(offset)
-        return file.read(most_bytes)
+        return file.read(max(0, size - offset))
 
 
 def read_word(path: Path) -> str:

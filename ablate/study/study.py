@@ -211,6 +211,12 @@ class Study:
             response.completed_by(by_name[response.name])
             for response in self.responses or known[:1]
         ]
+        for response in resolved:
+            if response.direction is None:
+                raise RequestError(
+                    f"Expected whether {response.name} is better when it is higher or lower, since "
+                    f"a recipe adds it; write it as {{name: {response.name}, direction: higher}}."
+                )
         return replace(self, responses=tuple(resolved))
 
     @property

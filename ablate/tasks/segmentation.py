@@ -13,7 +13,14 @@ from ablate.data.images import Images, Split
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 from ablate.study.response import Response
-from ablate.tasks.task import Dataset, Objective, Shape
+from ablate.tasks.task import (
+    PLAIN_LOSS,
+    Dataset,
+    LossOptions,
+    Objective,
+    Shape,
+    exclusive_logits,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +32,7 @@ VOID = 255
 class Segmentation:
     """One class a pixel: targets are class indices or `VOID`, uint8, `(images, height, width)`.
 
-    A model answers with a probability for each class at each pixel, shape
+    A model answers with a probability or a logit for each class at each pixel, shape
     `(batch, height, width, classes)`.
 
     The intersection over union (IoU) of a class is taken over all labelled pixels of a part. The
@@ -96,9 +103,32 @@ class Segmentation:
         """The masks as they are."""
         return targets
 
-    def objective(self, shape: Shape, dataset: Dataset) -> Objective:
+    def are_logits(self, outputs: NDArray[np.float32], activation: str | None) -> bool:
+        """Whether the outputs are logits; see `exclusive_logits`."""
+        return exclusive_logits(outputs, activation)
+
+    def objective(
+        self, shape: Shape, dataset: Dataset, *, options: LossOptions = PLAIN_LOSS
+    ) -> Objective:
         """Cross-entropy of the labelled pixels, and one metric for all measures."""
-        return Objective(_loss(), (_metric(dataset.classes),))
+        return Objective(_loss(options), (_metric(dataset.classes),))
+
+    def image_weights(
+        self,
+        targets: NDArray[np.uint8],
+        *,
+        classes: tuple[str, ...],
+        class_weight: str | Mapping[str, float],
+    ) -> NDArray[np.float32]:
+        """Refuse: an image has pixels of several classes.
+
+        Raises:
+            RequestError: Always.
+        """
+        raise RequestError(
+            f"Expected no recipe.class_weight for segmentation, where an image has pixels of "
+            f"several classes; received {class_weight!r}."
+        )
 
     def guessing(self, targets: NDArray[np.uint8], classes: tuple[str, ...]) -> Mapping[str, float]:
         """What a measure is if every pixel gets the class that is best for it."""
@@ -153,7 +183,7 @@ def _check_masks(part: str, split: Split, *, classes: int) -> None:
         raise RequestError(f"Expected pixels of some class in the {part} part; received none.")
 
 
-def _loss() -> keras.losses.Loss:
+def _loss(options: LossOptions) -> keras.losses.Loss:
     import keras  # seconds to import, and needed only where a model is compiled
 
     class LabelledCrossentropy(keras.losses.Loss):
@@ -166,13 +196,27 @@ def _loss() -> keras.losses.Loss:
         def call(self, y_true: Any, y_pred: Any) -> Any:
             has_class = keras.ops.not_equal(y_true, VOID)
             labelled = keras.ops.cast(has_class, y_pred.dtype)
-            losses = keras.losses.sparse_categorical_crossentropy(
-                keras.ops.where(has_class, y_true, 0), y_pred
-            )
+            losses = _crossentropy(keras.ops.where(has_class, y_true, 0), y_pred, options)
             total = keras.ops.sum(losses * labelled, axis=(1, 2))
             return total / keras.ops.maximum(keras.ops.sum(labelled, axis=(1, 2)), 1)
 
     return LabelledCrossentropy()
+
+
+def _crossentropy(y_true: Any, y_pred: Any, options: LossOptions) -> Any:
+    """The cross-entropy of each pixel; Keras smooths one-hot targets alone."""
+    import keras  # seconds to import, and needed only where a model is compiled
+
+    if not options.label_smoothing:
+        return keras.losses.sparse_categorical_crossentropy(
+            y_true, y_pred, from_logits=options.from_logits
+        )
+    return keras.losses.categorical_crossentropy(
+        keras.ops.one_hot(keras.ops.cast(y_true, "int32"), y_pred.shape[-1]),
+        y_pred,
+        from_logits=options.from_logits,
+        label_smoothing=options.label_smoothing,
+    )
 
 
 def _metric(classes: tuple[str, ...]) -> keras.metrics.Metric:

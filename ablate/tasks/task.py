@@ -20,6 +20,9 @@ from ablate.study.response import Response
 if TYPE_CHECKING:
     import keras
 
+TOLERANCE = 1e-3
+"""How far probabilities may add up to something else than 1, in the precision of some models."""
+
 Shape = tuple[int | None, ...]
 """The shape of a model's output; the first axis is the batch, of size None."""
 
@@ -39,6 +42,22 @@ class Objective:
 
     loss: keras.losses.Loss
     metrics: tuple[keras.metrics.Metric, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LossOptions:
+    """What a recipe or a model asks of the loss of a task.
+
+    Attributes:
+        from_logits: Whether the model's outputs are logits and not probabilities.
+        label_smoothing: Share of each target that is spread over all classes.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+
+PLAIN_LOSS = LossOptions()
 
 
 class Task(Protocol):
@@ -70,8 +89,39 @@ class Task(Protocol):
     def encode(self, targets: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """Targets in the form that the loss takes for a model with this output shape."""
 
-    def objective(self, shape: Shape, dataset: Dataset) -> Objective:
+    def are_logits(self, outputs: NDArray[np.float32], activation: str | None) -> bool:
+        """Whether the outputs of a model are logits and not probabilities.
+
+        Args:
+            outputs: The outputs for some images.
+            activation: Its last activation, as far as known.
+
+        Raises:
+            RequestError: They may be neither.
+        """
+
+    def objective(
+        self, shape: Shape, dataset: Dataset, *, options: LossOptions = PLAIN_LOSS
+    ) -> Objective:
         """Loss and metrics for a model with this output shape; imports Keras."""
+
+    def image_weights(
+        self,
+        targets: NDArray[Any],
+        *,
+        classes: tuple[str, ...],
+        class_weight: str | Mapping[str, float],
+    ) -> NDArray[np.float32]:
+        """The weight of each image in the training loss, shape `(images,)`.
+
+        Args:
+            targets: The targets.
+            classes: Name of each class.
+            class_weight: ``balanced``, or weights by the name or the index of a class.
+
+        Raises:
+            RequestError: A class is unknown, or the task knows no class of an image.
+        """
 
     def guessing(self, targets: NDArray[Any], classes: tuple[str, ...]) -> Mapping[str, float]:
         """What the best constant answer scores, for each measure for which that is known."""
@@ -84,6 +134,39 @@ class Task(Protocol):
 
     def noise(self, info: DatasetInfo, count: int) -> Split:
         """Random images with targets, `count` or more, for timing a few steps."""
+
+
+def exclusive_logits(outputs: NDArray[np.float32], activation: str | None) -> bool:
+    """Whether outputs of which one class is the answer are logits.
+
+    Probabilities lie in [0, 1] and add up to 1 over the last axis, or are those of one class alone.
+
+    Args:
+        outputs: The outputs for some images, shape `(images, ..., classes)`.
+        activation: The last activation: ``linear``, ``softmax``, ``sigmoid`` or None.
+
+    Raises:
+        RequestError: They lie in [0, 1] and do not add up to 1.
+    """
+    single = outputs.shape[-1] == 1
+    if (activation == "softmax" and not single) or (activation == "sigmoid" and single):
+        return False
+    if activation == "linear":
+        return True
+    outputs = outputs[np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))]
+    if not len(outputs):
+        return False
+    if outputs.min() < 0 or outputs.max() > 1:
+        return True
+    sums = outputs.sum(axis=-1)
+    if single or np.abs(sums - 1).max() < TOLERANCE:
+        return False
+    raise RequestError(
+        f"Expected outputs that are probabilities, or logits without activation; received outputs "
+        f"from {outputs.min():.3g} to {outputs.max():.3g} that add up to {sums.min():.3g} to "
+        f"{sums.max():.3g} for an image instead of 1. End the model in softmax, or without an "
+        f"activation."
+    )
 
 
 def task_of(name: str) -> Task:

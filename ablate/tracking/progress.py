@@ -112,6 +112,14 @@ def _dataset_lines(datasets: Sequence[DatasetInfo]) -> Iterator[str]:
             yield f"Left out: {first_few(info.excluded, most=MOST_LEFT_OUT)}."
 
 
+def show_notes(console: Console, plan: Plan) -> None:
+    """Print what a user must know of how the models are trained, with the number of cells."""
+    notes = Counter(note for planned in plan.cells for note in planned.notes)
+    for note, cells in notes.items():
+        where = "" if cells == len(plan.cells) else f" (in {cells} of {len(plan.cells)} cells)"
+        console.print(Text(f"{note}{where}"), soft_wrap=True)
+
+
 def _replicates(study: Study) -> str:
     if study.most_replicates is not None:
         rounds = ", ".join(str(seeds) for seeds in looks_of(study))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.config.store_uri import STORE_URI
+from ablate.credentials import hide_credentials
 from ablate.store.state import StudyState
 from ablate.tracking.watch import RetryingWatchThread, Watch
 from ablate.tracking.watchdog import Watchdog, attempt
@@ -27,16 +29,20 @@ class Recording:
     Attributes:
         state: The study and what of it is settled.
         uri: MLflow's tracking URI.
+        limited: Whether a server that does not answer ends the recording, as it must in a study.
+        show: Shows a line to the user while the command waits for MLflow.
         fault: Why MLflow does not hold everything, and the command that completes it; empty if it
             holds everything.
     """
 
     state: StudyState
     uri: str
+    limited: bool = True
+    show: Callable[[str], None] = lambda line: None
     fault: str = ""
 
     def __post_init__(self) -> None:
-        self._watchdog = Watchdog()
+        self._watchdog = Watchdog(limited=self.limited, show=self.show)
         self._recorder: Recorder | None = None
 
     def thread(self) -> RetryingWatchThread:
@@ -47,7 +53,7 @@ class Recording:
         """Set `fault` if there was an error."""
         if error is not None:
             self.fault = (
-                f"Not everything is in MLflow ({root_cause(error)}); `{self._command()}` "
+                f"Not everything is in MLflow ({root_cause(error, self.uri)}); `{self._command()}` "
                 f"adds what is missing."
             )
 
@@ -79,7 +85,8 @@ class Recording:
 
     def _watch(self) -> Watch:
         # Importing MLflow takes a second, so it is done in the thread that records.
-        from ablate.tracking.mlflow.recorder import Recorder
+        with self._watchdog.call("importing it", limited=False):
+            from ablate.tracking.mlflow.recorder import Recorder
 
         plan, folder = self.state.plan, self.state.folder
         self._recorder = Recorder(self.uri, plan, folder=folder, watchdog=self._watchdog)
@@ -92,12 +99,18 @@ class Recording:
         return shlex.join(words)
 
 
-def root_cause(error: BaseException) -> str:
-    """The first cause of an error, on one short line without credentials."""
+def root_cause(error: BaseException, uri: str) -> str:
+    """The first cause of an error, on one short line without the credentials of a store.
+
+    Args:
+        error: The error.
+        uri: The address of the store.
+    """
     chain = [error]
     while (cause := _cause(chain[-1])) is not None and cause not in chain:
         chain.append(cause)
-    summary = without_password(error_summary(chain[-1], limit=LONGEST_MESSAGE))
+    message = hide_credentials(error_summary(chain[-1], limit=LONGEST_MESSAGE), uri)
+    summary = without_password(message)
     return re.sub(r"<[^<>]*object at 0x\w+>:? ?", "", summary)[:200]
 
 

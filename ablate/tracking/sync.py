@@ -58,7 +58,7 @@ def _sync(values: dict[str, str]) -> int:
     folder.read_plan()  # refuses an unknown study before the lock creates its folder
     with study_lock(folder.path):
         plan = folder.read_plan()
-        recording = Recording(StudyState.read(folder, plan), uri)
+        recording = Recording(StudyState.read(folder, plan), uri, limited=False, show=_show)
         report = Path("reports") / plan.study.name
         runs = recording.replay(report if report.is_dir() else None)
     if recording.fault:
@@ -66,3 +66,7 @@ def _sync(values: dict[str, str]) -> int:
         return 1
     print(f"{runs} runs of study {plan.study.name} are in {without_credentials(uri)}.")
     return 0
+
+
+def _show(line: str) -> None:
+    print(f"ablate: {line}", file=sys.stderr)

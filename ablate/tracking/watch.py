@@ -13,7 +13,7 @@ from ablate.store.plan import PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run
 from ablate.study.result import Result
-from ablate.tracking.watchdog import AbandonedError, NoAnswerError, Watchdog
+from ablate.tracking.watchdog import AbandonedError, Watchdog
 
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -163,8 +163,8 @@ class RetryingWatchThread(WatchThread):
     def __exit__(self, *error: object) -> None:
         self._over.set()
         seconds = self.most_seconds if error[0] is None else INTERRUPTED_SECONDS
-        if not self._watchdog.wait(self._thread, seconds=seconds) and self.fault is None:
-            self.fault = NoAnswerError()
+        interruption = self._watchdog.wait(self._thread, seconds=seconds)
+        self.fault = self.fault or interruption
 
     def _repeat(self) -> None:
         while True:

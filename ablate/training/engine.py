@@ -17,6 +17,16 @@ Alive = Callable[[], None]
 """Called every few steps as a heartbeat of the training."""
 
 
+class StepHooks(Protocol):
+    """What is called around each training step, counted from 0 in its epoch."""
+
+    def begin(self, step: int) -> None:
+        """Called before a step."""
+
+    def end(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Called after a step, with the numbers of the epoch so far."""
+
+
 class Engine(Protocol):
     """What a backend does for the trainer.
 
@@ -26,8 +36,14 @@ class Engine(Protocol):
     def prepare(self, *, steps: int) -> None:
         """Compile what is not compiled, and take some steps; with none, the model is unchanged."""
 
-    def train(self, order: NDArray[np.int32], alive: Alive) -> Mapping[str, float]:
-        """Take a step for each row of image indices, `order` being of shape `(steps, batch)`."""
+    def train(
+        self, order: NDArray[np.int32], alive: Alive, *, hooks: StepHooks | None = None
+    ) -> Mapping[str, float]:
+        """Take a step for each row of image indices, `order` being of shape `(steps, batch)`.
+
+        With hooks, the model holds the variables of each step when they are called. That takes more
+        time, and it changes no number.
+        """
 
     def evaluate(self, part: str) -> Mapping[str, float]:
         """Run the model in inference mode on the `train`, `validation` or `test` images."""

@@ -18,12 +18,12 @@ class Feed:
 
     Attributes:
         parts: Images as stored and targets as the loss takes them, for ``train``, ``validation``
-            and ``test``.
+            and ``test``; for ``train``, the weight of each image in the loss may follow.
         scale: Factor from a stored value to what the network sees.
         batch: Images a training step.
     """
 
-    parts: Mapping[str, tuple[NDArray[np.generic], NDArray[Any]]]
+    parts: Mapping[str, tuple[NDArray[Any], ...]]
     scale: float
     batch: int
 

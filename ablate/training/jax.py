@@ -10,14 +10,11 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from ablate.training.engine import EVALUATION_BATCH, Alive, numbers_of
+from ablate.training.engine import EVALUATION_BATCH, Alive, StepHooks, numbers_of
 from ablate.training.feed import Feed
 
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-}
+OPTIMIZERS: Mapping[str, Any] = {}
+"""JAX uses Keras' own optimizers."""
 
 State = tuple[list[jax.Array], ...]
 Logs = dict[str, Any]
@@ -38,6 +35,7 @@ class JaxEngine:
         # Python costs next to nothing.
         self._by_step = jax.default_backend() == "cpu"
         self._train: Any = jax.jit(self._step if self._by_step else self._epoch)
+        self._single = jax.jit(self._step)
         self._test = jax.jit(self._test_step)
 
     def prepare(self, *, steps: int) -> None:
@@ -47,11 +45,11 @@ class JaxEngine:
         """
         if not steps:
             return
-        x, y = self._train_images
+        x, y, *_ = self._train_images
         self._build_metrics(x[:1], y[:1])
         order = jnp.zeros((self._feed.steps, self._feed.batch), jnp.int32)
         order = order[0] if self._by_step else order
-        self._train = self._train.lower(self._state(), x, y, order).compile()
+        self._train = self._train.lower(self._state(), self._train_images, order).compile()
         for batch in {len(x): (x, y) for x, y in self._batches("validation")}.values():
             self._test(self._state(), *batch)
 
@@ -63,14 +61,29 @@ class JaxEngine:
         empty = jax.tree.map(lambda output: jnp.zeros(output.shape, output.dtype), outputs)
         self._model.compute_metrics(None, y, empty)
 
-    def train(self, order: np.ndarray, alive: Alive) -> Mapping[str, float]:
+    def train(
+        self, order: np.ndarray, alive: Alive, *, hooks: StepHooks | None = None
+    ) -> Mapping[str, float]:
         """Take a step for each row of image indices."""
         self._model.reset_metrics()
+        if hooks is not None:
+            return self._train_with(order, alive, hooks)
         state = self._state()
         for chosen in order if self._by_step else [order]:
-            state, logs = self._train(state, *self._train_images, chosen)
+            state, logs = self._train(state, self._train_images, chosen)
             alive()
         self._keep(state)
+        return numbers_of(logs)
+
+    def _train_with(self, order: np.ndarray, alive: Alive, hooks: StepHooks) -> Mapping[str, float]:
+        """Take the steps one by one, the model holding its variables at each."""
+        train = self._train if self._by_step else self._single
+        for step, chosen in enumerate(order):
+            hooks.begin(step)
+            state, logs = train(self._state(), self._train_images, chosen)
+            self._keep(state)
+            hooks.end(step, numbers_of(logs))
+            alive()
         return numbers_of(logs)
 
     def evaluate(self, part: str) -> Mapping[str, float]:
@@ -86,22 +99,23 @@ class JaxEngine:
         return [np.array(variable.value) for variable in variables]
 
     def _batches(self, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        x, y = self._feed.parts[part]
+        x, y = self._feed.parts[part][:2]
         for start in range(0, len(x), EVALUATION_BATCH):
             yield x[start : start + EVALUATION_BATCH], y[start : start + EVALUATION_BATCH]
 
     def _epoch(
-        self, state: State, x: jax.Array, y: jax.Array, order: jax.Array
+        self, state: State, parts: tuple[jax.Array, ...], order: jax.Array
     ) -> tuple[State, Logs]:
         state, logs = jax.lax.scan(
-            lambda state, chosen: self._step(state, x, y, chosen), state, order
+            lambda state, chosen: self._step(state, parts, chosen), state, order
         )
         return state, jax.tree.map(lambda values: values[-1], logs)
 
     def _step(
-        self, state: State, x: jax.Array, y: jax.Array, chosen: jax.Array
+        self, state: State, parts: tuple[jax.Array, ...], chosen: jax.Array
     ) -> tuple[State, Logs]:
-        logs, state = self._model.train_step(state, (self._seen(x[chosen]), y[chosen]))
+        x, *others = (part[chosen] for part in parts)
+        logs, state = self._model.train_step(state, (self._seen(x), *others))
         return state, logs
 
     def _test_step(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, Logs]:

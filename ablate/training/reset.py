@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -16,7 +17,9 @@ from ablate.seeds import stream_seed
 from ablate.wording import error_summary
 
 
-def reset(model: keras.Model, seed: int) -> None:
+def reset(
+    model: keras.Model, seed: int, *, kept: Mapping[str, tuple[Any, ...]] | None = None
+) -> None:
     """Give every variable of every layer the value that a fresh build with this run seed holds.
 
     Weights, statistics and the states of random generators each come from a stream named after
@@ -26,19 +29,44 @@ def reset(model: keras.Model, seed: int) -> None:
     Args:
         model: A built model, whose layers can be rebuilt from their `get_config`.
         seed: The run seed.
+        kept: By the path of a layer, the values that are given instead of fresh ones, in the order
+            of `own_weights`; None for a weight that gets its fresh value.
 
     Raises:
         RequestError: A layer cannot be rebuilt from its `get_config`.
     """
     for path, layer in layers_by_path(model).items():
-        generators = _generators(layer)
-        states = {id(generator.state) for generator in generators.values()}
-        own = [variable for variable in _own_variables(layer) if id(variable) not in states]
-        if own:
-            for variable, value in zip(own, _fresh_values(layer, path, seed, own), strict=True):
-                variable.assign(value)
-        for name, generator in generators.items():
+        own = own_weights(layer)
+        values = list((kept or {}).get(path, ())) or [None] * len(own)
+        if any(value is None for value in values):
+            fresh = fresh_values(layer, path, seed=seed, own=own)
+            values = [new if old is None else old for old, new in zip(values, fresh, strict=True)]
+        for variable, value in zip(own, values, strict=True):
+            variable.assign(value)
+        for name, generator in _generators(layer).items():
             generator.state.assign([stream_seed(seed, f"dropout/{path}/{name}"), 0])
+
+
+def check_rebuildable(model: keras.Model, *, kept: Container[str] = ()) -> None:
+    """Check that every layer that is not Keras' own can be rebuilt, as `reset` will.
+
+    Args:
+        model: A built model.
+        kept: Paths of layers that are not rebuilt.
+
+    Raises:
+        RequestError: A layer cannot be rebuilt from its `get_config`.
+    """
+    for path, layer in layers_by_path(model).items():
+        own = own_weights(layer)
+        if own and path not in kept and type(layer).__module__.partition(".")[0] != "keras":
+            fresh_values(layer, path, seed=0, own=own)
+
+
+def own_weights(layer: keras.Layer) -> list[keras.Variable]:
+    """Variables of the layer itself, without the states of its random generators."""
+    states = {id(generator.state) for generator in _generators(layer).values()}
+    return [variable for variable in _own_variables(layer) if id(variable) not in states]
 
 
 def layers_by_path(model: keras.Model) -> dict[str, keras.Layer]:
@@ -89,30 +117,52 @@ def _generators(layer: keras.Layer) -> dict[str, keras.random.SeedGenerator]:
     }
 
 
-def _fresh_values(
-    layer: keras.Layer, path: str, seed: int, own: list[keras.Variable]
+def fresh_values(
+    layer: keras.Layer, path: str, *, seed: int, own: list[keras.Variable]
 ) -> list[keras.Variable]:
-    """What the layer's own variables hold after a rebuild."""
+    """What the layer's own weights hold after a rebuild with a run seed.
+
+    Raises:
+        RequestError: The layer cannot be rebuilt from its `get_config`.
+    """
     stream = f"init/{path}"
     try:
-        config = layer.get_config()
+        config = _config_of(layer)
         with _seeded_globals(stream_seed(seed, stream), foreign=_is_foreign(layer, config)):
             fresh = type(layer).from_config(_seeded(config, stream, seed))
             if len(_own_variables(fresh)) < len(own):
                 fresh.build_from_config(layer.get_build_config() or {})
     except (NotImplementedError, TypeError) as error:
+        name = type(layer).__name__
         raise RequestError(
             f"Expected a get_config from which layer {path} can be rebuilt; received "
-            f"{error_summary(error, limit=300)}"
+            f"{error_summary(error, limit=200)} Give {name} a __init__(self, ..., **kwargs) that "
+            f"calls super().__init__(**kwargs), and a get_config(self) that returns "
+            f"{{**super().get_config(), 'argument': self.argument, ...}} with each argument."
         ) from error
-    states = {id(generator.state) for generator in _generators(fresh).values()}
-    values = [variable for variable in _own_variables(fresh) if id(variable) not in states]
+    values = own_weights(fresh)
     if [value.shape for value in values] != [variable.shape for variable in own]:
         raise RequestError(
             f"Expected layer {path} to hold the same variables after it is rebuilt; received "
             f"{[value.name for value in values]} for {[variable.name for variable in own]}."
         )
     return values
+
+
+def _config_of(layer: keras.Layer) -> dict[str, Any]:
+    """The layer's configuration, as far as its class takes it.
+
+    Keras records the arguments of a class without a `get_config` of its own, and adds its own keys
+    to them, which the usual class without `**kwargs` does not take.
+    """
+    config: dict[str, Any] = layer.get_config()
+    kind = type(layer)
+    if kind.get_config is keras.Layer.get_config and kind.__init__ is not keras.Layer.__init__:
+        parameters = inspect.signature(kind.__init__).parameters.values()
+        if not any(item.kind is item.VAR_KEYWORD for item in parameters):
+            taken = {item.name for item in parameters}
+            return {key: value for key, value in config.items() if key in taken}
+    return config
 
 
 def _seeded(node: Any, stream: str, seed: int) -> Any:

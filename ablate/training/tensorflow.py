@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.errors import RequestError
-from ablate.training.engine import EVALUATION_BATCH, Alive, numbers_of
+from ablate.training.engine import EVALUATION_BATCH, Alive, StepHooks, numbers_of
 from ablate.training.feed import Feed
 from ablate.training.reset import layers_by_path
 
@@ -42,15 +42,14 @@ class TensorFlowEngine:
         _slice_before_strided_projections(model)
         self._model, self._scale = model, feed.scale
         self._parts = {
-            name: (tf.constant(x), tf.constant(y)) for name, (x, y) in feed.parts.items()
+            name: tuple(tf.constant(array) for array in part) for name, part in feed.parts.items()
         }
-        x, y = self._parts["train"]
+        x, y, *_ = self._parts["train"]
         self._order_shape = (feed.steps, feed.batch)
         self._train = tf.function(
             self._epoch,
             input_signature=[
-                tf.TensorSpec(x.shape, x.dtype),
-                tf.TensorSpec(y.shape, y.dtype),
+                tuple(tf.TensorSpec(part.shape, part.dtype) for part in self._parts["train"]),
                 tf.TensorSpec(self._order_shape, tf.int32),
                 tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([], tf.int32),
@@ -77,25 +76,32 @@ class TensorFlowEngine:
         Raises:
             RequestError: The model keeps state where the trainer cannot reset it.
         """
-        self._train(*self._parts["train"], np.zeros(self._order_shape, np.int32), 0, steps)
+        self._train(self._parts["train"], np.zeros(self._order_shape, np.int32), 0, steps)
         x, y = self._parts["validation"]
         self._evaluate(x[:steps], y[:steps])
         if steps:
             self._refuse_hidden_state()
 
-    def train(self, order: np.ndarray, alive: Alive) -> Mapping[str, float]:
+    def train(
+        self, order: np.ndarray, alive: Alive, *, hooks: StepHooks | None = None
+    ) -> Mapping[str, float]:
         """Take a step for each row of image indices."""
         self._model.reset_metrics()
-        for first in range(0, len(order), HEARTBEAT_STEPS):
-            last = min(first + HEARTBEAT_STEPS, len(order))
-            numbers = self._train(*self._parts["train"], order, first, last)
+        size = HEARTBEAT_STEPS if hooks is None else 1
+        for first in range(0, len(order), size):
+            last = min(first + size, len(order))
+            if hooks is not None:
+                hooks.begin(first)
+            numbers = self._train(self._parts["train"], order, first, last)
+            if hooks is not None:
+                hooks.end(first, numbers_of(numbers))
             alive()
         return numbers_of(numbers)
 
     def evaluate(self, part: str) -> Mapping[str, float]:
         """Run the model in inference mode on every image of a part once."""
         self._model.reset_metrics()
-        return numbers_of(self._evaluate(*self._parts[part]))
+        return numbers_of(self._evaluate(*self._parts[part][:2]))
 
     def read(self, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
         """Return copies of what variables hold."""
@@ -106,11 +112,12 @@ class TensorFlowEngine:
         return [read(resource=item.handle, dtype=item.dtype).numpy() for item in held]
 
     def _epoch(
-        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, first: tf.Tensor, last: tf.Tensor
+        self, parts: tuple[tf.Tensor, ...], order: tf.Tensor, first: tf.Tensor, last: tf.Tensor
     ) -> dict[str, Any]:
         def step(index: tf.Tensor) -> list[tf.Tensor]:
             chosen = tf.gather(order, index)
-            self._model.train_step((self._seen(tf.gather(x, chosen)), tf.gather(y, chosen)))
+            x, *others = (tf.gather(part, chosen) for part in parts)
+            self._model.train_step((self._seen(x), *others))
             return [index + 1]
 
         tf.while_loop(lambda index: index < last, step, [first], parallel_iterations=1)
@@ -137,7 +144,9 @@ class TensorFlowEngine:
         """State that no layer or optimizer owns cannot be reset: a run would depend on the last."""
         model = self._model
         owned = (*model.variables, *model.optimizer.variables, *model.metrics_variables)
-        known = {id(variable.value) for variable in (*owned, model.optimizer.change)}
+        if (change := getattr(model.optimizer, "change", None)) is not None:
+            owned = (*owned, change)
+        known = {id(variable.value) for variable in owned}
         function = self._train.get_concrete_function()
         hidden = {item.name for item in function.variables if id(item) not in known}
         for part in function.graph.as_graph_def().library.function:

@@ -14,10 +14,15 @@ from ablate.config.recipe import Recipe
 from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
-from ablate.tasks.task import Objective, Shape, task_of
+from ablate.tasks.task import Shape, task_of
+from ablate.training.best_epoch import best_of
+from ablate.training.callbacks import Callbacks, check_callbacks
+from ablate.training.compilation import compile_model, sample_of
 from ablate.training.engine import Alive, Engine
 from ablate.training.feed import Feed
 from ablate.training.initial_state import FRESH, Epoch, InitialState
+from ablate.training.kept import NOTHING, Kept
+from ablate.training.nodes import make_callbacks
 from ablate.training.reset import reset
 
 if TYPE_CHECKING:
@@ -46,7 +51,9 @@ class Trainer:
     hold. One run at a time: they share the model.
     """
 
-    def __init__(self, model: keras.Model, images: Images, recipe: Recipe) -> None:
+    def __init__(
+        self, model: keras.Model, images: Images, recipe: Recipe, *, kept: Kept = NOTHING
+    ) -> None:
         """Compile the model.
 
         Args:
@@ -54,29 +61,34 @@ class Trainer:
                 asks for.
             images: What it learns from and is judged on.
             recipe: How it is trained.
+            kept: The values in the model that its builder put there.
 
         Raises:
-            RequestError: The model's output does not fit the task, or there is no engine for Keras'
-                backend.
+            RequestError: The model's output does not fit the task, the recipe does not fit the
+                model, or there is no engine for Keras' backend.
         """
-        self._model, self._recipe = model, recipe
-        task, backend = task_of(images.task), _backend()
-        shape = output_shape(model, images.shape)
-        task.check_output(shape, images)
-        self._measures = tuple(measure.name for measure in task.measures(images.classes))
-        optimizer = backend.OPTIMIZERS[recipe.optimizer](recipe.learning_rate)
-        _compile(model, optimizer, task.objective(shape, images))
-        self._optimizer_start = [np.asarray(item).copy() for item in optimizer.variables]
+        self._model, self._recipe, self._kept = model, recipe, kept
+        backend = backend_module()
+        batch = min(recipe.batch_size, len(images.train.y))
+        steps = len(images.train.y) // batch
+        compiled = compile_model(
+            model,
+            recipe,
+            dataset=images,
+            steps=recipe.epochs * steps,
+            sample=sample_of(images),
+            optimizers=backend.OPTIMIZERS,
+        )
+        self._measures, self.notes = compiled.measures, compiled.notes
+        self._best = best_of(task_of(images.task).measures(images.classes)[0], recipe)
+        self._optimizer_start = [np.asarray(item).copy() for item in model.optimizer.variables]
         self.feed = Feed(
-            parts={
-                name: (part.x, task.encode(part.y, shape)) for name, part in images.parts.items()
-            },
-            scale=images.scale,
-            batch=min(recipe.batch_size, len(images.train.y)),
+            parts=_parts(images, recipe, compiled.shape), scale=images.scale, batch=batch
         )
         self._engine: Engine = backend.ENGINE(model, self.feed, jit=recipe.jit)
-        self._prepared = False
+        self._prepared = self._ended = False
         self._history: list[Epoch] = []
+        self._callbacks = self._new_callbacks()
 
     def run(
         self, seed: int, *, start: InitialState = FRESH, alive: Alive = lambda: None
@@ -96,20 +108,33 @@ class Trainer:
         """
         drawn = stream_seed(seed, "placebo") if self._recipe.placebo else seed
         self._set_up(drawn, start)
-        for number in range(len(self._history) + 1, self._recipe.epochs + 1):
+        while len(self._history) < self._recipe.epochs and not self._callbacks.stopped:
             alive()
-            epoch = self._epoch(drawn, number, alive)
+            epoch = self._epoch(drawn, len(self._history) + 1, alive)
             self._history.append(epoch)
+            if self._best is not None:
+                self._best.see(epoch, lambda: self._engine.read(self._model.variables))
             yield epoch
+        self._end()
 
     def state(self) -> InitialState:
-        """What the run can be resumed from: where it is after the epoch that was yielded last."""
-        return InitialState(tuple(self._history), tuple(self._engine.read(self._variables())))
+        """What the run can be resumed from: where it is after the epoch that was yielded last.
+
+        Its arrays are the variables, then those of the best epoch if that is the one to be judged,
+        then what the callbacks remember.
+        """
+        best = () if self._best is None else self._best.arrays
+        return InitialState(
+            tuple(self._history),
+            (*self._engine.read(self._variables()), *best, *self._callbacks.state()),
+        )
 
     def fits(self, start: InitialState) -> bool:
         """Whether a state has the arrays that this model needs: their number, shapes and types."""
-        own = [(tuple(item.shape), np.asarray(item).dtype) for item in self._variables()]
-        return own == [(array.shape, array.dtype) for array in start.arrays]
+        needed = self._variables() + ([] if self._best is None else self._model.variables)
+        own = [(tuple(item.shape), np.asarray(item).dtype) for item in needed]
+        found = [(array.shape, array.dtype) for array in start.arrays]
+        return found[: len(own)] == own and bool(found[len(own) :]) == bool(self._callbacks)
 
     def final(self) -> dict[str, float]:
         """The responses of the run that has just been trained to its end.
@@ -121,69 +146,105 @@ class Trainer:
         Raises:
             DivergedError: A loss is not finite.
         """
-        if len(self._history) < self._recipe.epochs:
+        if not self._ended:
             raise RuntimeError("Expected a run that was trained to its end; received none.")
-        last = self._history[-1]
+        judged = self._history[-1 if self._best is None else self._best.epoch - 1]
         test, train = self._evaluate("test"), self._evaluate("train")
-        _refuse_infinite(last.epoch, test["loss"], "test loss")
-        _refuse_infinite(last.epoch, train["loss"], "training loss in inference mode")
-        names = (*self._measures, "loss")
-        return {
+        validation = self._judged_validation(judged)
+        _refuse_infinite(judged.epoch, test["loss"], "test loss")
+        _refuse_infinite(judged.epoch, train["loss"], "training loss in inference mode")
+        known = (*self._measures, "loss")
+        names = (*known, *(name for name in test if name not in known))
+        numbers = {
             **{f"test_{name}": test[name] for name in names},
-            **{f"val_{name}": last.numbers[f"val_{name}"] for name in names},
-            **{f"train_{name}": last.numbers[name] for name in names},
+            **{f"val_{name}": validation[name] for name in names},
+            **{f"train_{name}": judged.numbers.get(name, math.nan) for name in names},
             **{f"train_{name}_inference": train[name] for name in names},
+        }
+        return {name: number for name, number in numbers.items() if math.isfinite(number)}
+
+    def _judged_validation(self, judged: Epoch) -> dict[str, float]:
+        """The numbers of the validation images for the model that is judged.
+
+        They are those of its epoch, unless something has changed the model after it.
+        """
+        if self._best is None and (self._callbacks or averages_weights(self._model.optimizer)):
+            return self._evaluate("validation")
+        return {
+            name.removeprefix("val_"): number
+            for name, number in judged.numbers.items()
+            if name.startswith("val_")
         }
 
     def _set_up(self, seed: int, start: InitialState) -> None:
+        self._history, self._ended = list(start.epochs), False
         # What is only done at the first step (tracing, compiling) belongs to no epoch.
         if not self._prepared:
             self._engine.prepare(steps=1)
             self._prepared = True
-        reset(self._model, seed)
+        reset(self._model, seed, kept=self._kept.values)
         self._engine.prepare(steps=0)
         _assign(self._model.optimizer.variables, self._optimizer_start)
+        self._callbacks = self._new_callbacks()
+        self._callbacks.begin()
+        if self._best is not None:
+            self._best.forget()
         if start.arrays:
-            _assign(self._variables(), start.arrays)
-        self._history = list(start.epochs)
+            self._restore(start)
+
+    def _restore(self, start: InitialState) -> None:
+        variables = self._variables()
+        own, rest = start.arrays[: len(variables)], start.arrays[len(variables) :]
+        _assign(variables, own)
+        if self._best is not None:
+            count = len(self._model.variables)
+            self._best.restore(start.epochs, rest[:count])
+            rest = rest[count:]
+        self._callbacks.restore(rest)
+
+    def _end(self) -> None:
+        """Leave the model as it is judged: callbacks, averages and the best epoch may change it."""
+        self._callbacks.end(self._history[-1].numbers)
+        self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
+        if self._best is not None:
+            _assign(self._model.variables, self._best.arrays)
+        self._ended = True
+
+    def _new_callbacks(self) -> Callbacks:
+        callbacks = make_callbacks(self._recipe)
+        check_callbacks(callbacks)
+        return Callbacks(callbacks, self._model, epochs=self._recipe.epochs, steps=self.feed.steps)
 
     def _epoch(self, seed: int, epoch: int, alive: Alive) -> Epoch:
         order = self.feed.order(seed, epoch)
+        self._callbacks.begin_epoch(epoch)
         started = time.perf_counter()
-        numbers = self._ordered(self._engine.train(order, alive))
+        numbers = self._ordered(self._engine.train(order, alive, hooks=self._callbacks.hooks()))
         seconds = time.perf_counter() - started
         alive()
         _refuse_infinite(epoch, numbers["loss"], "training loss")
+        self._callbacks.begin_validation()
         validation = self._evaluate("validation")
         _refuse_infinite(epoch, validation["loss"], "validation loss")
         numbers |= {f"val_{name}": number for name, number in validation.items()}
+        self._callbacks.end_epoch(epoch, numbers)
         return Epoch(epoch, numbers, seconds)
 
     def _evaluate(self, part: str) -> dict[str, float]:
         return self._ordered(self._engine.evaluate(part))
 
     def _ordered(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """The loss, then the measures in the order of the task, whatever order an engine has."""
-        return {name: numbers[name] for name in ("loss", *self._measures)}
+        """The loss, the measures in the order of the task, then any others by name."""
+        own = ("loss", *self._measures)
+        others = {name for name in numbers if name not in own and math.isfinite(numbers[name])}
+        return {name: numbers[name] for name in (*own, *sorted(others))}
 
     def _variables(self) -> list[keras.Variable]:
         # A generator's state is among the variables of its layer, and not among its weights.
         return [*self._model.variables, *self._model.optimizer.variables]
 
 
-def output_shape(model: keras.Model, shape: tuple[int, int, int]) -> Shape:
-    """The shape of a model's output.
-
-    Args:
-        model: The model.
-        shape: Height, width and channels of an image.
-    """
-    # Only models made of layers know their shape; a call builds any other and returns it.
-    found: Shape = getattr(model, "output_shape", None) or model(keras.Input(shape)).shape
-    return found
-
-
-def _backend() -> ModuleType:
+def backend_module() -> ModuleType:
     """The module for Keras' backend: its `ENGINE` and its `OPTIMIZERS`."""
     name = keras.backend.backend()
     if name == "tensorflow":
@@ -197,16 +258,24 @@ def _backend() -> ModuleType:
     raise RequestError(f"Expected KERAS_BACKEND to be tensorflow or jax; received {name!r}.")
 
 
-def _compile(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
-) -> None:
-    model.compile(
-        optimizer=optimizer,
-        loss=objective.loss,
-        metrics=list(objective.metrics),
-        jit_compile=False,
-    )
-    optimizer.build(model.trainable_variables)
+def averages_weights(optimizer: Any) -> bool:
+    """Whether an optimizer replaces the weights at the end by their average over the training."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return bool(getattr(inner, "use_ema", False))
+
+
+def _parts(images: Images, recipe: Recipe, shape: Shape) -> dict[str, tuple[NDArray[Any], ...]]:
+    """Images and encoded targets of each part; the training images with weights if asked for."""
+    task = task_of(images.task)
+    parts: dict[str, tuple[NDArray[Any], ...]] = {
+        name: (part.x, task.encode(part.y, shape)) for name, part in images.parts.items()
+    }
+    if recipe.class_weight is not None:
+        weights = task.image_weights(
+            images.train.y, classes=images.classes, class_weight=recipe.class_weight
+        )
+        parts["train"] = (*parts["train"], weights)
+    return parts
 
 
 def _assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import keras
+
 from ablate.config.variant import Variant
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
 from ablate.models.build import build_model
 from ablate.training.initial_state import InitialState
+from ablate.training.kept import kept_values
 from ablate.training.trainer import Trainer
 from ablate.workers.cell_trainer import Failed, Finished, Step
 
@@ -42,9 +45,13 @@ class KerasCellTrainer:
             return
         images = self._load_images()
         self._heartbeat()
-        model = build_model(self._variant, self._info)
+        model = self._build()
+        kept = kept_values(model, self._build, shape=self._info.shape)
         self._heartbeat()
-        self._compiled = Trainer(model, images, self._variant.recipe)
+        self._compiled = Trainer(model, images, self._variant.recipe, kept=kept)
+
+    def _build(self) -> keras.Model:
+        return build_model(self._variant, self._info)
 
     def train(
         self, seeds: Sequence[int], start: Callable[[int], InitialState]

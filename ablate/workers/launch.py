@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from omegaconf import DictConfig
 from ablate.config.request import Request, content_of, read_request
 from ablate.process import stop
 from ablate.store.folder import StudyFolder
+from ablate.store.launched import exit_with_launcher
 from ablate.training.library_environment import check_environment, pin_environment
 from ablate.workers.pool import train_units
 from ablate.workers.slots import occupy, slots_for
@@ -30,24 +33,32 @@ def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
 
 
 def train_job(config: DictConfig) -> None:
-    """Train the unit that the configuration of one job names, in this process."""
+    """Train the unit that the configuration of one job names, in this process.
+
+    Raises:
+        RequestError: The command that launched the job has ended.
+    """
     content = content_of(config)
     request, folder = _request_and_folder(content)
-    plan = folder.read_plan()
-    pin_environment(plan.backend)
-    check_environment()
-    slot = slots_for(plan, request.device)[0]
-    device = occupy(slot, plan.backend)
-    from ablate.workers.cell_runs import Callbacks  # these imports load Keras
-    from ablate.workers.worker import train_unit
+    with exit_with_launcher(folder.path) as in_own_process:
+        if in_own_process and threading.current_thread() is threading.main_thread():
+            # Ctrl-C reaches every process of the terminal; the command decides what to do about it.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        plan = folder.read_plan()
+        pin_environment(plan.backend)
+        check_environment()
+        slot = slots_for(plan, request.device)[0]
+        device = occupy(slot, plan.backend)
+        from ablate.workers.cell_runs import Callbacks  # these imports load Keras
+        from ablate.workers.worker import train_unit
 
-    train_unit(
-        folder,
-        Unit.from_node(content["unit"]),
-        worker_provenance={"device": device, "threads": str(slot.threads)},
-        keep_checkpoints=request.fault_policy.keep_checkpoints,
-        callbacks=Callbacks(heartbeat=stop.check),
-    )
+        train_unit(
+            folder,
+            Unit.from_node(content["unit"]),
+            worker_provenance={"device": device, "threads": str(slot.threads)},
+            keep_checkpoints=request.fault_policy.keep_checkpoints,
+            callbacks=Callbacks(heartbeat=stop.check),
+        )
 
 
 def _request_and_folder(content: dict[str, Any]) -> tuple[Request, StudyFolder]:

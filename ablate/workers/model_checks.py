@@ -8,6 +8,7 @@ import time
 from multiprocessing.connection import Connection
 
 import keras
+import numpy as np
 
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
@@ -15,7 +16,12 @@ from ablate.models.build import build_model
 from ablate.models.macs import count_macs
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
 from ablate.tasks.task import task_of
-from ablate.training.trainer import Trainer, output_shape
+from ablate.training.callbacks import check_callbacks
+from ablate.training.compilation import SAMPLE, compile_model
+from ablate.training.kept import kept_values
+from ablate.training.nodes import make_callbacks
+from ablate.training.reset import check_rebuildable
+from ablate.training.trainer import Trainer, backend_module
 from ablate.workers.failures import failure_message
 from ablate.workers.slots import Slot, occupy
 
@@ -30,14 +36,38 @@ def measure(
     occupy(slot, keras.backend.backend())
     for planned in cells:
         try:
-            info = datasets[planned.dataset]
-            model = build_model(planned.variant, info)
-            task_of(info.task).check_output(output_shape(model, info.shape), info)
-            size = ModelSize(model.count_params(), count_macs(model))
+            size = _check(planned, datasets[planned.dataset])
             answer.send_bytes(json.dumps({"size": dataclasses.asdict(size)}).encode())
         except Exception as error:
             answer.send_bytes(json.dumps({"refusal": failure_message(error)}).encode())
     answer.close()
+
+
+def _check(planned: PlannedCell, info: DatasetInfo) -> ModelSize:
+    """The size of the model of a cell, which is built and compiled as it will be for training.
+
+    Raises:
+        RequestError: It cannot be trained.
+    """
+
+    def build() -> keras.Model:
+        return build_model(planned.variant, info)
+
+    recipe, model = planned.variant.recipe, build()
+    kept = kept_values(model, build, shape=info.shape)
+    check_rebuildable(model, kept=kept.values)
+    batch = min(recipe.batch_size, info.train)
+    compiled = compile_model(
+        model,
+        recipe,
+        dataset=info,
+        steps=recipe.epochs * (info.train // batch),
+        sample=lambda: _noise(info, 1).train.x[:SAMPLE].astype(np.float32) / np.float32(255),
+        optimizers=backend_module().OPTIMIZERS,
+    )
+    callbacks = make_callbacks(recipe)
+    notes = (*kept.notes(), *compiled.notes, *check_callbacks(callbacks))
+    return ModelSize(model.count_params(), count_macs(model), notes)
 
 
 def probe(planned: PlannedCell, slot: Slot, *, datasets: Datasets, answer: Connection) -> None:

@@ -50,7 +50,7 @@ def warm_up(log: Path) -> None:
     CONTEXT.set_forkserver_preload(list(PRELOADED))
     with _temporary_files_in(_socket_folder()):
         util.get_temp_dir()  # multiprocessing makes its sockets there from now on
-    with contextlib.suppress(OSError), _sigint_blocked():  # `spawn` tries again, and reports why
+    with contextlib.suppress(OSError), sigint_blocked():  # `spawn` tries again, and reports why
         forkserver.ensure_running()
 
 
@@ -96,7 +96,7 @@ def _temporary_files_in(folder: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _sigint_blocked() -> Iterator[None]:
+def sigint_blocked() -> Iterator[None]:
     """Block SIGINT in this thread and in a server that it starts, which may not be ready for it."""
     resource_tracker.ensure_running()  # its start would end the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -137,7 +137,7 @@ def _spawn(target: Callable[..., None], *arguments: Any) -> BaseProcess:
 
     def start() -> None:
         # The server may have died. Its successor is started here, and has to import Keras first.
-        with _sigint_blocked():
+        with sigint_blocked():
             process.start()
         if stopped.is_set():
             process.kill()

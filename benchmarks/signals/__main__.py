@@ -39,6 +39,8 @@ COLUMNS = (
     "exit_code", "reported", "clean", "equal", "recorded", "right",
 )  # fmt: skip
 CALIBRATIONS = 3
+PF_EXITING = 4
+"""The flag of a process that has called exit, in `/proc/PID/stat`."""
 IMPORTED = (
     "ablate.runner.sweep",
     "ablate.tracking.mlflow.recorder",
@@ -118,11 +120,16 @@ class Command:
         return self.code
 
     def send(self, name: str, *, group: bool) -> bool:
-        """Send a signal, to the process or as a terminal does; whether it has not ended yet."""
+        """Send a signal, to the process or as a terminal does; whether it came before the end."""
         if self.ended():
             return False
         (os.killpg if group else os.kill)(self.pid, getattr(signal, name))
-        return True
+        return not self._exits()
+
+    def _exits(self) -> bool:
+        """Whether the program is over and the kernel frees its memory, which takes long."""
+        status = Path(f"/proc/{self.pid}/stat").read_text()
+        return bool(int(status.rpartition(")")[2].split()[6]) & PF_EXITING)
 
 
 def wait_until(condition, *, seconds: float = HANG_SECONDS) -> None:
@@ -207,11 +214,11 @@ def play(share: Share, name: str, database: Path | None) -> dict[str, object] | 
     delay = moment if in_imports else moment - life.imports_seconds
     command = Command(folder, forked=not in_imports)
     wait_until(command.ended, seconds=delay)
-    if not command.send(name, group=group):
-        command.finish()
-        return None
+    in_time = command.send(name, group=group)
     sent = time.monotonic()
     code = command.finish()
+    if not in_time and code == 0:
+        return None
     output = command.output.read_text(errors="replace")
     row = {
         "signal": name,

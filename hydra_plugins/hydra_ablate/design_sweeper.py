@@ -23,7 +23,18 @@ class DesignSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Store what Hydra provides, and create the launcher that the configuration chooses."""
+        """Store what Hydra provides, and create the launcher that the configuration chooses.
+
+        Raises:
+            CompactHydraException: Another application than `ablate` uses this sweeper.
+        """
+        from ablate.config.application import check_application
+
+        check_application(
+            hydra_context.config_loader.get_search_path(),
+            plugin="hydra/sweeper=design",
+            instead="hydra/sweeper=basic",
+        )
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config

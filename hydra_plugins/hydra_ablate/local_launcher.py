@@ -20,7 +20,18 @@ class LocalLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Store the configuration; the plan on disk holds everything else that workers need."""
+        """Store the configuration; the plan on disk holds everything else that workers need.
+
+        Raises:
+            CompactHydraException: Another application than `ablate` uses this launcher.
+        """
+        from ablate.config.application import check_application
+
+        check_application(
+            hydra_context.config_loader.get_search_path(),
+            plugin="hydra/launcher=local",
+            instead="hydra/launcher=basic",
+        )
         self.config = config
 
     def launch(

@@ -13,10 +13,10 @@ class ExperimentsSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Add the folders if the application's own configuration is that of `ablate`."""
+        from ablate.config.application import is_own_application
         from ablate.config.locate import shipped_folder
 
-        main = [item.path for item in search_path.get_path() if item.provider == "main"]
-        if main != [str(shipped_folder("conf"))]:
+        if not is_own_application(search_path):
             return
         own = Path.cwd() / "experiments"
         if own.is_dir():

@@ -58,6 +58,17 @@ def test_malformed_files_are_left_to_hydra(folder: Path, content: str) -> None:
     check_own_files(Path("experiments"))
 
 
+@pytest.mark.parametrize("name", ["study/\x1b]0;x\x07a.yaml", "\x1b]0;x\x07/a.yaml"])
+def test_a_name_that_steers_a_terminal_is_refused(folder: Path, name: str) -> None:
+    file = folder / "experiments" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("")
+    with pytest.raises(RequestError) as refused:
+        check_own_files(Path("experiments"))
+    assert "a terminal can show" in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
 def test_a_pipe_for_a_study_file_is_refused_without_waiting(folder: Path) -> None:
     (folder / "experiments" / "study").mkdir(parents=True)
     os.mkfifo(folder / "experiments" / "study" / "mine.yaml")

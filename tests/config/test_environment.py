@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest import param
 
+from ablate.config.arguments import check_arguments
 from ablate.wording import own_command
 from tests.faults.plan_requests import SMALL, plan_request, refusal_of, write_study
 
@@ -116,3 +117,9 @@ def test_a_variable_for_one_key_is_for_no_other(folder: Path) -> None:
 def test_a_study_may_read_choices_and_the_working_directory(folder: Path) -> None:
     write_study(folder, question("${hydra:runtime.choices.data} in ${hydra:runtime.cwd}"))
     assert plan_request("study=mine").study.question == f"digits in {folder}"
+
+
+def test_a_file_prints_nothing(folder: Path, recwarn: pytest.WarningsRecorder) -> None:
+    write_study(folder, question("${oc.deprecated:study.name,'\x1b]0;x\x07'}"))
+    check_arguments(["study=mine"])
+    assert not recwarn.list

@@ -7,10 +7,8 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 from ablate.study.design import Run
-from ablate.tracking import watchdog
 from ablate.tracking.recording import Recording
 from ablate.tracking.watchdog import AbandonedError, Watchdog
 from tests.store.written import Written
@@ -77,16 +75,15 @@ def status_of(run: Run) -> str:
     return status
 
 
-def recording_of(study: Written, uri: str = LOCAL) -> Recording:
-    return Recording(study.state, uri)
+def recording_of(study: Written, uri: str = LOCAL, *, limited: bool = False) -> Recording:
+    """A recording as `ablate.sync` makes it, or with the limits of a study."""
+    return Recording(study.state, uri, limited=limited)
 
 
 def replay(study: Written, uri: str = LOCAL) -> None:
     """Record a study; fails if not everything is in MLflow afterwards."""
     recording = recording_of(study, uri)
-    # MLflow creates its database in one call, which may take long on a busy machine.
-    with mock.patch.object(watchdog, "CALL_TIMEOUT_SECONDS", 120.0):
-        recording.replay(None)
+    recording.replay(None)
     assert recording.fault == ""
 
 
@@ -98,12 +95,12 @@ class CallLimit(Watchdog):
         self.left, self.made = calls, 0
 
     @contextlib.contextmanager
-    def call(self) -> Iterator[None]:
+    def call(self, activity: str, *, limited: bool = True) -> Iterator[None]:
         if self.left == 0:
             raise AbandonedError
         self.left -= 1
         self.made += 1
-        with super().call():
+        with super().call(activity, limited=limited):
             yield
 
 

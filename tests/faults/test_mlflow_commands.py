@@ -19,7 +19,6 @@ import pytest
 
 from ablate.store.folder import StudyFolder
 from ablate.store.state import StudyState
-from ablate.tracking import watchdog
 from ablate.tracking.recording import Recording
 from tests.conftest import ROOT, TINY, Command
 from tests.faults.broken_stores import hanging_server, locked_database, refusing_server
@@ -53,8 +52,14 @@ def check_metrics(folder: Path, database: Path) -> None:
 def sync(ablate: Command, folder: Path, *arguments: str) -> str:
     done = ablate(folder, "study=xyz", *arguments, module="ablate.sync")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+    assert without_notices(done.stderr) == ""
     return done.stdout
+
+
+def without_notices(output: str) -> str:
+    """What was printed, without the lines that a slow machine adds."""
+    lines = output.splitlines(keepends=True)
+    return "".join(line for line in lines if "Waiting for MLflow (" not in line)
 
 
 def test_a_study_completes_while_its_store_is_locked(ablate: Command, tmp_path: Path) -> None:
@@ -127,8 +132,6 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 def test_a_server_holds_the_same_as_a_local_database(
     ablate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A slow machine takes seconds to create a database, which is one call.
-    monkeypatch.setattr(watchdog, "CALL_TIMEOUT_SECONDS", 120.0)
     server, folder = tmp_path / "server", tmp_path / "mine"
     server.mkdir()
     folder.mkdir()
@@ -195,7 +198,7 @@ def test_four_studies_share_a_new_store_from_the_start(working_folder: Path) -> 
         )
         for name in names
     ]
-    outputs = sorted(process.communicate(timeout=120)[0] for process in processes)
+    outputs = sorted(without_notices(process.communicate()[0]) for process in processes)
     assert outputs == sorted(f"4 runs of study {name} are in {LOCAL}.\n" for name in names)
     assert len(query(METRICS)) == 4 * 4 * VALUES_PER_RUN
     assert sorted(os.listdir()) == [".mlflow.db.lock", "mlartifacts", "mlflow.db", "runs"]

@@ -42,8 +42,14 @@ from tests.store.written import written
     ],
 )
 def test_recording_gives_up_and_names_the_command_to_repeat_it(
-    folder_with_database: Path, store: Callable, reason: str, seconds: float
+    folder_with_database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: Callable,
+    reason: str,
+    seconds: float,
 ) -> None:
+    # Without a limit of this program's own, MLflow's limit for a request holds: 120 s.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     study = written().train()
     with store() as uri:
         recording = recording_of(study, uri)
@@ -77,7 +83,7 @@ def test_the_end_of_training_waits_for_a_server(
 ) -> None:
     study = written().train()
     with store() as uri:
-        thread = recording_of(study, uri).thread()
+        thread = recording_of(study, uri, limited=True).thread()
         thread.most_seconds = most_seconds
         with contextlib.suppress(KeyboardInterrupt), thread:
             time.sleep(1)

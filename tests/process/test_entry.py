@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from pytest import param
 
+from ablate.process import stop
 from tests.conftest import ROOT
 
 STOPPED = "ablate: Stopped. Finished runs are saved.\n"
@@ -111,6 +113,17 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
     done = finish(program(command="send()\nsend(signal.SIGTERM)\nprint('never')"))
 
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+
+
+def test_a_process_that_ends_at_once_shows_the_cursor_again() -> None:
+    keys, terminal = os.openpty()
+    words = program(command="send()\nsend()")
+    done = subprocess.run(words, cwd=ROOT, stdout=terminal, stderr=terminal, check=False)
+    os.close(terminal)
+
+    assert done.returncode == 130
+    assert os.read(keys, 1000) == stop.SHOW_CURSOR
+    os.close(keys)
 
 
 def test_a_second_hang_up_changes_nothing() -> None:

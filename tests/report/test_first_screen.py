@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ablate.analysis.analyse import analyse_record
+from ablate.report.cells import value_range
 from ablate.report.headline import headline
 from ablate.report.next_step import next_step
 from ablate.report.page import report_data
@@ -188,6 +189,7 @@ def test_a_wild_value_is_short_and_has_its_own_warning() -> None:
     assert sentence.startswith("Keep a, worth 0.010 or more. b makes no difference")
     assert data.scale.number(1e11) == "1e+11"
     assert data.scale.signed(-1.234e11) == "−1.23e+11"
+    assert value_range(data.analysis)[1] < 1
     assert "WildValues" in {type(found).__name__ for found in data.analysis.warnings}
     assert "NoSpread" not in {type(found).__name__ for found in data.analysis.warnings}
 

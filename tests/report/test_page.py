@@ -112,6 +112,12 @@ def test_identifiers_in_a_page_are_unique(report: Report, study: Study) -> None:
     assert len(names) == len(set(names))
 
 
+def test_headings_of_the_grid_stand_above_their_values_in_print(report: Report, xyz: Study) -> None:
+    _, found = page(report, xyz)
+    pictures = [tag for tag, attributes in found.tags if attributes.get("class") == "whisker"]
+    assert pictures == ["th"] + 8 * ["td"]
+
+
 def test_the_answer_comes_first(report: Report, xyz: Study) -> None:
     text, found = page(report, xyz)
     _, analysis = report(xyz)
@@ -182,8 +188,10 @@ def test_latex_is_balanced_and_its_rows_are_equally_wide(report: Report, study: 
     labels = re.findall(r"\\label\{tab:[^}]*-(\w+)\}", text)
     attribution = [] if study.name == "chapter" else ["attribution"]
     assert {"grid", "effects", "interactions", *attribution, "path"} <= set(labels)
-    for begin, end in (("table", "table"), ("tabular", "tabular")):
-        assert text.count(f"\\begin{{{begin}}}") == text.count(f"\\end{{{end}}}") == len(labels)
+    for name in ("table", "tabular"):
+        begins = re.findall(rf"\\begin\{{({name}\*?)\}}", text)
+        assert begins == re.findall(rf"\\end\{{({name}\*?)\}}", text)
+        assert len(begins) == len(labels)
     for body in re.findall(r"\\begin\{tabular\}(.*?)\\end\{tabular\}", text, flags=re.DOTALL):
         columns = re.match(r"\{([lcr]+)\}", body)
         assert columns is not None

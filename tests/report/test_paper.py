@@ -52,6 +52,15 @@ def test_the_columns_are_those_asked_for(tmp_path: Path, xyz: Study) -> None:
     assert heading.rstrip("\\ ").endswith("parameters")
 
 
+def test_a_wide_table_takes_both_columns_of_text(tmp_path: Path, xyz: Study) -> None:
+    write_report(tmp_path, StudyRecord(xyz, runs_of(xyz)), paper_columns=("n",))
+    narrow = (tmp_path / "report.tex").read_text(encoding="utf-8")
+    write_report(tmp_path, StudyRecord(xyz, runs_of(xyz)), paper_columns=PAPER_COLUMNS)
+    wide = (tmp_path / "report.tex").read_text(encoding="utf-8")
+    assert "\\begin{table}" in narrow.partition("tab:xyz-grid")[0]
+    assert "\\begin{table*}" in wide.partition("tab:xyz-grid")[0]
+
+
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [(["mean_sd", "maen"], "'mean'"), ("mean", "to be a list")],

@@ -1,7 +1,8 @@
-"""The calls to MLflow, each limited in time, in the types of this program."""
+"""The calls to MLflow, those to a server limited in time, in the types of this program."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -15,7 +16,6 @@ from typing import Any, NamedTuple, TypeVar
 # terminal, and no retries, because the recording itself starts again after a failure.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
@@ -24,6 +24,7 @@ from mlflow.tracking import MlflowClient
 
 from ablate.tracking.mlflow.database import SQLITE, create_if_missing, database_lock
 from ablate.tracking.watchdog import Watchdog
+from ablate.wording import without_password
 
 # One call may carry 100 params or tags, 1000 metrics and one megabyte.
 PARAMS_PER_CALL, METRICS_PER_CALL = 40, 900
@@ -84,17 +85,18 @@ class Client:
             watchdog: Notices when a call is not answered.
         """
         self._watchdog = watchdog
+        # SQLite works in this process and reports a lock by itself, so its calls have no limit.
+        self._is_server = not uri.startswith(SQLITE)
         silence_libraries()
-        if uri.startswith(SQLITE):
-            # A connection that stays open would keep the disk space of a deleted file.
-            os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-            database = Path(uri[len(SQLITE) :])
-            with database_lock(database), watchdog.call():
-                create_if_missing(database)
-                self._client = MlflowClient(uri)
+        if watchdog.limited:
+            os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+        if self._is_server:
+            self._activity = f"no answer yet from {without_password(uri)}"
+            self._client = self._connect(uri)
         else:
-            with watchdog.call():
-                self._client = MlflowClient(uri)
+            database = Path(uri[len(SQLITE) :])
+            self._activity = f"writing to {database.name}"
+            self._client = self._open(uri, database)
 
     def open_experiment(self, name: str, *, artifacts: str | None) -> str:
         """The ID of the experiment with this name; restored or created if necessary.
@@ -179,9 +181,33 @@ class Client:
         """Add a file to a folder of the artifacts of a run."""
         self._call(self._client.log_artifact, run_id, str(file), folder)
 
+    def _connect(self, uri: str) -> MlflowClient:
+        with self._watchdog.call("importing it", limited=False):
+            _import_store(uri)
+        return self._call(MlflowClient, uri)
+
+    def _open(self, uri: str, database: Path) -> MlflowClient:
+        # A connection that stays open would keep the disk space of a deleted file.
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+        with contextlib.ExitStack() as stack:
+            activity = f"another command opens {database.name}"
+            with self._watchdog.call(activity, limited=False):
+                stack.enter_context(database_lock(database))
+            with self._watchdog.call(f"creating or opening {database.name}", limited=False):
+                create_if_missing(database)
+                return MlflowClient(uri)
+
     def _call(self, method: Callable[..., Answer], *arguments: Any, **keywords: Any) -> Answer:
-        with self._watchdog.call():
+        with self._watchdog.call(self._activity, limited=self._is_server):
             return method(*arguments, **keywords)
+
+
+def _import_store(uri: str) -> None:
+    """Import what MLflow would import in its first call to a store."""
+    if uri.startswith("http"):
+        import mlflow.store.tracking.rest_store
+    else:
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 def _mlflow_run(run: Any) -> MlflowRun:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 SQLITE = "sqlite:///"
-LOCK_TIMEOUT_SECONDS = 20.0
 
 
 def absolute_uri(uri: str) -> str:
@@ -28,22 +26,13 @@ def absolute_uri(uri: str) -> str:
 def database_lock(database: Path) -> Iterator[None]:
     """Hold the lock that allows a process to open a database that may not exist yet.
 
-    Raises:
-        TimeoutError: Another process holds it for too long.
+    Waits as long as another process creates the database, which a busy machine does slowly. The
+    kernel releases the lock of a process that ends.
     """
     database.parent.mkdir(parents=True, exist_ok=True)
     with database.with_name(f".{database.name}.lock").open("a") as file:
-        end = time.monotonic() + LOCK_TIMEOUT_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise TimeoutError("another process is opening the database") from None
-                time.sleep(0.05)
-            except OSError:
-                break  # this file system has no locks
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

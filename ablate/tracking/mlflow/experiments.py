@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ablate.credentials import hide_credentials, without_credentials
 from ablate.errors import RequestError, nearest
+from ablate.process import stop
+from ablate.process.stop import StopError
 
 # Imported before MLflow, since it sets what MLflow reads during its import.
 from ablate.tracking.mlflow.client import RUNS_PER_PAGE, silence_libraries
 from ablate.tracking.mlflow.database import SQLITE
-from ablate.wording import error_summary, without_password
+from ablate.wording import error_summary
 
 from mlflow.tracking import MlflowClient  # isort: skip
 
+ANSWER_SECONDS = "30"
+"""How long one request to a server may take, unless MLflow's own setting says otherwise."""
 MOST_EXPERIMENTS = 1000
 """Experiments whose names are looked at for the nearest one."""
 
@@ -30,28 +36,35 @@ def read_experiment(name: str, uri: str) -> pd.DataFrame:
     Raises:
         RequestError: The store cannot be read, or it has no such experiment or no run in it.
     """
-    shown = without_password(uri)
+    shown = without_credentials(uri)
     if uri.startswith(SQLITE) and not Path(uri[len(SQLITE) :]).is_file():
         raise RequestError(
             f"Expected a database of MLflow at {shown}; there is none. Give store.uri=URI."
         )
     silence_libraries()
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", ANSWER_SECONDS)
     try:
-        client = MlflowClient(uri)
-        experiment = client.get_experiment_by_name(name)
-        known = [] if experiment else client.search_experiments(max_results=MOST_EXPERIMENTS)
-        runs = _runs(client, experiment.experiment_id) if experiment else []
+        runs, others = stop.call(lambda: _search(name, uri))
+    except StopError:
+        raise
     except Exception as error:  # MLflow raises its own errors and those of its libraries
-        raise RequestError(
-            f"Cannot read the experiment {name!r} at {shown}: {error_summary(error)}."
-        ) from None
-    if experiment is None:
-        raise RequestError(
-            f"No experiment {name!r} at {shown}.{nearest(name, [item.name for item in known])}"
-        )
+        fault = hide_credentials(error_summary(error), uri)
+        raise RequestError(f"Cannot read the experiment {name!r} at {shown}: {fault}.") from None
+    if others is not None:
+        raise RequestError(f"No experiment {name!r} at {shown}.{nearest(name, others)}")
     if not runs:
         raise RequestError(f"Expected runs in the experiment {name!r} at {shown}; it has none.")
     return pd.DataFrame([_row(run) for run in runs])
+
+
+def _search(name: str, uri: str) -> tuple[list[Any], list[str] | None]:
+    """The runs of an experiment; if there is none of its name, the names of others."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        known = client.search_experiments(max_results=MOST_EXPERIMENTS)
+        return [], [item.name for item in known]
+    return _runs(client, experiment.experiment_id), None
 
 
 def _runs(client: MlflowClient, experiment: str) -> list[Any]:

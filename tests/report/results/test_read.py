@@ -279,7 +279,7 @@ def test_an_accuracy_in_percent_has_a_margin_of_one(tmp_path: Path) -> None:
         ("dice_percent", "9", ("percent", 1.0)),
         ("value", "9", ("", 0.01)),
         ("iou", "99", ("", 0.01)),
-        ("iou", "0.99", ("fraction", 0.01),
+        ("iou", "0.99", ("fraction", 0.01)),
     ],
 )
 def test_the_margin_follows_from_the_scale_of_a_share(
