@@ -11,7 +11,6 @@ import pandas as pd
 from ablate.credentials import hide_credentials, without_credentials
 from ablate.errors import RequestError, nearest
 from ablate.process import stop
-from ablate.process.stop import StopError
 
 # Imported before MLflow, since it sets what MLflow reads during its import.
 from ablate.tracking.mlflow.client import RUNS_PER_PAGE, silence_libraries
@@ -45,8 +44,6 @@ def read_experiment(name: str, uri: str) -> pd.DataFrame:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", ANSWER_SECONDS)
     try:
         runs, others = stop.call(lambda: _search(name, uri))
-    except StopError:
-        raise
     except Exception as error:  # MLflow raises its own errors and those of its libraries
         fault = hide_credentials(error_summary(error), uri)
         raise RequestError(f"Cannot read the experiment {name!r} at {shown}: {fault}.") from None
