@@ -48,7 +48,8 @@ Optional with runs=:
   direction=higher       whether higher or lower is better; known for accuracy, val_loss, ...
   margin=0.01            difference of the response that is too small to matter, in its unit
   chance=0.1             response of a model that guesses: runs that did not learn are then counted
-  name=mine              name of the report, reports/mine/; by default that of the file
+  name=mine              name of the report, reports/mine/; by default that of the file or
+                         mlflow_EXPERIMENT
   store.uri=URI          with runs=mlflow:, where MLflow keeps the runs; by default that of
                          MLFLOW_TRACKING_URI, else sqlite:///mlflow.db
 
@@ -201,7 +202,8 @@ def _folder_name(source: str) -> str:
 def _request(values: Mapping[str, Any]) -> Request:
     factors = _factors(values["factors"])
     runs = _word(values["runs"], "runs")
-    own = runs.removeprefix(MLFLOW) if runs.startswith(MLFLOW) else Path(runs).stem
+    # Not the name of the experiment alone: reports/<study>/ is the study's own report.
+    own = runs if runs.startswith(MLFLOW) else Path(runs).stem
     name = _word(values["name"], "name") if "name" in values else _folder_name(own)
     return Request(
         runs=runs,

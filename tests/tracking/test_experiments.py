@@ -101,7 +101,7 @@ def test_the_command_reads_a_tracking_server(
         main(["runs=mlflow:theirs", "factors=[skip]", "response=accuracy", "seed=seed", *own])
     assert ending.value.code == 1  # a run failed
     assert "left out: row 7." in capsys.readouterr().out
-    assert "mlflow:theirs" in Path("reports/theirs/report.md").read_text(encoding="utf-8")
+    assert "mlflow:theirs" in Path("reports/mlflow_theirs/report.md").read_text(encoding="utf-8")
 
 
 def test_a_store_without_an_experiment_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
