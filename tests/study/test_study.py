@@ -199,6 +199,14 @@ def test_a_response_has_one_of_two_directions() -> None:
         Response("speed", "up")  # type: ignore[arg-type]
 
 
+def test_a_margin_in_percent_is_refused_for_a_fraction():
+    known = (Response("test_accuracy", "higher", "fraction"),)
+    study = study_from_mapping(mapping(margin=1))
+
+    with pytest.raises(RequestError, match=r"a margin below 1, since test_accuracy is a fraction"):
+        study.judged_by(known)
+
+
 def test_more_levels_than_a_report_can_compare_are_refused() -> None:
     Factor("rate", tuple(Level(f"v{number}") for number in range(100)))
     with pytest.raises(RequestError, match="'rate' needs at most 100 levels; received 101"):
