@@ -33,7 +33,7 @@ STUDY = (
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
 VARYING_COLUMNS = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_run_id")
 """Columns of runs.csv that differ each time a run is trained."""
-FORBIDDEN = ("Traceback", "Exception ignored", "Error", "core dumped")
+FORBIDDEN = ("Traceback", "Exception ignored", "KeyboardInterrupt", "core dumped")
 COLUMNS = (
     "round", "signal", "to", "start", "sent_after_seconds", "ended_after_seconds", "phase",
     "exit_code", "reported", "clean", "equal", "recorded", "right",
