@@ -98,9 +98,20 @@ def without_password(text: str) -> str:
     return re.sub(r"://[^/\s]*@", "://***@", text)
 
 
+class AddedArgument(str):
+    """An argument for Hydra that the user has not typed."""
+
+    __slots__ = ()
+
+
 def own_command() -> str:
     """Return the command line of this process: for reports, lock files and hints to resume."""
-    return shlex.join(["python", "-m", "ablate", *map(shown_argument, sys.argv[1:])])
+    return command_of([word for word in sys.argv[1:] if not isinstance(word, AddedArgument)])
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """Return the command with these arguments, as it can be typed, without credentials."""
+    return shlex.join(["python", "-m", "ablate", *map(shown_argument, arguments)])
 
 
 def decimal(value: float | None, digits: int, *, sign: bool = False) -> str:

@@ -47,11 +47,12 @@ def test_test_of_a_table_exists(module, words):
 
 
 def test_study_of_the_readme_can_be_read():
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    text, choices = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
     defaults = {"name": "width", "design": "full_factorial"}
     study = study_from_mapping({**defaults, **yaml.safe_load(text)})
 
     assert [factor.name for factor in study.factors] == ["residual", "third_block", "schedule"]
+    assert list(yaml.safe_load(choices)) == ["model", "data", "data.path", "recipe"]
 
 
 def test_brackets_in_commands_are_quoted_for_zsh():

@@ -22,10 +22,13 @@ from ablate.config.bounds import check_own_files
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
 from ablate.config.environment import guard_environment
 from ablate.config.flags import split_flags
+from ablate.config.hydra_errors import REQUEST_ERRORS
 from ablate.config.keys import GROUPS
 from ablate.config.locate import shipped_folder
 from ablate.config.overrides import parse_override, quote_text
+from ablate.config.study_file import study_overrides
 from ablate.errors import RequestError, nearest
+from ablate.wording import command_of
 
 WITHOUT_GROUPS = tuple(f"~{group}" for group in GROUPS)
 """Overrides that leave out every file that a user may have written."""
@@ -46,8 +49,10 @@ def check_arguments(arguments: Sequence[str]) -> list[str]:
     _refuse_files_of_hydra()
     if "--shell-completion" not in flags and "--version" not in flags:
         _check_overrides(overrides)
+        if not flags:
+            _refuse_study_of_single_run(overrides)
         guard_environment(overrides)
-        config = _compose(overrides)
+        overrides, config = _compose_with_study(overrides)
         _check_request(config, overrides)
         _check_shown(config, flags)
     # Hydra's parser loses overrides that stand on both sides of a flag, and takes what follows some
@@ -76,6 +81,37 @@ def _check_overrides(overrides: Sequence[str]) -> None:
 
 def _is_of_launcher(argument: str) -> bool:
     return argument.lstrip("+~").startswith(("hydra/launcher=", "hydra.launcher."))
+
+
+def _refuse_study_of_single_run(overrides: Sequence[str]) -> None:
+    """Refuse a study for a run that ignores it: the command without a flag trains one variant."""
+    for argument in overrides:
+        if re.match(r"study(\.|$)", _key(argument)):
+            raise RequestError(
+                f"Expected --multirun with {argument}; without it, one run of one variant is "
+                f"trained. Write {command_of(['--multirun', *overrides])}."
+            )
+
+
+def _compose_with_study(overrides: list[str]) -> tuple[list[str], DictConfig]:
+    """Compose a request; returns its overrides, those that its study file makes included."""
+    try:
+        config = _compose(overrides)
+        added = study_overrides(config, overrides)
+        if not added:
+            return overrides, config
+    except REQUEST_ERRORS:
+        # The command line may give keys of a group that only the study file chooses.
+        own = [word for word in overrides if re.match(r"study(\.|$)", _key(word))]
+        others = [f"~{group}" for group in GROUPS if group != "study"]
+        added = study_overrides(_compose([*own, *others]), overrides)
+        if not added:
+            raise
+    return [*added, *overrides], _compose([*added, *overrides])
+
+
+def _key(argument: str) -> str:
+    return str(parse_override(argument).key_or_group)
 
 
 def _refuse_files_of_hydra() -> None:

@@ -93,6 +93,8 @@ def _refuse_clashes(flags: Mapping[str, str], overrides: Sequence[str]) -> None:
         raise RequestError(
             f"Expected one of {', '.join(COMMANDS)}; received {' and '.join(commands)}."
         )
+    if "--help" in flags and (others := [flag for flag in commands if flag != "--multirun"]):
+        raise RequestError(f"Expected --help without {others[0]}; received both.")
     for flag, owners in (("--resolve", ("--cfg", "--help")), ("--package", ("--cfg",))):
         if flag in flags and not flags.keys() & set(owners):
             raise RequestError(f"Expected {flag} with {' or '.join(owners)}; received it alone.")

@@ -14,8 +14,10 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ablate.config.choices import hint_at_choices
 from ablate.config.keys import KEYS
 from ablate.config.locate import shipped_folder
+from ablate.config.study_file import study_overrides
 from ablate.errors import RequestError, nearest
 from ablate.wording import terminal_line
 
@@ -39,7 +41,8 @@ def request_error_line(error: Exception) -> str:
             f"node on the command line or as a level."
         )
     if unknown:
-        return terminal_line(f"Unknown key {unknown[1]!r}.{_nearest_key(unknown[1])}")
+        hint = hint_at_choices(unknown[1]) or _nearest_key(unknown[1])
+        return terminal_line(f"Unknown key {unknown[1]!r}.{hint}")
     return terminal_line(re.split(r"\nConfig search path|\s*See https?://", str(error))[0])
 
 
@@ -51,7 +54,7 @@ def _nearest_key(key: str) -> str:
 
 
 def _configuration_without_keys() -> Any:
-    """The configuration with the groups that the command line chooses, without its other keys."""
+    """The configuration with the groups that the request chooses, without its other keys."""
     groups = [
         argument
         for argument in sys.argv[1:]
@@ -61,7 +64,12 @@ def _configuration_without_keys() -> Any:
     with initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
         for overrides in (groups, []):
             try:
-                return OmegaConf.to_container(compose("config", overrides=overrides))
+                config = compose("config", overrides=overrides)
+                chosen = study_overrides(config, overrides)
+                groups_of_study = [word for word in chosen if word.partition("=")[0] in KEYS]
+                return OmegaConf.to_container(
+                    compose("config", overrides=[*groups_of_study, *overrides])
+                )
             except REQUEST_ERRORS:
                 continue
     return {}

@@ -13,11 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.bounds import check_interpolations
+from ablate.config.choices import hint_at_choices
 from ablate.config.device import DeviceRequest, FaultPolicy
 from ablate.config.environment import guard_hydra_node, refusal_within
 from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.keys import KEYS, check_keys
 from ablate.config.store_uri import check_store_uri
+from ablate.config.study_file import drop_choices
 from ablate.config.trust import decide
 from ablate.config.variant import Variant, node_of, read_variant
 from ablate.credentials import without_credentials
@@ -66,6 +68,7 @@ def content_of(config: DictConfig) -> dict[str, Any]:
 def _resolve(config: DictConfig) -> dict[str, Any]:
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     own._set_parent(None)
+    drop_choices(own)
     guard_hydra_node()
     try:
         written = OmegaConf.to_container(own, resolve=False)
@@ -201,9 +204,8 @@ def check_switches(content: Mapping[str, Any]) -> None:
     known = _keys_of_variant(content)
     for factor, key in switched_keys(node_of(content, "study")).items():
         if key not in known:
-            raise RequestError(
-                f"Unknown key {key!r} of study.factors.{factor}.{nearest(key, known)}"
-            )
+            hint = hint_at_choices(key) or nearest(key, known)
+            raise RequestError(f"Unknown key {key!r} of study.factors.{factor}.{hint}")
         if not isinstance(known[key], bool):
             raise RequestError(
                 f"Expected study.factors.{factor} to name a key that is true or false; {key} is "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import hydra
 
 from ablate.config.arguments import check_arguments
+from ablate.config.help import help_text
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from ablate.config.locate import shipped_folder
 from ablate.process import stop
@@ -30,6 +31,9 @@ def main() -> None:
     with _exit_when_refused():
         sys.argv[1:] = check_arguments(sys.argv[1:])
         stop.check()
+        if "--help" in sys.argv[1:]:
+            print(help_text(sys.argv[1:], resolve="--resolve" in sys.argv[1:]))
+            return
         command(task)()
 
 

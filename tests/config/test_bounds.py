@@ -35,7 +35,7 @@ def bomb(levels: int) -> str:
 def test_aliases_that_expand_without_measure_are_refused(folder: Path, levels: int) -> None:
     write_study(folder, bomb(levels))
     with pytest.raises(RequestError, match=r"at most 20,000 values in experiments/study/mine\.y"):
-        check_arguments(["study=mine"])
+        check_arguments(["-m", "study=mine"])
 
 
 def test_aliases_of_a_usual_study_are_read(folder: Path) -> None:
@@ -73,13 +73,13 @@ def test_a_pipe_for_a_study_file_is_refused_without_waiting(folder: Path) -> Non
     (folder / "experiments" / "study").mkdir(parents=True)
     os.mkfifo(folder / "experiments" / "study" / "mine.yaml")
     with pytest.raises(RequestError, match=r"mine\.yaml is a pipe"):
-        check_arguments(["study=mine"])
+        check_arguments(["-m", "study=mine"])
 
 
 def test_a_file_of_megabytes_is_refused(folder: Path) -> None:
     write_study(folder, SMALL + "#" * MOST_BYTES)
     with pytest.raises(RequestError, match="at most 2,000,000 bytes"):
-        check_arguments(["study=mine"])
+        check_arguments(["-m", "study=mine"])
 
 
 def chain(levels: int, link: str) -> dict[str, object]:

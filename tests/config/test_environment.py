@@ -121,5 +121,5 @@ def test_a_study_may_read_choices_and_the_working_directory(folder: Path) -> Non
 
 def test_a_file_prints_nothing(folder: Path, recwarn: pytest.WarningsRecorder) -> None:
     write_study(folder, question("${oc.deprecated:study.name,'\x1b]0;x\x07'}"))
-    check_arguments(["study=mine"])
+    check_arguments(["-m", "study=mine"])
     assert not recwarn.list

@@ -143,7 +143,7 @@ def test_a_study_file_cannot_run_code_or_configure_hydra(planted: Path, content:
         last.parent.mkdir()
         last.write_text(f"# @package _global_\n{content}\n")
     with pytest.raises(REQUEST_ERRORS):
-        check_arguments(["study=mine", *later])
+        check_arguments(["-m", "study=mine", *later])
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_foreign_code_in_a_file_chosen_by_a_level_is_refused(planted: Path) -> N
         assert re.search("_target_|hydra.job_logging|'allow=", refusal_of("study=mine"))
 
 
-@pytest.mark.parametrize("flags", [["-m"], [], ["--help"], ["--cfg", "all"], ["--info"]], ids=str)
+@pytest.mark.parametrize("flags", [["-m"], ["--help"], ["--cfg", "all"], ["--info"]], ids=str)
 def test_the_command_runs_no_callback_or_handler_of_a_file(
     ablate: Command, planted: Path, flags: list[str]
 ) -> None:

@@ -129,14 +129,19 @@ def test_the_default_plan_is_printed_and_nothing_trained(ablate, tmp_path, comma
     assert list(tmp_path.rglob("result.json")) == []
 
 
-def test_a_study_in_the_working_directory_is_used(ablate, tmp_path):
-    own = tmp_path / "experiments" / "study" / "mine.yaml"
-    own.parent.mkdir(parents=True)
-    own.write_text(
-        "replicates: 2\nfactors:\n  residual: model.residual\n",
-        encoding="utf-8",
-    )
-    done = ablate("ablate", "--multirun", "study=mine", "plan_only=true")
+def test_a_study_and_code_in_the_working_directory_are_used(ablate, tmp_path):
+    files = {
+        "experiments/study/mine.yaml": "replicates: 2\nmodel: mine\nfactors: {deep: model.deep}\n",
+        "experiments/model/mine.yaml": "_target_: mymodel.build\ndeep: true\n",
+        "mymodel.py": (
+            "from ablate.models import convnet\n\n\ndef build(shape, classes, *, deep):\n"
+            "    return convnet.build(shape, classes, filters=[4, 4] if deep else [4])\n"
+        ),
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    done = ablate("ablate", "--multirun", "study=mine", "allow=[mymodel]", "plan_only=true")
 
     assert done.returncode == 0, done.stderr
     assert "mine" in done.stdout

@@ -1,0 +1,122 @@
+"""What a study file chooses next to its factors, as overrides: its model, data and recipe.
+
+``model: mine`` in a study file means what ``model=mine`` means on the command line, ``recipe:
+{epochs: 20}`` what ``recipe.epochs=20`` means, and so does ``data.path: FILE``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from ablate.config.groups import VARIANT_GROUPS
+from ablate.config.keys import KEYS
+from ablate.config.overrides import parse_override
+from ablate.errors import RequestError
+from ablate.wording import AddedArgument
+
+
+def study_overrides(config: DictConfig, given: Sequence[str]) -> list[str]:
+    """The overrides that the study of a configuration makes for all of its cells.
+
+    The command line takes precedence: keys that it gives are left out. So are all keys of a group
+    for which it makes another choice than the study, since they are those of the study's choice.
+
+    Args:
+        config: What Hydra composed; its groups need not be those that the study chooses.
+        given: The overrides of the command line.
+
+    Raises:
+        RequestError: The study gives a key that it must not give, or a value that no override has.
+    """
+    study = config.get("study")
+    if not isinstance(study, DictConfig):
+        return []
+    content = OmegaConf.to_container(study, resolve=False)
+    assert isinstance(content, dict)
+    _refuse_other_keys(content)
+    choices, keys = _split(content)
+    own = {group: _as_override(group, choice) for group, choice in choices.items()}
+    asked = {str(each.key_or_group): each for each in map(parse_override, given)}
+    left_out = [
+        *(key for key in asked if key not in VARIANT_GROUPS),
+        *(group for group in own if group in asked and asked[group].value() != choices[group]),
+    ]
+    return [
+        *(AddedArgument(own[group]) for group in own if group not in asked),
+        *(
+            AddedArgument(_as_override(key, value))
+            for key, value in keys.items()
+            if not any(key == one or key.startswith(f"{one}.") for one in left_out)
+        ),
+    ]
+
+
+def drop_choices(config: DictConfig) -> None:
+    """Remove from the node of the study what `study_overrides` has read."""
+    study = config.get("study")
+    if isinstance(study, DictConfig):
+        with open_dict(study):
+            for key in [key for key in study if _group(key) in VARIANT_GROUPS]:
+                del study[key]
+
+
+def _group(key: object) -> str:
+    return str(key).partition(".")[0]
+
+
+def _split(content: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the study chooses for groups, and the keys of groups that it gives."""
+    choices: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
+    for key, value in ((str(key), value) for key, value in content.items()):
+        if key in VARIANT_GROUPS and isinstance(value, dict):
+            keys.update({f"{key}.{name}": item for name, item in value.items()})
+        elif key in VARIANT_GROUPS and value is not None:
+            choices[key] = value
+        elif key not in VARIANT_GROUPS and _group(key) in VARIANT_GROUPS:
+            keys[key] = value
+    return choices, keys
+
+
+def _refuse_other_keys(content: Mapping[Any, Any]) -> None:
+    for key in content:
+        if _group(key) in {*KEYS, "hydra"}.difference(VARIANT_GROUPS):
+            raise RequestError(
+                f"Expected {key} on the command line, since a study file chooses only "
+                f"{', '.join(VARIANT_GROUPS)}; received it in the study file."
+            )
+
+
+def _as_override(key: str, value: Any) -> str:
+    if key in VARIANT_GROUPS and not isinstance(value, str):
+        raise RequestError(
+            f"Expected study.{key} as one of the choices of {key}, or as a mapping of its keys; "
+            f"received {value!r}."
+        )
+    text = f"{key}={_as_value(value)}"
+    try:
+        read = parse_override(text)
+    except RequestError:
+        read = None
+    if read is None or read.key_or_group != key or read.value() != value:
+        raise RequestError(
+            f"Expected a key and a value that can be given on the command line as study.{key}; "
+            f"received {value!r}. Give it in a file of your own, experiments/{_group(key)}/."
+        )
+    return text
+
+
+def _as_value(value: Any) -> str:
+    """A value in the grammar of overrides, in which text is quoted."""
+    if isinstance(value, str):
+        return QuotedString(value, Quote.double).with_quotes()
+    if isinstance(value, dict):
+        pairs = (f"{key}: {_as_value(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_value, value))}]"
+    return "null" if value is None else str(value)
