@@ -102,6 +102,8 @@ def compile_model(
         )
         _compiled_here.add(model)
     model.optimizer.build(model.trainable_variables)
+    if (policy := model.dtype_policy.name) != recipe.precision:
+        notes.append(f"The builder sets the precision {policy}; recipe.precision does not apply.")
     notes += _range_note(model, sample)
     return Compilation(
         shape, tuple(measure.name for measure in task.measures(dataset.classes)), tuple(notes)
