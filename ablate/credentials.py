@@ -160,7 +160,8 @@ def _secrets(uri: str) -> Iterator[str]:
     rest = uri.partition("://")[2]
     user = rest.rpartition("@")[0]
     query = rest.partition("?")[2]
-    found = [user, *user.split(":", 1), query, *_values(query)]
+    # Another reader may divide a user and a password at other places.
+    found = [user, *user.split(":", 1), *re.split(r"[\s:/@?#]", user), query, *_values(query)]
     if is_ambiguous(uri):
         found += [rest, *re.split("[:/@?&=]", rest)]
     for secret in found:

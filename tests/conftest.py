@@ -20,6 +20,9 @@ TINY = ("model.filters=[4,4]", "recipe.epochs=1", "recipe.batch_size=256", "stud
 ACCURACY = Response("test_accuracy", "higher", "fraction")
 """What the runs of most tests are judged by."""
 
+# As in every process that trains; TensorFlow reads it once, when a test imports Keras.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -34,7 +34,8 @@ def check_own_files(folder: Path) -> None:
         folder: The user's `experiments/`, which may be missing.
 
     Raises:
-        RequestError: One is no file, is too large, or has aliases that expand to too much.
+        RequestError: One is no file, is too large, has aliases that expand to too much, or has a
+            name that could steer the terminal, since Hydra's help shows it.
     """
     for file in _yaml_files(folder):
         if not str(file).isprintable():  # --help lists the choices of each group

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from ablate.config.locate import TRUSTED
 from ablate.errors import RequestError, nearest
 
 Node = Mapping[str, object]
 """A class by its `_target_`, and its keyword arguments."""
 
+SPECIAL = ("_args_", "_partial_", "_recursive_", "_convert_")
+"""Keys that Hydra reads itself when it makes an object."""
 CALLBACKS = ("EarlyStopping", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateOnNaN")
 """Keras' callbacks that only look at the training; the others write files or use the network."""
 
@@ -54,10 +57,11 @@ def check_node(node: object, key: str) -> Node:
         )
     for inner, target in _targets(node):
         families = FAMILIES[family] if inner is node else _all_families()
-        if target.partition(".")[0] in ("keras", "ablate") and not any(
+        if target.partition(".")[0] in TRUSTED and not any(
             re.fullmatch(pattern, target) for pattern in families
         ):
             raise RequestError(_refusal(target, key, family=family, example=example))
+    _check_arguments(node, key)
     return node
 
 
@@ -76,6 +80,37 @@ def _targets(node: object) -> Iterator[tuple[object, str]]:
     elif isinstance(node, list | tuple):
         for value in node:
             yield from _targets(value)
+
+
+def _check_arguments(node: object, key: str, *, trusted: bool = False) -> None:
+    """Check that arguments are values and nodes, and nothing that is read in another way.
+
+    Args:
+        node: What is checked, with everything below it.
+        key: The key of the recipe that holds it.
+        trusted: Whether it is an argument of a class of Keras or of this program.
+    """
+    if isinstance(node, str) and "${" in node:
+        # Hydra resolves the arguments once more, also ${oc.env:...}.
+        raise RequestError(f"Expected recipe.{key} without '${{'; received {node!r}.")
+    if isinstance(node, Mapping):
+        target = node.get("_target_")
+        if trusted and target is None:
+            # Keras makes an object of such a mapping, of any of its classes.
+            raise RequestError(
+                f"Expected numbers, words, lists and nodes as the arguments of recipe.{key}; "
+                f"received {dict(node)!r}, without _target_."
+            )
+        if special := [name for name in node if str(name) in SPECIAL]:
+            raise RequestError(
+                f"Expected the arguments of recipe.{key} by their names; received {special[0]}."
+            )
+        trusted = trusted if target is None else str(target).partition(".")[0] in TRUSTED
+        for value in node.values():
+            _check_arguments(value, key, trusted=trusted)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            _check_arguments(value, key, trusted=trusted)
 
 
 def _all_families() -> tuple[str, ...]:

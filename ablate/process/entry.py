@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
@@ -24,6 +25,8 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     """
     stop.catch_signals()
     survive_closed_output()
+    # Nothing here computes with joblib, which other libraries import: no loss without /dev/shm.
+    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     code: int | None = 0
     try:
         with stop_between_imports():

@@ -25,7 +25,7 @@ from ablate.study.record import FITTING_COLUMNS, StudyRecord
 from ablate.study.response import Direction
 from ablate.study.result import Status
 from ablate.study.study import LARGEST, SINGLE, Study
-from ablate.wording import terminal_line
+from ablate.wording import printable, terminal_line
 
 USAGE = """\
 Write the report of an ablation study again; nothing is trained.
@@ -225,7 +225,7 @@ def _word(value: object, key: str) -> str:
 def _show(data: ReportData, folder: Path) -> None:
     guessed = [item for item in data.analysis.warnings if isinstance(item, GuessedReference)]
     for text in warning_texts(guessed, data.study):
-        print(text.evidence)
+        print(printable(text.evidence))
     for line in end_lines(data, width=shutil.get_terminal_size().columns):
         print(line)
     print(f"Report: {folder / 'index.html'}")

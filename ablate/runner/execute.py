@@ -18,6 +18,7 @@ from ablate.tracking.progress import ProgressDisplay
 from ablate.tracking.recording import Recording
 from ablate.tracking.watch import Watch, WatchThread
 from ablate.training.library_environment import pin_environment
+from ablate.wording import printable
 from ablate.workers.processes import warm_up
 from ablate.workers.slots import Slot
 
@@ -40,8 +41,8 @@ class Session:
     store_uri: str
 
     def show(self, line: str, *, style: str = "") -> None:
-        """Print a line as it is, without markup."""
-        self.console.print(Text(line), style=style, soft_wrap=True)
+        """Print a line as it is, without markup and control characters."""
+        self.console.print(Text(printable(line)), style=style, soft_wrap=True)
 
 
 def measure_models(

@@ -149,6 +149,11 @@ class Study:
             accepts=lambda margin: 0 < margin < LARGEST,
             expected="a number above 0, in the unit of the first response",
         )
+        if self.responses and self.responses[0].unit == "fraction" and self.margin >= 1:
+            raise RequestError(
+                f"Expected a margin below 1, since {self.responses[0].name} is a fraction; "
+                f"received {self.margin:g}. Nearest choice: {self.margin / 100:g}."
+            )
         if self.resolution is not None:
             check_number(
                 self.resolution,

@@ -90,7 +90,7 @@ def show_notes(console: Console, plan: Plan) -> None:
     notes = Counter(note for planned in plan.cells for note in planned.notes)
     for note, cells in notes.items():
         where = "" if cells == len(plan.cells) else f" (in {cells} of {len(plan.cells)} cells)"
-        console.print(Text(f"{note}{where}"), soft_wrap=True)
+        console.print(_plain(f"{note}{where}"), soft_wrap=True)
 
 
 def _replicates(study: Study) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.config.store_uri import STORE_URI
+from ablate.credentials import hide_credentials
 from ablate.store.state import StudyState
 from ablate.tracking.watch import RetryingWatchThread, Watch
 from ablate.tracking.watchdog import Watchdog, attempt
@@ -52,7 +53,7 @@ class Recording:
         """Set `fault` if there was an error."""
         if error is not None:
             self.fault = (
-                f"Not everything is in MLflow ({root_cause(error)}); `{self._command()}` "
+                f"Not everything is in MLflow ({root_cause(error, self.uri)}); `{self._command()}` "
                 f"adds what is missing."
             )
 
@@ -98,12 +99,18 @@ class Recording:
         return shlex.join(words)
 
 
-def root_cause(error: BaseException) -> str:
-    """The first cause of an error, on one short line without credentials."""
+def root_cause(error: BaseException, uri: str) -> str:
+    """The first cause of an error, on one short line without the credentials of a store.
+
+    Args:
+        error: The error.
+        uri: The address of the store.
+    """
     chain = [error]
     while (cause := _cause(chain[-1])) is not None and cause not in chain:
         chain.append(cause)
-    summary = without_password(error_summary(chain[-1], limit=LONGEST_MESSAGE))
+    message = hide_credentials(error_summary(chain[-1], limit=LONGEST_MESSAGE), uri)
+    summary = without_password(message)
     return re.sub(r"<[^<>]*object at 0x\w+>:? ?", "", summary)[:200]
 
 

@@ -33,13 +33,16 @@ def pin_environment(backend: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def check_environment() -> None:
+def check_environment(backend: str) -> None:
     """Check that TensorFlow uses oneDNN, if this process had imported it before it was pinned.
+
+    Args:
+        backend: ``tensorflow`` or ``jax``.
 
     Raises:
         RequestError: It does not, so the results would be those of another run.
     """
-    if "tensorflow" not in sys.modules or sys.platform != "linux":
+    if backend != "tensorflow" or backend not in sys.modules or sys.platform != "linux":
         return
     from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # no public function says it
 

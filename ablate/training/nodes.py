@@ -10,7 +10,7 @@ import keras
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 
-from ablate.config.locate import locate
+from ablate.config.locate import TRUSTED, locate
 from ablate.config.recipe import Recipe
 from ablate.config.recipe_nodes import Node, targets_in
 from ablate.errors import RequestError
@@ -117,8 +117,10 @@ def _make(node: Node, key: str, expected: type, offered: Mapping[str, Any]) -> A
     """
     target = node["_target_"]
     for each in targets_in(node):
-        # Hydra would also follow attributes, and so reach what the module only imports.
-        locate(each, (), own=(each.partition(".")[0],))
+        # Hydra would also follow attributes, and so reach what the module only imports. Other
+        # packages than the trusted ones were allowed by the user when the study was planned.
+        package = each.partition(".")[0]
+        locate(each, () if package in TRUSTED else (package,))
     try:
         factory: Callable[..., Any] = instantiate({**node, "_partial_": True}, _convert_="all")
         taken = {

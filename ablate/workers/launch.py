@@ -46,7 +46,7 @@ def train_job(config: DictConfig) -> None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         plan = folder.read_plan()
         pin_environment(plan.backend)
-        check_environment()
+        check_environment(plan.backend)
         slot = slots_for(plan, request.device)[0]
         device = occupy(slot, plan.backend)
         from ablate.workers.cell_runs import Callbacks  # these imports load Keras

@@ -118,7 +118,8 @@ def spawn(target: Callable[..., None], *arguments: Any) -> BaseProcess:
             stop.sleep(START_PAUSE_SECONDS)
         try:
             return _spawn(target, *arguments)
-        except (OSError, EOFError) as error:  # no process can be made, or the server has ended
+        except (OSError, EOFError, MemoryError, RuntimeError) as error:
+            # No process or thread can be made, or the server has ended for that reason.
             reason = error_summary(error)
     raise RequestError(f"Expected to start a worker process; {reason}.{_process_limit()}")
 

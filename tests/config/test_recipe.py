@@ -88,6 +88,31 @@ def test_callbacks_that_write_or_send_are_refused(name: str) -> None:
             Recipe(callbacks=callbacks)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        param({"name": "${oc.env:HOME}"}, "without '${'", id="variable"),
+        param({"name": ["a", {"_target_": "mine.A", "x": "${seed}"}]}, "without '${'", id="deep"),
+        param({"_args_": [1]}, "received _args_", id="positional"),
+        param({"name": {"_target_": "mine.A", "_partial_": True}}, "received _partial_", id="part"),
+        param({"_recursive_": False}, "received _recursive_", id="left_to_keras"),
+        param(
+            {"dtype": {"module": "keras", "class_name": "Model"}}, "without _target_", id="keras"
+        ),
+        param({"dtype": [{"class_name": "Model"}]}, "without _target_", id="in_a_list"),
+    ],
+)
+def test_arguments_are_read_in_one_way(arguments: dict, message: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        Recipe(loss={"_target_": "keras.losses.Poisson", **arguments})
+    assert message in str(refused.value)
+
+
+def test_a_class_of_ones_own_may_take_mappings() -> None:
+    node = {"_target_": "mine.Loss", "weights": {"a": {"b": 1}}, "inner": [{"c": 2}]}
+    assert Recipe(loss=node).loss == node
+
+
 def test_a_default_recipe_is_written_as_it_always_was() -> None:
     node = Recipe(metrics={}, callbacks=[]).as_node()
     keys = ["epochs", "batch_size", "learning_rate", "optimizer", "jit", "placebo"]

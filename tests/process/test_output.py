@@ -80,3 +80,65 @@ def test_a_command_without_output_writes_into_no_file_of_its_own(
 
     assert done.returncode == 1
     assert (tmp_path / "done").read_text() == "all of it was done"
+
+
+SHOWN = """
+import sys
+from rich.console import Console
+from rich.table import Table
+from ablate.process.entry import run
+
+def command():
+    text = "97.5\\u00a0%, \\u22125 \\u2026 caf\\u00e9 \\u6f22 \\udcff"
+    print(text)
+    print(text, file=sys.stderr)
+    table = Table("a heading that does not fit into so few columns")
+    table.add_row("x" * 100)
+    Console(width=20).print(table)
+
+run(lambda: command)
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        param("ascii", b"97.5 %, -5 ... caf\\xe9 \\u6f22 \\udcff\n", id="ascii"),
+        param("latin-1", b"97.5\xa0%, -5 ... caf\xe9 \\u6f22 \\udcff\n", id="western_europe"),
+        param(
+            "utf-8",
+            "97.5\u00a0%, \u22125 \u2026 caf\u00e9 \u6f22 \\udcff\n".encode(),
+            id="file_name_that_is_no_text",
+        ),
+    ],
+)
+def test_any_text_can_be_printed(encoding: str, expected: bytes) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        [sys.executable, "-c", SHOWN], cwd=ROOT, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == expected
+    assert done.stdout.startswith(expected)
+    assert b"xxx" in done.stdout
+
+
+def test_a_machine_without_shared_memory_gives_no_warning() -> None:
+    program = """
+import _multiprocessing
+from ablate.process.entry import run
+
+def refuse(*arguments, **options):
+    raise OSError(38, "Function not implemented")
+
+_multiprocessing.SemLock = refuse
+
+def command():
+    import joblib
+    assert joblib._multiprocessing_helpers.mp is None
+
+run(lambda: command)
+"""
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

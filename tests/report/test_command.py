@@ -147,6 +147,7 @@ def test_runs_csv_of_a_study_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "margin=0"}, "Expected margin to be a number above 0"),
         ({"x": "margin=-0.1"}, "Expected margin to be a number above 0"),
         ({"x": "margin=nan"}, "Expected margin to be a number above 0"),
+        ({"x": "margin=1"}, "Expected a margin below 1, since test_accuracy is a fraction; rec"),
         ({"x": "margin=tiny"}, "Expected margin to be a number above 0"),
         ({"x": "interactions=4"}, "Expected interactions of at most 3, since the study has 3"),
         ({"x": "chance=0.999"}, "or less, the highest test_accuracy of the runs; received 0.999."),

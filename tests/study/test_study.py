@@ -6,7 +6,7 @@ from pytest import param
 from ablate.errors import RequestError
 from ablate.study.file import study_from_mapping
 from ablate.study.response import Response
-from ablate.study.study import Level, Study
+from ablate.study.study import Factor, Level, Study
 from tests.study.factors import factor
 
 
@@ -197,3 +197,17 @@ def test_an_unknown_level_is_refused_with_the_nearest() -> None:
 def test_a_response_has_one_of_two_directions() -> None:
     with pytest.raises(RequestError, match="higher or lower"):
         Response("speed", "up")  # type: ignore[arg-type]
+
+
+def test_a_margin_in_percent_is_refused_for_a_fraction():
+    known = (Response("test_accuracy", "higher", "fraction"),)
+    study = study_from_mapping(mapping(margin=1))
+
+    with pytest.raises(RequestError, match=r"a margin below 1, since test_accuracy is a fraction"):
+        study.judged_by(known)
+
+
+def test_more_levels_than_a_report_can_compare_are_refused() -> None:
+    Factor("rate", tuple(Level(f"v{number}") for number in range(100)))
+    with pytest.raises(RequestError, match="'rate' needs at most 100 levels; received 101"):
+        Factor("rate", tuple(Level(f"v{number}") for number in range(101)))

@@ -35,8 +35,9 @@ def test_a_process_that_computes_otherwise_trains_nothing(
     from tensorflow.python.util import _pywrap_util_port
 
     monkeypatch.setattr(_pywrap_util_port, "IsMklEnabled", lambda: enabled)
+    check_environment("jax")
     if enabled:
-        check_environment()
+        check_environment("tensorflow")
         return
     with pytest.raises(RequestError, match="it was imported without"):
-        check_environment()
+        check_environment("tensorflow")
