@@ -16,6 +16,12 @@ from ablate.data.split import stratified
 from ablate.errors import RequestError
 
 
+def byte_scale(*arrays: NDArray[np.generic]) -> float:
+    """Factor from stored values to [0, 1]: 1 for floats and for bytes that hold 0 and 1 alone."""
+    bytes_above_one = any(x.dtype == np.uint8 and x.size and x.max() > 1 for x in arrays)
+    return 1 / 255 if bytes_above_one else 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """One part of the images.
@@ -97,6 +103,13 @@ class Images:
         """Height, width and channels of an image."""
         height, width, channels = self.train.x.shape[1:]
         return height, width, channels
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """Smallest and largest value that a network sees, over all parts."""
+        low = min(float(part.x.min()) for part in self.parts.values())
+        high = max(float(part.x.max()) for part in self.parts.values())
+        return low * self.scale, high * self.scale
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -196,8 +196,6 @@ BAD = [
     param("masks/03.png", lambda file: change(file, mode="1"), "mode 1, not grey", id="one_bit"),
     param("masks/03.png", lambda file: Image.new("L", (8, 9)).save(file),
           "its mask: 8 x 9 for an image of 8 x 10", id="size"),
-    param("masks/notes.txt", lambda file: file.touch(), "its name ends in none of .bmp, .png",
-          id="text"),
     param("masks/04.jpg", lambda file: file.touch(), "its name ends in none of .bmp, .png",
           id="jpeg_mask"),
     param("images/04.png", lambda file: Image.new("RGB", (8, 10)).save(file),
@@ -212,6 +210,17 @@ def test_bad_files_are_refused_by_name(folder: Path, name: str, write: Any, reas
     message = refusal(folder)
     assert reason in message
     assert "; 1 bad: " in message
+
+
+def test_text_files_and_links_are_no_faults(folder: Path, tmp_path: Path) -> None:
+    expected = load(folder).fingerprint
+    (folder / "masks" / "notes.txt").touch()
+    moved = tmp_path / "elsewhere.jpg"
+    (folder / "images" / "03.jpg").rename(moved)
+    (folder / "images" / "03.jpg").symlink_to(moved)
+    images = load(folder)
+    assert images.fingerprint == expected
+    assert images.excluded == ("1 text file .txt, such as masks/notes.txt",)
 
 
 def test_a_rotated_photograph_has_an_upright_mask(folder: Path) -> None:
