@@ -11,13 +11,19 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FAULTS = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
+def tables():
+    """The table of faults and the tables of inputs, without their headings."""
+    for part in (FAULTS.partition("| fault |")[2], *INPUTS.split("| form |")[1:]):
+        yield part.partition("\n\n")[0].splitlines()[2:]
+
+
 def named_tests():
-    """Module and first words of every test that the fault table names."""
-    table = FAULTS.partition("| fault |")[2].partition("\n\n")[0]
-    for row in table.splitlines()[2:]:
+    """Module and first words of every test that the tables name."""
+    for row in (row for table in tables() for row in table):
         module = ""
         for path, words in re.findall(r"`([\w/]+)`|\*([^*]+)\*", row.split("|")[-2]):
             module = path or module
@@ -25,13 +31,13 @@ def named_tests():
                 yield pytest.param(module, words, id=words.replace(" ", "_"))
 
 
-def test_every_fault_of_the_table_names_its_test():
-    table = FAULTS.partition("| fault |")[2].partition("\n\n")[0]
-    assert all(re.search(r"`[\w/]+`: \*", row) for row in table.splitlines()[2:])
+def test_every_row_of_the_tables_names_its_test():
+    rows = [row for table in tables() for row in table]
+    assert all(re.search(r"`[\w/]+`: \*", row) for row in rows)
 
 
 @pytest.mark.parametrize(("module", "words"), list(named_tests()))
-def test_test_of_the_fault_table_exists(module, words):
+def test_test_of_a_table_exists(module, words):
     path = module if "/" in module else f"tests/faults/{module}"
     tree = ast.parse((ROOT / f"{path}.py").read_text(encoding="utf-8"))
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
@@ -67,8 +73,8 @@ def test_model_of_the_readme_can_be_built():
 
 @pytest.mark.parametrize(
     ("text", "folder"),
-    [(README, "."), (CONTRIBUTING, "."), (FAULTS, "docs")],
-    ids=["readme", "contributing", "faults"],
+    [(README, "."), (CONTRIBUTING, "."), (FAULTS, "docs"), (INPUTS, "docs")],
+    ids=["readme", "contributing", "faults", "inputs"],
 )
 def test_linked_files_exist(text, folder):
     links = re.findall(r"\]\(([^)#]+)\)", text)

@@ -115,20 +115,6 @@ class SeedsNotShared:
 
 
 @dataclass(frozen=True, slots=True)
-class GuessedReference:
-    """The full model is only the first level in the file.
-
-    Attributes:
-        levels: Each factor with the level taken for that of the full model.
-        other: A factor with another level, as an example.
-    """
-
-    serious: ClassVar[bool] = True
-    levels: tuple[tuple[str, str], ...]
-    other: tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class IntervalsOfSeeds:
     """What intervals do not include.
 

@@ -24,7 +24,7 @@ from ablate.config.environment import guard_environment
 from ablate.config.flags import split_flags
 from ablate.config.keys import GROUPS
 from ablate.config.locate import shipped_folder
-from ablate.config.overrides import parse_override
+from ablate.config.overrides import parse_override, quote_text
 from ablate.errors import RequestError, nearest
 
 WITHOUT_GROUPS = tuple(f"~{group}" for group in GROUPS)
@@ -41,7 +41,8 @@ def check_arguments(arguments: Sequence[str]) -> list[str]:
         HydraException: The configuration cannot be composed.
     """
     check_own_files(Path("experiments"))
-    flags, overrides = split_flags(arguments)
+    flags, given = split_flags(arguments)
+    overrides = [quote_text(argument) for argument in given]
     _refuse_files_of_hydra()
     if "--shell-completion" not in flags and "--version" not in flags:
         _check_overrides(overrides)

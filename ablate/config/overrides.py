@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString
 
 from ablate.config.keys import GROUPS, refuse_renamed_key
 from ablate.errors import RequestError, nearest
 from ablate.wording import one_line
+
+TEXT_KEYS = ("data.path", "store.uri", "study.question")
+"""Keys whose values are text that is taken as it stands, and not read by Hydra's grammar."""
+MOST_HINT_LETTERS = 200
+
+
+def quote_text(argument: str, *, keys: Collection[str] = TEXT_KEYS) -> str:
+    """Put the value of a text key in quotes if Hydra would read something else than the text.
+
+    Hydra's grammar refuses or changes values with brackets, ``~``, ``=`` or letters such as ``ü``.
+    Lists, mappings, null, quoted values and values with Hydra's escapes stay as they are.
+
+    Args:
+        argument: An override.
+        keys: The keys whose values are text.
+    """
+    key, _, value = argument.partition("=")
+    if key.lstrip("+") not in keys or not value:
+        return argument
+    try:
+        override = OverridesParser.create().parse_override(argument)
+        read = None if override.is_sweep_override() else override.value()
+    except Exception:  # Hydra's parser raises many kinds for what it cannot read
+        return _quoted(key, value)
+    is_text = isinstance(read, str) and (read == value or "\\" in value or _has_quotes(value))
+    is_structure = value == "null" or isinstance(read, dict | list)
+    return argument if is_text or is_structure else _quoted(key, value)
+
+
+def _has_quotes(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+
+
+def _quoted(key: str, value: str) -> str:
+    return f"{key}={QuotedString(value, Quote.double).with_quotes()}"
 
 
 def parse_override(argument: str) -> Override:
@@ -42,13 +78,18 @@ def parse_override(argument: str) -> Override:
 
 
 def parse_values(
-    arguments: Sequence[str], *, keys: Collection[str], literal: bool = False
+    arguments: Sequence[str],
+    *,
+    keys: Collection[str],
+    text_keys: Collection[str] = (),
+    literal: bool = False,
 ) -> dict[str, Any]:
     """Parse the arguments of a command that takes a few keys.
 
     Args:
         arguments: Such as ``study=xyz``.
         keys: The keys that the command knows.
+        text_keys: Those whose values are taken as they stand; see `quote_text`.
         literal: Whether values are kept as text and not read as numbers, lists or mappings.
 
     Raises:
@@ -56,7 +97,8 @@ def parse_values(
     """
     values: dict[str, Any] = {}
     for argument in arguments:
-        key, value = _split_literally(argument) if literal else _parse_value(argument)
+        given = quote_text(argument, keys=text_keys)
+        key, value = _split_literally(argument) if literal else _parse_value(given)
         if key not in keys:
             raise RequestError(f"Unknown argument {key!r}.{nearest(key, keys)}")
         if key in values:
@@ -73,11 +115,32 @@ def _split_literally(argument: str) -> tuple[str, str]:
 
 
 def _parse_value(argument: str) -> tuple[str, Any]:
-    override = _parse(argument)
+    try:
+        override = _parse(argument)
+    except RequestError:
+        key, _, value = argument.partition("=")
+        if not key.isidentifier() or not value or not value.isprintable():
+            raise
+        return key, _read_words(value)
     changes = override.type is OverrideType.CHANGE and override.package is None
     if not changes or override.is_sweep_override():
         raise RequestError(f"Expected key=value with one value; received {argument!r}.")
     return override.key_or_group, override.value()
+
+
+def _read_words(value: str) -> str | list[str] | dict[str, str]:
+    """A value that Hydra's grammar cannot read, as a word, a list or a mapping of words."""
+    items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
+    if value.startswith("[") and value.endswith("]"):
+        return [_without_quotes(item) for item in items]
+    if value.startswith("{") and value.endswith("}"):
+        pairs = [item.partition(":") for item in items]
+        return {_without_quotes(key.strip()): _without_quotes(it.strip()) for key, _, it in pairs}
+    return value
+
+
+def _without_quotes(word: str) -> str:
+    return word[1:-1] if _has_quotes(word) else word
 
 
 def _parse(argument: str) -> Override:
@@ -88,5 +151,21 @@ def _parse(argument: str) -> Override:
             override.value()  # it raises for a value that cannot be converted
     except Exception as error:  # Hydra's parser raises many kinds for malformed input
         reason = one_line(str(error).split("\n")[0])
-        raise RequestError(f"Expected key=value; received {argument!r} ({reason}).") from None
+        raise RequestError(
+            f"Expected key=value; received {argument!r} ({reason}).{_hint_at_quotes(argument)}"
+        ) from None
     return override
+
+
+def _hint_at_quotes(argument: str) -> str:
+    """The end of an error message: how to give a value as text, if that is possible."""
+    key, _, value = argument.partition("=")
+    if not key or not value or value[0] in "[{\"'" or len(value) > MOST_HINT_LETTERS:
+        return ""
+    quoted = _quoted(key, value)
+    try:
+        quoted.encode()
+        OverridesParser.create().parse_override(quoted)
+    except Exception:  # the key is at fault, or the value is no text
+        return ""
+    return f" If the value is text, write {shlex.quote(quoted)}."

@@ -1,4 +1,4 @@
-"""Images with one class each that come as four arrays."""
+"""Images with one class each that come as arrays: their forms, and their parts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.images import Split, Unsplit
+from ablate.data.images import BYTES_OF_0_AND_1, Images, Split, Unsplit, byte_scale
 from ablate.errors import RequestError
 
-KEYS = ("x_train", "y_train", "x_test", "y_test")
+PARTS = {"train": "train", "val": "validation", "test": "test"}
+"""The part of each array, by the end of its name."""
 
 SHARES = {"train": 0.8, "validation": 0.2}
-"""How the training arrays are split; the test arrays stay the test part."""
+"""How the training arrays are split if no validation arrays are given."""
+
+CHANNELS = (1, 2, 3, 4)
+"""Numbers of channels that pictures usually have."""
+
+LARGEST_LABEL = np.iinfo(np.int64).max
 
 
 def from_arrays(
@@ -22,51 +28,71 @@ def from_arrays(
     *,
     classes: Sequence[str] | None = None,
     split_seed: int,
-) -> Unsplit:
-    """Images with `x_test` as the test part and a validation part that is taken from `x_train`.
+    excluded: Sequence[str] = (),
+) -> Images | Unsplit:
+    """Images with `x_test` as the test part and `x_val` as the validation part.
+
+    Without `x_val`, a fifth of `x_train` is for validation.
 
     Args:
-        arrays: `x_train` and `x_test`, uint8 from 0 to 255 or floats from 0 to 1, shape
-            `(images, height, width)` or `(images, height, width, channels)`; `y_train` and
-            `y_test`, integers of 0 or more, shape `(images,)` or `(images, 1)`.
+        arrays: `x_train`, `x_test` and possibly `x_val`, shape `(images, height, width)` or
+            `(images, height, width, channels)`: uint8 from 0 to 255, uint8 or bool that hold 0 and
+            1 alone, or floats from 0 to 1; `y_train`, `y_test` and possibly `y_val`: whole numbers
+            of 0 or more, also as floats, shape `(images,)` or `(images, 1)`, or one-hot, shape
+            `(images, classes)`.
         classes: Names of the classes; None: their numbers.
         split_seed: Seed of the validation part.
+        excluded: What the source has and no part holds, each with the reason.
 
     Raises:
         RequestError: An array is not what it should be.
     """
-    x_train, x_test = (_images(name, arrays[name]) for name in ("x_train", "x_test"))
-    y_train, y_test = (_labels(name, arrays[name]) for name in ("y_train", "y_test"))
-    for x, y, part in ((x_train, y_train, "train"), (x_test, y_test, "test")):
-        if len(x) != len(y):
+    ends = [end for end in PARTS if f"x_{end}" in arrays]
+    x = {end: _images(f"x_{end}", arrays[f"x_{end}"]) for end in ends}
+    y = {end: _labels(f"y_{end}", arrays[f"y_{end}"]) for end in ends}
+    names = _class_names(y["train"], classes or _numbered(arrays["y_train"]))
+    _check_parts(x, y, classes=len(names))
+    parts = {PARTS[end]: Split(x[end], y[end]) for end in ends}
+    scale = byte_scale(*x.values())
+    known: dict[str, Any] = {
+        "classes": names,
+        "scale": scale,
+        "excluded": tuple(excluded),
+        "notes": (BYTES_OF_0_AND_1,) if scale == 1 and x["train"].dtype == np.uint8 else (),
+    }
+    if "validation" in parts:
+        return Images(parts["train"], parts["validation"], parts["test"], **known)
+    rest = parts.pop("train")
+    return Unsplit(rest.x, rest.y, shares=SHARES, split_seed=split_seed, fixed=parts, **known)
+
+
+def _check_parts(
+    x: Mapping[str, NDArray[Any]], y: Mapping[str, NDArray[np.int64]], *, classes: int
+) -> None:
+    """Check that images and labels of all parts fit together."""
+    train = x["train"]
+    for end, images in x.items():
+        if len(images) != len(y[end]):
             raise RequestError(
-                f"Expected as many labels as images; received {len(x)} in x_{part} and {len(y)} "
-                f"in y_{part}."
+                f"Expected as many labels as images; received {len(images)} in x_{end} and "
+                f"{len(y[end])} in y_{end}."
             )
-    if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
-        raise RequestError(
-            f"Expected x_train and x_test of one dtype and shape; received {x_train.dtype} of "
-            f"shape {x_train.shape[1:]} and {x_test.dtype} of shape {x_test.shape[1:]} an image."
-        )
-    names = _class_names(y_train, classes)
-    if y_test.max() >= len(names):
-        raise RequestError(
-            f"Expected y_test within the labels of y_train, 0 to {len(names) - 1}; received "
-            f"{y_test.max()}."
-        )
-    return Unsplit(
-        x=x_train,
-        y=y_train,
-        classes=names,
-        scale=1 / 255 if x_train.dtype == np.uint8 else 1.0,
-        shares=SHARES,
-        split_seed=split_seed,
-        fixed={"test": Split(x_test, y_test)},
-    )
+        if train.shape[1:] != images.shape[1:] or train.dtype != images.dtype:
+            raise RequestError(
+                f"Expected x_train and x_{end} of one dtype and shape; received {train.dtype} of "
+                f"shape {train.shape[1:]} and {images.dtype} of shape {images.shape[1:]} an image."
+            )
+        if y[end].max() >= classes:
+            raise RequestError(
+                f"Expected y_{end} within the labels of y_train, 0 to {classes - 1}; received "
+                f"{y[end].max()}."
+            )
 
 
 def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
     """Return the images as uint8 or float32 with an axis for channels."""
+    if x.dtype == np.bool_:
+        x = x.astype(np.uint8)
     if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
         raise RequestError(
             f"Expected {name} as uint8 from 0 to 255 or floats from 0 to 1; received {x.dtype}."
@@ -78,10 +104,22 @@ def _images(name: str, x: NDArray[Any]) -> NDArray[Any]:
         )
     if x.size == 0:
         raise RequestError(f"Expected images in {name}; received shape {x.shape}.")
+    if x.ndim == 4:
+        _refuse_channels_first(name, x.shape)
     if x.dtype != np.uint8:
         _check_floats(name, x)
         x = x.astype(np.float32, copy=False)
     return x[..., np.newaxis] if x.ndim == 3 else x
+
+
+def _refuse_channels_first(name: str, shape: tuple[int, ...]) -> None:
+    images, first, second, last = shape
+    if first in CHANNELS and last not in CHANNELS:
+        raise RequestError(
+            f"Expected {name} of shape (images, height, width, channels); received {shape}: "
+            f"{first} x {second} pixels with {last} channels. If the channels come first, "
+            f"transpose to {(images, second, last, first)}: x.transpose(0, 2, 3, 1)."
+        )
 
 
 def _check_floats(name: str, x: NDArray[np.floating[Any]]) -> None:
@@ -101,18 +139,54 @@ def _check_floats(name: str, x: NDArray[np.floating[Any]]) -> None:
 
 def _labels(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
     """Return the labels as int64 with one axis."""
-    if not np.issubdtype(y.dtype, np.integer):
+    kinds = (np.integer, np.floating, np.bool_)
+    if not any(np.issubdtype(y.dtype, kind) for kind in kinds):
         raise RequestError(f"Expected whole numbers in {name}; received {y.dtype}.")
+    if y.ndim == 2 and y.shape[1] > 1:
+        return _classes_of_one_hot(name, y)
     if y.ndim != 1 and y.shape[1:] != (1,):
         raise RequestError(
-            f"Expected {name} of shape (images,) or (images, 1); received {y.shape}."
+            f"Expected {name} of shape (images,), (images, 1) or, one-hot, (images, classes); "
+            f"received {y.shape}."
         )
-    if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int64).max):
+    y = y.reshape(-1)
+    if np.issubdtype(y.dtype, np.bool_):
+        return y.astype(np.int64)
+    if np.issubdtype(y.dtype, np.floating):
+        y = y.astype(np.float64)
+        broken = ~np.isfinite(y) | (y != np.floor(y))
+        if broken.any():
+            raise RequestError(
+                f"Expected whole numbers in {name}; received {y[broken][0]:g} at index "
+                f"{broken.argmax()}."
+            )
+    wrong = (y < 0) | (y > LARGEST_LABEL)
+    if wrong.any():
         raise RequestError(
             f"Expected labels of 0 or more in {name}; received {y.min()} to {y.max()}, the first "
-            f"wrong one at index {((y < 0) | (y > np.iinfo(np.int64).max)).argmax()}."
+            f"wrong one at index {wrong.argmax()}."
         )
-    return y.reshape(-1).astype(np.int64)
+    return y.astype(np.int64)
+
+
+def _classes_of_one_hot(name: str, y: NDArray[Any]) -> NDArray[np.int64]:
+    """The class of each row of 0 and one 1."""
+    wrong = ~((y == 0) | (y == 1)).all(axis=1) | ((y == 1).sum(axis=1) != 1)
+    if wrong.any():
+        index = int(wrong.argmax())
+        row = ", ".join(f"{value:g}" for value in y[index, :6].tolist())
+        more = ", ..." if y.shape[1] > 6 else ""
+        raise RequestError(
+            f"Expected one class for each image in {name}: whole numbers of shape (images,), or "
+            f"one-hot rows with a single 1; received shape {y.shape}, and [{row}{more}] at index "
+            f"{index}."
+        )
+    return np.asarray(np.argmax(y, axis=1), np.int64)
+
+
+def _numbered(y: NDArray[Any]) -> tuple[str, ...] | None:
+    """The names of the classes that one-hot labels count; None for other labels."""
+    return tuple(map(str, range(y.shape[1]))) if y.ndim == 2 and y.shape[1] > 1 else None
 
 
 def _class_names(y: NDArray[np.int64], classes: Sequence[str] | None) -> tuple[str, ...]:

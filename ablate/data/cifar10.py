@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ablate.data import npz
 from ablate.data.arrays import from_arrays
-from ablate.data.images import Unsplit
+from ablate.data.images import Images, Unsplit
 from ablate.errors import RequestError
 from ablate.wording import error_message
 
@@ -26,7 +26,7 @@ CLASSES = (
 )
 
 
-def load(*, path: str | None = None, split_seed: int = 0) -> Unsplit:
+def load(*, path: str | None = None, split_seed: int = 0) -> Images | Unsplit:
     """CIFAR-10 with its own test images; a fifth of the training images is for validation.
 
     Args:

@@ -14,10 +14,18 @@ from PIL import Image
 from ablate.data.memory import check_fits
 from ablate.data.photograph import BadImageError
 from ablate.errors import RequestError
-from ablate.wording import escaped_name
+from ablate.wording import escaped_name, quantity
 
 IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Files that Windows and macOS create in folders, in addition to hidden files."""
+
+TEXTS = frozenset(
+    {".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".rst", ".html"}
+    | {".htm", ".log", ".ini", ".cfg", ".toml", ".pdf"}
+)
+"""How the names of lists, labels and descriptions end, which lie next to images."""
+TEXT_NAMES = frozenset({"readme", "license", "licence", "labels", "classes"})
+"""Names of such files that have no ending."""
 
 
 def check_image_size(image_size: object) -> tuple[int, int]:
@@ -86,18 +94,35 @@ def subfolders(folder: Path) -> list[Path]:
     return [entry for entry in entries(folder) if os.path.isdir(entry)]
 
 
-def path_fault(entry: Path, root: Path, *, extensions: Collection[str]) -> str | None:
+def is_text(entry: Path) -> bool:
+    """Whether a file is a list, labels or a description, which no one takes for an image."""
+    name = entry.name.lower()
+    return not name.startswith("._") and (entry.suffix.lower() in TEXTS or name in TEXT_NAMES)
+
+
+def count_texts(texts: Sequence[Path], root: Path) -> tuple[str, ...]:
+    """Text files that are left out, counted by the end of their names."""
+    found: dict[str, list[Path]] = {}
+    for file in texts:
+        found.setdefault((file.suffix or file.name).lower(), []).append(file)
+    return tuple(
+        f"{quantity(len(files), 'text file')} {ending}, such as "
+        f"{escaped_name(files[0].relative_to(root))}"
+        for ending, files in sorted(found.items())
+    )
+
+
+def path_fault(entry: Path, *, extensions: Collection[str]) -> str | None:
     """Why an entry cannot be a file of the data set, judged by its path; None if it can.
+
+    A link to a file elsewhere can: subsets of large data sets are made of such links.
 
     Args:
         entry: The entry of a folder.
-        root: The folder of the data set, in which its files must be.
         extensions: How the names of its files end, in lower case.
     """
     if entry.name.startswith("._"):
         return "a file that macOS adds to a folder"
-    if not Path(os.path.realpath(entry)).is_relative_to(root):
-        return "a link to a file outside the folder"
     if os.path.isdir(entry):
         return f"a folder in the folder {escaped_name(entry.parent.name)}"
     if not os.path.isfile(entry):  # opening a pipe would block

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.data.class_folders import Listing, list_photographs
 from ablate.data.folders import (
     check_folder,
     check_image_size,
     check_memory,
-    entries,
-    path_fault,
+    count_texts,
     read_all,
-    subfolders,
 )
-from ablate.data.images import Unsplit
+from ablate.data.images import BYTES_OF_0_AND_1, Images, Split, Unsplit, byte_scale
 from ablate.data.memory import DecodingMemory
-from ablate.data.photograph import FORMATS, read
+from ablate.data.photograph import read
 from ablate.errors import RequestError
 from ablate.fields import check_choice
 from ablate.wording import escaped_name, first_few
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
+TRAIN_SHARES = {"train": 0.8, "validation": 0.2}
+"""Shares of the images of train where there are test images, but none for validation."""
 
 FEWEST = 4
 """The fewest images of a class that give each part one image."""
@@ -39,22 +40,28 @@ NAMED = 5
 
 def load(
     *, path: str, image_size: Sequence[int], on_bad: str = "fail", split_seed: int = 0
-) -> Unsplit:
-    """The photographs of a folder, resized to one size, in parts of 60, 20 and 20 % by class.
+) -> Images | Unsplit:
+    """The photographs of a folder, resized to one size, in its own parts or in three by class.
+
+    The folder holds a folder for each class, of which 60, 20 and 20 % are the parts; or `train`,
+    `val` and `test` (also `training_set` and the like, in any case) with the same class folders in
+    each. Without `val`, a fifth of `train` is the validation part; without `test`, the images of
+    `val` are the test part, and a fifth of `train` is the validation part. Images in folders
+    within a class folder belong to the class. Links to files and folders are followed.
 
     Every file in a class folder is decoded before any training. It is either an image or a bad
     file: empty, truncated, not an image, of another format than its name says (a GIF named .jpg), a
-    file that macOS adds (`._x.jpg`), CMYK, 16 bit, 1 bit, a palette, transparent or animated,
-    larger than Pillow's limit of pixels, a link to a file outside the folder, or a folder in a
-    class folder. Images outside class folders are bad too, and so is a class without a valid image.
-    Hidden files and Thumbs.db are ignored. Damage that a decoder tolerates, such as a flipped bit
-    in a JPEG, is not found. `ablate.data.photograph.read` describes how a file becomes pixels.
+    file that macOS adds (`._x.jpg`), CMYK, 16 bit, 1 bit, a palette, transparent or animated, or
+    larger than Pillow's limit of pixels. Images outside class folders are bad too, and so is a
+    class without a valid image. Text files are counted and left out; hidden files and Thumbs.db are
+    ignored. Damage that a decoder tolerates, such as a flipped bit in a JPEG, is not found.
+    `ablate.data.photograph.read` describes how a file becomes pixels.
 
     Args:
-        path: The folder; relative to the working directory. Its folders are the classes.
+        path: The folder; relative to the working directory.
         image_size: Height and width in pixels to which each photograph is resized.
         on_bad: Refuse bad files (`fail`), or leave them out and list them in `excluded` (`skip`).
-        split_seed: Seed of the three parts.
+        split_seed: Seed of the parts that the folder does not have.
 
     Raises:
         RequestError: The folder or an argument is not as described, files are bad, or a class has
@@ -63,65 +70,55 @@ def load(
     height, width = check_image_size(image_size)
     check_choice(on_bad, "data.on_bad", choices=POLICIES)
     root = check_folder(path)
-    classes = _class_folders(root)
-    bad = _misplaced(root, classes)
-    files = [file for folder in classes for file in entries(folder) if file not in bad]
+    listing = list_photographs(root, path)
+    files = [photograph.file for photograph in listing.photographs]
     check_memory(max(len(files), 1), height=height, width=width)
     x, broken = _decode(files, height, width)
-    bad |= broken
-    valid = np.array([row for row, file in enumerate(files) if file not in bad], np.int64)
-    counts = Counter(files[row].parent for row in valid)
-    bad |= {folder: "no valid image" for folder in classes if not counts[folder]}
-    excluded = tuple(escaped_name(f"{file.relative_to(root)}: {bad[file]}") for file in sorted(bad))
-    if excluded and on_bad == "fail":
-        raise RequestError(_refusal(excluded, path))
-    kept = [folder for folder in classes if counts[folder]]
-    _check_counts({folder: counts[folder] for folder in kept}, path)
-    y = np.array([kept.index(files[row].parent) for row in valid], np.int64)
-    return Unsplit(
-        x=x if len(valid) == len(x) else x[valid],
-        y=y,
-        classes=tuple(escaped_name(folder.name) for folder in kept),
-        scale=1 / 255,
-        shares=SHARES,
-        split_seed=split_seed,
-        excluded=excluded,
-    )
+    rows = np.array([row for row, file in enumerate(files) if file not in broken], np.int64)
+    excluded = _excluded(listing, root, broken=broken, path=path, skip=on_bad == "skip")
+    counts = Counter(listing.photographs[row].label for row in rows)
+    classes = [name for name in listing.classes if counts[name]]
+    _check_counts({name: counts[name] for name in classes}, path)
+    y = np.array([classes.index(listing.photographs[row].label) for row in rows], np.int64)
+    x = x if len(rows) == len(x) else x[rows]
+    own = np.array([listing.photographs[row].part for row in rows])
+    parts = {part: Split(x[own == part], y[own == part]) for part in listing.parts}
+    scale = byte_scale(x)
+    known: dict[str, Any] = {
+        "classes": tuple(map(escaped_name, classes)),
+        "scale": scale,
+        "excluded": excluded,
+        "notes": (*listing.notes(root), *((BYTES_OF_0_AND_1,) if scale == 1 else ())),
+    }
+    if len(parts) == len(SHARES):
+        return Images(parts["train"], parts["validation"], parts["test"], **known)
+    if "validation" in parts:
+        parts["test"] = parts.pop("validation")
+    rest = parts.pop(listing.parts[0])
+    shares = TRAIN_SHARES if parts else SHARES
+    return Unsplit(rest.x, rest.y, shares=shares, split_seed=split_seed, fixed=parts, **known)
 
 
-def _class_folders(root: Path) -> list[Path]:
-    """The folders of the classes: two or more, with a file in at least one.
+def _excluded(
+    listing: Listing, root: Path, *, broken: Mapping[Path, str], path: str, skip: bool
+) -> tuple[str, ...]:
+    """What is left out, each with the reason.
 
     Raises:
-        RequestError: There are none; the message names a folder that may have been meant.
+        RequestError: Files are bad, and they are not to be skipped.
     """
-    folders = subfolders(root)
-    if len(folders) >= 2 and any(len(entries(each)) > len(subfolders(each)) for each in folders):
-        return folders
-    below = [folder for folder in folders if len(subfolders(folder)) >= 2]
-    above = [root.parent] if not folders and len(subfolders(root.parent)) >= 2 else []
-    close = (below or above)[:1]
-    hint = f" Did you mean data.path={escaped_name(close[0])}?" if close else ""
-    names = ", ".join(escaped_name(folder.name) for folder in folders[:NAMED]) or "none"
-    raise RequestError(
-        f"Expected a folder of images for each of two classes or more in {escaped_name(root)}; "
-        f"its folders: {names}.{hint}"
-    )
-
-
-def _misplaced(root: Path, classes: Sequence[Path]) -> dict[Path, str]:
-    """Entries that cannot be images because of their path or name, each with the reason."""
-    bad = {
-        entry: "an image outside the class folders"
-        for entry in entries(root)
-        if entry.suffix.lower() in FORMATS and not os.path.isdir(entry)
-    }
-    for folder in classes:
-        for entry in entries(folder):
-            reason = path_fault(entry, root, extensions=FORMATS)
-            if reason:
-                bad[entry] = reason
-    return bad
+    bad = {**listing.bad, **broken}
+    valid = {(item.part, item.label) for item in listing.photographs if item.file not in broken}
+    bad |= {folder: "no valid image" for key, folder in listing.folders.items() if key not in valid}
+    named = tuple(escaped_name(f"{file.relative_to(root)}: {bad[file]}") for file in sorted(bad))
+    if named and not skip:
+        shown = first_few(named, most=NAMED)
+        skipped = ", or give data.on_bad=skip to leave them out of every run" if valid else ""
+        raise RequestError(
+            f"Expected valid images in {escaped_name(path)}; {len(named)} bad: {shown}. "
+            f"Repair or remove them{skipped}."
+        )
+    return (*named, *count_texts(listing.texts, root))
 
 
 def _decode(
@@ -137,16 +134,8 @@ def _decode(
     return x, read_all(files, fill)
 
 
-def _refusal(excluded: Sequence[str], path: str) -> str:
-    named = first_few(excluded, most=NAMED)
-    return (
-        f"Expected valid images in {escaped_name(path)}; {len(excluded)} bad: {named}. "
-        f"Repair or remove them, or give data.on_bad=skip to leave them out of every run."
-    )
-
-
-def _check_counts(counts: Mapping[Path, int], path: str) -> None:
-    found = ", ".join(f"{count} of {escaped_name(folder.name)}" for folder, count in counts.items())
+def _check_counts(counts: Mapping[str, int], path: str) -> None:
+    found = ", ".join(f"{count} of {escaped_name(name)}" for name, count in counts.items())
     if len(counts) < 2 or min(counts.values()) < FEWEST:
         raise RequestError(
             f"Expected two classes or more with {FEWEST} valid images or more each in "

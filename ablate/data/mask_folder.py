@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ablate.data.class_folders import NO_TEST_FOLDER
 from ablate.data.folders import (
     check_folder,
     check_image_size,
     check_memory,
+    count_texts,
     entries,
+    is_text,
     path_fault,
     read_all,
     subfolders,
 )
-from ablate.data.images import Images, Split, Unsplit
+from ablate.data.images import Images, Split, Unsplit, byte_scale
 from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import FORMATS, BadImageError, decoder_errors, read
 from ablate.errors import RequestError
@@ -88,7 +91,8 @@ def load(
     height, width = check_image_size(image_size)
     values = _MaskValues(_class_names(classes), void, label_offset)
     root = check_folder(path)
-    pairs = {part: _pairs(root, *folders) for part, folders in _layout(root).items()}
+    layout = _layout(root)
+    pairs = {part: _pairs(root, *folders) for part, folders in layout.items()}
     listed = [pair for each in pairs.values() for pair in each]
     check_memory(len(listed), height=height, width=width)
     x, masks, found = _decode(listed, root, height=height, width=width)
@@ -96,7 +100,13 @@ def load(
     y = values.targets(masks, len(names))
     ends = np.cumsum([len(each) for each in pairs.values()])[:-1]
     parts = dict(zip(pairs, map(Split, np.split(x, ends), np.split(y, ends)), strict=True))
-    known: dict[str, Any] = {"classes": names, "scale": 1 / 255, "task": "segmentation"}
+    known: dict[str, Any] = {
+        "classes": names,
+        "scale": byte_scale(x),
+        "notes": (NO_TEST_FOLDER,) if layout is WITHOUT_TEST else (),
+        "excluded": count_texts(_texts(root, layout.values()), root),
+        "task": "segmentation",
+    }
     if "validation" in parts:
         return Images(parts["train"], parts["validation"], parts["test"], **known)
     rest = parts.pop("train")
@@ -198,6 +208,11 @@ def _layout(root: Path) -> Mapping[str, tuple[str, str]]:
     )
 
 
+def _texts(root: Path, folders: Iterable[tuple[str, str]]) -> list[Path]:
+    names = [name for pair in folders for name in pair]
+    return [entry for name in names for entry in entries(root / name) if is_text(entry)]
+
+
 def _pairs(root: Path, image_folder: str, mask_folder: str) -> list[tuple[Path, Path]]:
     """The images of a folder, each with its mask."""
     images = _by_stem(root, image_folder, extensions=FORMATS)
@@ -216,7 +231,9 @@ def _by_stem(root: Path, folder: str, *, extensions: Mapping[str, str]) -> dict[
     files: dict[str, Path] = {}
     faults: dict[Path, str] = {}
     for entry in entries(root / folder):
-        if fault := path_fault(entry, root, extensions=extensions):
+        if is_text(entry):
+            continue
+        if fault := path_fault(entry, extensions=extensions):
             faults[entry] = fault
         elif entry.stem in files:
             faults[entry] = f"the same name as {files[entry.stem].name}"

@@ -1,4 +1,4 @@
-"""Images from a NumPy archive with the arrays x_train, y_train, x_test and y_test."""
+"""Images from a NumPy archive with arrays such as x_train, y_train, x_test and y_test."""
 
 from __future__ import annotations
 
@@ -6,20 +6,35 @@ import difflib
 import os
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.arrays import KEYS, from_arrays
-from ablate.data.images import Unsplit
+from ablate.data.arrays import from_arrays
+from ablate.data.images import Images, Unsplit
 from ablate.data.memory import check_fits
 from ablate.errors import RequestError, nearest
+from ablate.wording import enumeration, escaped_name
+
+NAMES = {
+    "x_train": ("x_train", "train_images"),
+    "y_train": ("y_train", "train_labels"),
+    "x_test": ("x_test", "test_images"),
+    "y_test": ("y_test", "test_labels"),
+    "x_val": ("x_val", "x_valid", "x_validation", "val_images"),
+    "y_val": ("y_val", "y_valid", "y_validation", "val_labels"),
+}
+"""Names that an array may have, in any case; those with _images and _labels are MedMNIST's."""
+NEEDED = ("x_train", "y_train", "x_test", "y_test")
 
 
-def load(*, path: str, split_seed: int = 0) -> Unsplit:
-    """The images of an archive; a fifth of the training images, by class, is for validation.
+def load(*, path: str, split_seed: int = 0) -> Images | Unsplit:
+    """The images of an archive, in its own parts.
+
+    Without a validation part, a fifth of the training images, by class, is for validation.
 
     Args:
         path: The archive; relative to the working directory.
@@ -28,39 +43,70 @@ def load(*, path: str, split_seed: int = 0) -> Unsplit:
     Raises:
         RequestError: The file cannot be read, or an array is not as described.
     """
-    return from_arrays(read(path), split_seed=split_seed)
+    arrays, others = _read(path)
+    excluded = [f"{escaped_name(name)}: an array that no part needs" for name in others]
+    return from_arrays(arrays, split_seed=split_seed, excluded=excluded)
 
 
 def read(path: str) -> dict[str, NDArray[Any]]:
-    """The four arrays of an archive.
+    """The arrays of an archive by the names in `NAMES`.
 
     Raises:
         RequestError: The file does not exist or is not an archive, or an array is missing or
             unreadable.
     """
+    return _read(path)[0]
+
+
+def _read(path: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """The arrays that parts need, and the names of the others."""
     file = _existing(path)
     if not zipfile.is_zipfile(file):
         raise RequestError(
             f"Expected an archive that numpy.savez wrote; {path} is not one, or is truncated."
         )
     with np.load(file, allow_pickle=False) as archive:
-        for key in KEYS:
-            if key not in archive:
-                hint = nearest(key, archive.files)
-                raise RequestError(
-                    f"Expected the arrays {', '.join(KEYS)}; {path} has no {key}.{hint}"
-                )
-        _check_size(archive, path)
-        return {key: _member(archive, key, path) for key in KEYS}
+        chosen = _choose(archive.files, path)
+        _check_size(archive, chosen.values(), path)
+        arrays = {key: _member(archive, name, path) for key, name in chosen.items()}
+        others = tuple(name for name in archive.files if name not in chosen.values())
+    return arrays, others
 
 
-def _check_size(archive: Any, path: str) -> None:
+def _choose(names: Iterable[str], path: str) -> dict[str, str]:
+    """The name in the archive of each array that is needed."""
+    found: dict[str, list[str]] = {key: [] for key in NAMES}
+    others: list[str] = []
+    for name in names:
+        keys = [key for key, known in NAMES.items() if name.lower() in known]
+        (found[keys[0]] if keys else others).append(name)
+    for key, given in found.items():
+        if len(given) > 1:
+            raise RequestError(
+                f"Expected one array as {key} in {path}; received {enumeration(given)}."
+            )
+    for key in NEEDED:
+        if not found[key]:
+            raise RequestError(
+                f"Expected the arrays {', '.join(NEEDED)}; {path} has no {key}."
+                f"{nearest(key, others)}"
+            )
+    for key, other in (("x_val", "y_val"), ("y_val", "x_val")):
+        if found[key] and not found[other]:
+            raise RequestError(
+                f"Expected {other} with {found[key][0]} in {path}; received one of them alone."
+                f"{nearest(other, others) if others else ''}"
+            )
+    return {key: given[0] for key, given in found.items() if given}
+
+
+def _check_size(archive: Any, names: Iterable[str], path: str) -> None:
     """Check that the arrays fit into the memory, by the sizes that the archive declares.
 
     A few bytes can declare any size, and nothing reads more than that.
     """
     named = {info.filename.removesuffix(".npy"): info.file_size for info in archive.zip.infolist()}
-    size = sum(named.get(key, 0) for key in KEYS)
+    size = sum(named.get(name, 0) for name in names)
     check_fits(size, f"{path} with arrays of {size / 1e9:.1f} GB.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,16 @@ from ablate.data.memory import DecodingMemory
 from ablate.errors import RequestError
 from ablate.wording import escaped_name, one_line
 
-FORMATS = {".bmp": "BMP", ".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+FORMATS = {
+    ".bmp": "BMP",
+    ".jfif": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".pgm": "PPM",
+    ".png": "PNG",
+    ".ppm": "PPM",
+    ".webp": "WEBP",
+}
 """The format that a file must have, by the extension of its name."""
 
 RECOGNISED = (*sorted(set(FORMATS.values())), "GIF", "TIFF")
@@ -89,18 +99,32 @@ def _check(image: Image.Image, file: Path) -> None:
     found = "JPEG" if image.format == "MPO" else image.format
     if found != FORMATS[file.suffix.lower()]:
         raise BadImageError(f"a {found} named {file.suffix}")
-    if image.mode.startswith("I") or (found == "PNG" and _png_depth(file) == 16):
+    if image.mode.startswith("I"):
         raise BadImageError("16 bit")
     if image.mode not in MODES:
         raise BadImageError(FAULTS.get(image.mode, f"colours of mode {image.mode}"))
+    if found in DEPTHS and DEPTHS[found](file) > 8:
+        raise BadImageError("16 bit")
     if found != "JPEG" and getattr(image, "is_animated", False):
         raise BadImageError("animated")
 
 
 def _png_depth(file: Path) -> int:
-    """Bits a channel; Pillow reduces 16 to 8 in colour images without a warning."""
+    """Bits a channel."""
     with file.open("rb") as stream:
         return stream.read(25)[24]
+
+
+def _ppm_depth(file: Path) -> int:
+    """Bits a channel, from the largest value, the third number of the header."""
+    with file.open("rb") as stream:
+        header = re.sub(rb"#[^\r\n]*", b"", stream.read(MOST_HEADER_BYTES))
+    return int(header.split(maxsplit=4)[3]).bit_length()
+
+
+DEPTHS = {"PNG": _png_depth, "PPM": _ppm_depth}
+"""Formats whose 16 bits Pillow reduces to 8 without a warning, with what reads the bits."""
+MOST_HEADER_BYTES = 4096
 
 
 def _check_opaque(image: Image.Image) -> None:

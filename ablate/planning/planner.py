@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from ablate.analysis.rounds import next_round
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
 from ablate.config.groups import VARIANT_GROUPS
-from ablate.config.overrides import parse_override
+from ablate.config.overrides import parse_override, quote_text
 from ablate.config.request import check_switches, content_of
 from ablate.config.variant import Variant, read_variant
 from ablate.data.images import Images
@@ -46,11 +46,12 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
 
     def compose(overrides: Sequence[str]) -> Variant:
         stop.check()
-        for override in overrides:
+        quoted = [quote_text(override) for override in overrides]
+        for override in quoted:
             _refuse_other_groups(override)
         with translate_errors():
-            composed = loader.load_sweep_config(config, [*arguments, *overrides])
-        given = [*own["overrides"]["hydra"], *arguments, *overrides]
+            composed = loader.load_sweep_config(config, [*arguments, *quoted])
+        given = [*own["overrides"]["hydra"], *arguments, *quoted]
         content = check_configuration(composed, given, launcher=own["launcher"])
         for key, value in content.items():
             if key not in VARIANT_GROUPS and value != request.get(key):

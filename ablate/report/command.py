@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablate.analysis.warnings import GuessedReference
+from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions, check_paper_columns
+from ablate.config.store_uri import STORE_URI, check_store_uri
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_folder_name, check_number
-from ablate.report.csv_results import Request, guessed_reference, read_results
 from ablate.report.page import report_data, write_report
+from ablate.report.results.read import Results, read_frame, read_results
+from ablate.report.results.request import Request
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
 from ablate.report.warning_texts import warning_texts
@@ -32,15 +37,21 @@ Write the report of an ablation study again; nothing is trained.
 
   python -m ablate.report study=NAME          a study of python -m ablate: runs/NAME/
   python -m ablate.report runs=results.csv factors=[a,b] response=accuracy
-                                              results of any program, a row a run
+                                              results of any program, a row a run or an epoch: CSV
+                                              in any dialect, exports of MLflow, W&B, Optuna, ...
+  python -m ablate.report runs=DIR ...        the folder of a Keras Tuner project
+  python -m ablate.report runs=mlflow:EXPERIMENT ...  the runs of an MLflow server or database
 
 Optional with runs=:
-  seed=seed              column of the run seed: runs that share it are compared in pairs
+  seed=seed              column of the run seed or fold: runs that share it are compared in pairs
   reference={a: present} reference level of a factor; by default present, else the first in the file
-  direction=higher       whether higher or lower is better; known for val_loss and the like
+  direction=higher       whether higher or lower is better; known for accuracy, val_loss, ...
   margin=0.01            difference of the response that is too small to matter, in its unit
   chance=0.1             response of a model that guesses: runs that did not learn are then counted
-  name=mine              name of the report, reports/mine/; by default that of the file
+  name=mine              name of the report, reports/mine/; by default that of the file or
+                         mlflow_EXPERIMENT
+  store.uri=URI          with runs=mlflow:, where MLflow keeps the runs; by default that of
+                         MLFLOW_TRACKING_URI, else sqlite:///mlflow.db
 
 Optional with both:
   interactions=2         largest number of factors in an interaction
@@ -58,8 +69,11 @@ OF_A_FILE = (
     "margin",
     "chance",
     "name",
+    "store.uri",
     *BOTH,
 )
+MLFLOW = "mlflow:"
+"""What precedes the name of an experiment in `runs=`."""
 REQUIRED = ("runs", "factors", "response")
 
 
@@ -95,7 +109,7 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
         RequestError: An argument is not key=value, unknown, given twice, missing, or of the other
             kind of report.
     """
-    values = parse_values(arguments, keys=("study", *OF_A_FILE))
+    values = parse_values(arguments, keys=("study", *OF_A_FILE), text_keys=("runs", "store.uri"))
     if "study" in values and (others := [key for key in values if key not in OF_A_STUDY]):
         raise RequestError(f"Expected study=NAME alone; received {others[0]} as well.")
     for key in () if "study" in values else REQUIRED:
@@ -126,15 +140,17 @@ def _report_study(values: Mapping[str, Any]) -> int:
 
 
 def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
-    request = _request(values)
-    study, runs = read_results(request)
+    request = request_of(values)
+    results = _read(request, values)
+    study, runs = results.study, results.runs
     folder = Path("reports") / request.name
     record = StudyRecord(
         study,
         runs,
-        provenance={"runs": request.runs.name},
+        provenance={"runs": _shown_source(request), **_notes(results)},
         chance=request.chance,
-        guessed_reference=guessed_reference(request, study),
+        guessed_reference=results.guessed_reference,
+        guessed_direction=results.guessed_direction,
     )
     commands = [shlex.join(["python", "-m", "ablate.report", *given])]
     analysis = write_report(
@@ -144,16 +160,58 @@ def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
         interactions=_interactions(values, study),
         paper_columns=_paper_columns(values),
     )
+    for note in results.notes:
+        print(terminal_line(note))
     _show(report_data(record, analysis, commands=commands), folder)
     return 0 if (runs["status"] == Status.COMPLETE).all() else 1
 
 
-def _request(values: Mapping[str, Any]) -> Request:
+def _read(request: Request, values: Mapping[str, Any]) -> Results:
+    """The results of a file, or of an experiment of MLflow."""
+    runs = str(request.runs)
+    if not runs.startswith(MLFLOW):
+        if "store.uri" in values:
+            raise RequestError(
+                f"Expected store.uri with runs={MLFLOW}EXPERIMENT; received runs={runs}."
+            )
+        return read_results(request)
+    from ablate.tracking.mlflow.experiments import read_experiment  # only here is MLflow needed
+
+    uri = values.get("store.uri") or os.environ.get("MLFLOW_TRACKING_URI") or STORE_URI
+    return read_frame(read_experiment(runs.removeprefix(MLFLOW), check_store_uri(uri)), request)
+
+
+def _shown_source(request: Request) -> str:
+    """The name of the file, or of the experiment."""
+    runs = str(request.runs)
+    return runs if runs.startswith(MLFLOW) else Path(runs).name
+
+
+def _notes(results: Results) -> dict[str, str]:
+    return {"runs were read": " ".join(results.notes)} if results.notes else {}
+
+
+def _folder_name(source: str) -> str:
+    """A name for the folder of a report, of the name of a file or an experiment."""
+    letters = (
+        unicodedata.normalize("NFKD", source.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    )
+    return re.sub(r"[^\w.-]+", "_", letters, flags=re.ASCII).strip("._-")[:100] or "results"
+
+
+def request_of(values: Mapping[str, Any]) -> Request:
+    """What the arguments of a report on other results ask for.
+
+    Raises:
+        RequestError: An argument is not what it should be.
+    """
     factors = _factors(values["factors"])
-    path = Path(_word(values["runs"], "runs"))
-    name = _word(values["name"], "name") if "name" in values else path.stem
+    runs = _word(values["runs"], "runs")
+    # Not the name of the experiment alone: reports/<study>/ is the study's own report.
+    own = runs if runs.startswith(MLFLOW) else Path(runs).stem
+    name = _word(values["name"], "name") if "name" in values else _folder_name(own)
     return Request(
-        runs=path,
+        runs=runs,
         factors=factors,
         response=_word(values["response"], "response"),
         name=check_folder_name(name, "name"),
@@ -223,7 +281,8 @@ def _word(value: object, key: str) -> str:
 
 
 def _show(data: ReportData, folder: Path) -> None:
-    guessed = [item for item in data.analysis.warnings if isinstance(item, GuessedReference)]
+    kinds = (GuessedReference, GuessedDirection)
+    guessed = [item for item in data.analysis.warnings if isinstance(item, kinds)]
     for text in warning_texts(guessed, data.study):
         print(printable(text.evidence))
     for line in end_lines(data, width=shutil.get_terminal_size().columns):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from ablate.analysis import warnings
+from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.warnings import StudyWarning
 from ablate.report.sentences import confused_text
@@ -124,13 +125,22 @@ def _(warning: warnings.SeedsNotShared, study: Study) -> tuple[str, str]:
 
 
 @_words.register
-def _(warning: warnings.GuessedReference, study: Study) -> tuple[str, str]:
+def _(warning: GuessedReference, study: Study) -> tuple[str, str]:
     levels = enumeration([f"{factor}={level}" for factor, level in warning.levels])
     factor, level = warning.other
     return (
         "Full model guessed",
         f"Full model: {levels}, the first in the file. Give "
         f"reference='{{{factor}: {level}}}' for another.",
+    )
+
+
+@_words.register
+def _(warning: GuessedDirection, study: Study) -> tuple[str, str]:
+    return (
+        "Direction guessed",
+        f"Higher is taken to be better for {warning.response}, whose name does not show it. Give "
+        f"direction=lower if lower is better; every verdict then turns around.",
     )
 
 

@@ -112,10 +112,11 @@ def response_scale(response: Response, *, digits: int | None = None) -> Scale:
     fraction = response.unit == "fraction"
     unit, difference_unit = {
         "fraction": ("%", "points"),
+        "percent": ("%", "points"),
         "seconds": ("s", "s"),
     }.get(response.unit, (response.unit, response.unit))
     if digits is None:
-        digits = 2 if response.unit in ("fraction", "seconds") else 4
+        digits = 2 if response.unit in ("fraction", "percent", "seconds") else 4
     title = one_line(response.name.replace("_", " "))
     return Scale(title, 100.0 if fraction else 1.0, digits, unit, difference_unit)
 

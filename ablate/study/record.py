@@ -69,6 +69,7 @@ class StudyRecord:
             the number of test images; None if unknown.
         guessed_reference: Factors of results of other programs whose reference level was not named:
             it is only the first in the file.
+        guessed_direction: Whether higher is only assumed to be better.
     """
 
     study: Study
@@ -83,3 +84,4 @@ class StudyRecord:
     measures: tuple[Response, ...] = ()
     resolution: float | None = None
     guessed_reference: tuple[str, ...] = ()
+    guessed_direction: bool = False

@@ -18,7 +18,7 @@ class Response:
         name: Its key in a result, such as ``test_accuracy``.
         direction: Whether ``higher`` or ``lower`` is better; None until `completed_by`
             takes it from the task.
-        unit: ``fraction`` (shown as percent), ``seconds``, ``bytes`` or empty.
+        unit: ``fraction`` (shown as percent), ``percent``, ``seconds``, ``bytes`` or empty.
     """
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -29,10 +29,20 @@ from ablate.study.design import Run
 from ablate.study.response import Response
 from ablate.study.result import Result, Status
 from ablate.study.study import Study
-from ablate.wording import NO_BREAK, own_command, printable, quantity, terminal_line
+from ablate.wording import (
+    NO_BREAK,
+    enumeration,
+    first_few,
+    own_command,
+    printable,
+    quantity,
+    terminal_line,
+)
 
 MOST_ALIASES = 12
 MOST_FAULTS = 12
+MOST_CLASSES = 10
+MOST_LEFT_OUT = 3
 
 
 def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None:
@@ -83,6 +93,24 @@ def show_plan(console: Console, state: StudyState) -> None:
         f"{done.total()} of {total} done. The full model is in bold.",
         soft_wrap=True,
     )
+    for line in _dataset_lines(tuple(plan.datasets.values())):
+        console.print(Text(terminal_line(line)), soft_wrap=True)
+
+
+def _dataset_lines(datasets: Sequence[DatasetInfo]) -> Iterator[str]:
+    """Shape, range, parts and classes of each data set, and what was left out."""
+    for number, info in enumerate(datasets, start=1):
+        name = "Images" if len(datasets) == 1 else f"Images {number}"
+        shape = " x ".join(str(size) for size in info.shape)
+        values = info.values and f", values {info.values[0]:.3g} to {info.values[1]:.3g}"
+        classes = enumeration(info.classes, most=MOST_CLASSES)
+        yield (
+            f"{name}: {shape}{values or ''}; {info.train:,} to train, {info.validation:,} to "
+            f"validate, {info.test:,} to test; {len(info.classes)} classes: {classes}."
+        )
+        yield from info.notes
+        if info.excluded:
+            yield f"Left out: {first_few(info.excluded, most=MOST_LEFT_OUT)}."
 
 
 def show_notes(console: Console, plan: Plan) -> None:

@@ -25,15 +25,13 @@ from ablate.process.entry import run
 from benchmarks.signals.life import load
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNS = 8
-STUDY = (
-    "--multirun", "study.design=leave_one_out", "study.replicates=2", "recipe.epochs=4",
-)  # fmt: skip
-"""Eight runs of the default study."""
+STUDY_FILE = "replicates: 2\nfactors: {residual: model.residual}\n"
+STUDY = ("--multirun", "study=two", "recipe.epochs=10")
+RUNS, EPOCHS = 4, 10
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
 VARYING_COLUMNS = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_run_id")
 """Columns of runs.csv that differ each time a run is trained."""
-FORBIDDEN = ("Traceback", "Exception ignored", "Error", "core dumped")
+FORBIDDEN = ("Traceback", "Exception ignored", "KeyboardInterrupt", "core dumped")
 COLUMNS = (
     "round", "signal", "to", "start", "sent_after_seconds", "ended_after_seconds", "phase",
     "exit_code", "reported", "clean", "equal", "recorded", "right",
@@ -169,8 +167,9 @@ def measured_life(parent: Path) -> Life:
 
 
 def new_folder(path: Path, database: Path | None) -> Path:
-    """An empty working directory, or one with a database of MLflow, which takes long to create."""
-    path.mkdir()
+    """A working directory with the study, and with a database of MLflow if one is given."""
+    (path / "experiments" / "study").mkdir(parents=True)
+    (path / "experiments" / "study" / "two.yaml").write_text(STUDY_FILE)
     if database is not None:
         shutil.copy(database, path / "mlflow.db")
     return path
@@ -249,8 +248,8 @@ def play(share: Share, name: str, database: Path | None) -> dict[str, object] | 
 
 def phase(folder: Path) -> str:
     """How far a command had come, by the files that it has written."""
-    study = folder / "runs" / "xyz"
-    if (folder / "reports" / "xyz" / "index.html").exists():
+    study = folder / "runs" / "two"
+    if (folder / "reports" / "two" / "index.html").exists():
         return "end"
     results = len(list(study.glob("*/*/result.json")))
     if results:
@@ -263,7 +262,7 @@ def phase(folder: Path) -> str:
 
 
 def table(folder: Path) -> pd.DataFrame:
-    file = folder / "reports" / "xyz" / "runs.csv"
+    file = folder / "reports" / "two" / "runs.csv"
     if not file.is_file():
         return pd.DataFrame({"status": []})
     return pd.read_csv(file, dtype=str).drop(columns=list(VARYING_COLUMNS))
@@ -280,7 +279,7 @@ def recorded(folder: Path) -> bool:
             "select count(*) from metrics join runs using (run_uuid) "
             "where key = 'val_loss' and step > 0 and lifecycle_stage = 'active'"
         ).fetchone()[0]
-    return children == [("FINISHED", RUNS)] and points == RUNS * 4
+    return children == [("FINISHED", RUNS)] and points == RUNS * EPOCHS
 
 
 def play_share(share: int, options: argparse.Namespace) -> None:

@@ -74,16 +74,16 @@ def deep_png(file):
     file.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
 
 
+def deep_netpbm(file, kind, channels):
+    """Values of 16 bits, which Pillow reads as 8 bits where there are colours."""
+    header = f"{kind}\n# a comment\n4 2\n65535\n".encode()
+    file.write_bytes(header + bytes(range(8 * channels)) * 2)
+
+
 def transparent(file):
     image = picture(mode="RGBA")
     image.putpixel((3, 3), (0, 0, 0, 254))
     image.save(file)
-
-
-def link_out(file):
-    outside = file.parents[2] / "outside.jpg"
-    picture().save(outside)
-    file.symlink_to(outside)
 
 
 def animated(file):
@@ -119,16 +119,13 @@ BAD = [
         id="text_as_png",
     ),
     param(
-        "a.txt",
-        lambda file: file.write_text("hello"),
-        "its name ends in none of .bmp, .jpeg, ",
-        id="text",
-    ),
-    param(
         "a.gif",
         lambda file: picture().save(file),
-        "its name ends in none of .bmp, .jpeg, ",
+        "its name ends in none of .bmp, .jfif, .jpeg, ",
         id="gif",
+    ),
+    param(
+        "a", lambda file: picture().save(file, "JPEG"), "its name ends in none of", id="no_ending"
     ),
     param(
         "._a.jpg",
@@ -152,7 +149,11 @@ BAD = [
     param("a.webp", animated, "animated", id="animated_webp"),
     param("a.bmp", lambda file: bomb(file, 10_000), "more than 89478485 pixels", id="bomb"),
     param("a.bmp", lambda file: bomb(file, 60_000), "more than 89478485 pixels", id="large_bomb"),
-    param("a.jpg", link_out, "a link to a file outside the folder", id="link_out"),
+    param("a.ppm", lambda file: deep_netpbm(file, "P6", 3), "16 bit", id="ppm_of_16_bit"),
+    param("a.pgm", lambda file: deep_netpbm(file, "P5", 1), "16 bit", id="pgm_of_16_bit"),
+    param("a.ppm", lambda file: picture(mode="1").save(file), "1 bit", id="ppm_of_one_bit"),
+    param("a.ppm", lambda file: cut(file, picture(), 0.5), "truncated", id="cut_ppm"),
+    param("a.jfif", lambda file: picture().save(file, "PNG"), "a PNG named .jfif", id="jfif"),
     param(
         "a.jpg",
         lambda file: file.symlink_to("nowhere.jpg"),
@@ -166,7 +167,12 @@ BAD = [
         id="link_to_itself",
     ),
     param("a.jpg", lambda file: os.mkfifo(file), "not a readable file", id="pipe"),
-    param("a.jpg", lambda file: file.mkdir(), "a folder in the folder cat", id="folder"),
+    param(
+        "more",
+        lambda file: file.symlink_to(file.parent),
+        "a link to a folder that it is in",
+        id="link_to_its_own_folder",
+    ),
 ]
 
 
@@ -212,6 +218,9 @@ def test_no_cut_of_a_jpeg_is_read_as_an_image(folder, progressive):
         ("a.webp", "RGB", {"lossless": True}),
         ("a.jpeg", "RGB", {"progressive": True}),
         ("a.jpg", "RGB", {"format": "MPO", "save_all": True, "append_images": [picture(1)]}),
+        ("a.jfif", "RGB", {"format": "JPEG"}),
+        ("a.ppm", "RGB", {}),
+        ("a.pgm", "L", {}),
         ("a b.jpg", "RGB", {}),
         ("🐈.jpg", "RGB", {}),
     ],
@@ -319,12 +328,65 @@ def test_a_link_within_the_folder_is_followed(folder):
     assert sum(len(part.y) for part in load(folder).parts.values()) == 11
 
 
-def test_a_class_folder_outside_is_not_read(folder, tmp_path):
-    shutil.copytree(folder / "dog", tmp_path / "wolf")
-    (folder / "wolf").symlink_to(tmp_path / "wolf")
+def test_links_to_files_and_folders_elsewhere_are_followed(folder, tmp_path):
+    expected = load(folder).fingerprint
+    subset = tmp_path / "subset"
+    (subset / "cat").mkdir(parents=True)
+    for file in (folder / "cat").iterdir():
+        (subset / "cat" / f"{file.stem}.JPEG").symlink_to(file)
+    (subset / "dog").symlink_to(folder / "dog")
 
-    assert load(folder, on_bad="skip").classes == ("cat", "dog")
-    assert "wolf/0.jpg: a link to a file outside the folder" in refusal(folder)
+    assert load(subset).fingerprint == expected
+
+
+def test_folders_within_a_class_belong_to_it(folder):
+    for number in range(5):
+        for name in ("cat", "dog"):
+            deep = folder / name / "series" / f"{number // 2}"
+            deep.mkdir(parents=True, exist_ok=True)
+            shutil.move(folder / name / f"{number}.jpg", deep / f"{number}.jpg")
+    (folder / "cat" / "series" / "0" / "x.jpg").touch()
+
+    assert "1 bad: cat/series/0/x.jpg: empty" in refusal(folder)
+    images = load(folder, on_bad="skip")
+    assert images.classes == ("cat", "dog")
+    assert sum(len(part.y) for part in images.parts.values()) == 10
+    assert images.notes == (
+        "11 of 11 photographs are in folders within the folder of their class, such as "
+        "cat/series/0/0.jpg.",
+    )
+
+
+def test_parts_within_a_class_are_refused(folder, tmp_path):
+    for name in ("train", "test"):
+        shutil.copytree(folder, tmp_path / "all" / "pets" / name)
+    (tmp_path / "all" / "others").mkdir()
+
+    message = refusal(tmp_path / "all")
+    assert "received the folders test and train, which are parts." in message
+    assert f"Give data.path={tmp_path}/all/pets if they hold" in message
+
+
+def test_text_files_are_left_out_and_counted(folder):
+    expected = load(folder).fingerprint
+    for name in ("cat/list.txt", "dog/list.TXT", "dog/GT-0.csv", "cat/README"):
+        (folder / name).write_text("0.jpg 1")
+    images = load(folder)
+
+    assert images.fingerprint == expected
+    assert images.excluded == (
+        "1 text file .csv, such as dog/GT-0.csv",
+        "2 text files .txt, such as cat/list.txt",
+        "1 text file readme, such as cat/README",
+    )
+
+
+def test_leaving_out_is_not_proposed_where_nothing_remains(folder):
+    for name in ("cat", "dog"):
+        for file in (folder / name).iterdir():
+            file.write_bytes(b"")
+
+    assert "on_bad=skip" not in refusal(folder)
 
 
 @pytest.mark.parametrize("broken", [0, 3], ids=["empty_folder", "only_bad_files"])
@@ -417,11 +479,100 @@ def test_a_path_that_is_not_text_is_refused(path):
         image_folder.load(path=path, image_size=[8, 8])
 
 
-def test_a_folder_of_parts_is_refused_with_one_of_them(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "both" / "train")
-    shutil.copytree(folder, tmp_path / "both" / "val")
+def in_parts(folder, tmp_path, *names):
+    """The classes of a folder in a folder for each part, one more photograph of each in each."""
+    root = tmp_path / "parts"
+    for number, name in enumerate(names):
+        shutil.copytree(folder, root / name)
+        for label in ("cat", "dog"):
+            picture(100 + number).save(root / name / label / "more.png")
+            for more in range(number):
+                picture(200 + 10 * number + more).save(root / name / label / f"more{more}.png")
+    return root
 
-    assert "its folders: train, val. Did you mean data.path=" in refusal(tmp_path / "both")
+
+@pytest.mark.parametrize(
+    ("names", "sizes"),
+    [
+        pytest.param(("train", "val", "test"), [12, 14, 16], id="three"),
+        pytest.param(("Training", "validation_set", "TEST"), [12, 14, 16], id="other_names"),
+        pytest.param(("train", "test"), [10, 2, 14], id="without_val"),
+        pytest.param(("train", "val"), [10, 2, 14], id="without_test"),
+    ],
+)
+def test_folders_of_parts_are_the_parts(folder, tmp_path, names, sizes):
+    root = in_parts(folder, tmp_path, *names)
+    images = load(root)
+
+    assert images.classes == ("cat", "dog")
+    assert [len(part.y) for part in images.parts.values()] == sizes
+    assert bool(images.notes) == (names == ("train", "val"))
+    last = load(root / names[-1]).parts.values()
+    expected = sorted(image for part in last for image in map(bytes, part.x))
+    assert sorted(map(bytes, images.test.x)) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            lambda root: shutil.rmtree(root / "val" / "dog"),
+            "the same classes in train, val and test of {root}; val has no folder dog.",
+            id="class_missing",
+        ),
+        pytest.param(
+            lambda root: [shutil.rmtree(root / "test" / name) for name in ("cat", "dog")],
+            "a folder for each class in {root}/test; there is none, so its images have no class. "
+            "Give data.path={root}/train",
+            id="no_labels",
+        ),
+        pytest.param(
+            lambda root: shutil.copytree(root / "val", root / "valid"),
+            "one folder for the part validation; received val and valid.",
+            id="part_twice",
+        ),
+        pytest.param(
+            lambda root: shutil.copytree(root / "val", root / "more"),
+            "1 bad: more: a folder next to train, val and test.",
+            id="another_folder",
+        ),
+        pytest.param(
+            lambda root: picture().save(root / "stray.jpg"),
+            "1 bad: stray.jpg: an image outside the class folders.",
+            id="image_next_to_parts",
+        ),
+        pytest.param(
+            lambda root: picture().save(root / "val" / "stray.jpg"),
+            "1 bad: val/stray.jpg: an image outside the class folders.",
+            id="image_in_a_part",
+        ),
+        pytest.param(
+            lambda root: [file.write_bytes(b"") for file in (root / "val" / "dog").iterdir()],
+            "bad: val/dog: no valid image; val/dog/0.jpg: empty;",
+            id="class_without_images",
+        ),
+    ],
+)
+def test_folders_of_parts_that_do_not_fit_are_refused(folder, tmp_path, change, message):
+    root = in_parts(folder, tmp_path, "train", "val", "test")
+    change(root)
+
+    assert message.format(root=root) in refusal(root)
+
+
+def test_a_class_may_be_called_as_a_part_is(folder):
+    (folder / "cat").rename(folder / "train")
+
+    assert load(folder).classes == ("dog", "train")
+
+
+def test_a_train_folder_next_to_others_is_proposed_as_it_was_given(folder, tmp_path, monkeypatch):
+    shutil.move(folder, tmp_path / "both" / "train")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        RequestError, match=r"its folders: train\. Did you mean data\.path=both/train"
+    ):
+        image_folder.load(path="both", image_size=[8, 6])
 
 
 @pytest.mark.parametrize(("count", "loads"), [(3, False), (4, True)], ids=["three", "four"])

@@ -101,6 +101,7 @@ def test_an_image_keeps_its_mask(folder: Path) -> None:
 def test_without_test_images_val_is_the_test_part(in_parts: Path) -> None:
     images = load(in_parts)
     assert sizes(images)[2] == 3
+    assert images.notes[0].startswith("There is no folder of test images, so those of val are")
     assert sum(sizes(images)) == 13
     np.testing.assert_array_equal(images.test.y, resized(range(10, 13)))
     other = load(in_parts, split_seed=1)
@@ -196,8 +197,6 @@ BAD = [
     param("masks/03.png", lambda file: change(file, mode="1"), "mode 1, not grey", id="one_bit"),
     param("masks/03.png", lambda file: Image.new("L", (8, 9)).save(file),
           "its mask: 8 x 9 for an image of 8 x 10", id="size"),
-    param("masks/notes.txt", lambda file: file.touch(), "its name ends in none of .bmp, .png",
-          id="text"),
     param("masks/04.jpg", lambda file: file.touch(), "its name ends in none of .bmp, .png",
           id="jpeg_mask"),
     param("images/04.png", lambda file: Image.new("RGB", (8, 10)).save(file),
@@ -212,6 +211,17 @@ def test_bad_files_are_refused_by_name(folder: Path, name: str, write: Any, reas
     message = refusal(folder)
     assert reason in message
     assert "; 1 bad: " in message
+
+
+def test_text_files_and_links_are_no_faults(folder: Path, tmp_path: Path) -> None:
+    expected = load(folder).fingerprint
+    (folder / "masks" / "notes.txt").touch()
+    moved = tmp_path / "elsewhere.jpg"
+    (folder / "images" / "03.jpg").rename(moved)
+    (folder / "images" / "03.jpg").symlink_to(moved)
+    images = load(folder)
+    assert images.fingerprint == expected
+    assert images.excluded == ("1 text file .txt, such as masks/notes.txt",)
 
 
 def test_a_rotated_photograph_has_an_upright_mask(folder: Path) -> None:

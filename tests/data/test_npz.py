@@ -176,10 +176,29 @@ def test_a_relative_path_starts_at_the_working_directory(save, monkeypatch):
             arrays(y_test=np.tile([0, 1], 4)), "6 in x_test and 8 in y_test", id="test_lengths"
         ),
         pytest.param(
-            arrays(y_train=np.tile([0.0, 1.0], 10)), "whole numbers in y_train", id="float_label"
+            arrays(y_train=np.tile([0.0, 0.5], 10)),
+            "whole numbers in y_train; received 0.5 at index 1",
+            id="float_label",
         ),
         pytest.param(
-            arrays(y_train=np.eye(2)[[0, 1] * 10].astype(int)), r"\(20, 2\)", id="one_hot"
+            arrays(y_train=np.tile([0, np.nan], 10)), "received nan at index 1", id="nan_label"
+        ),
+        pytest.param(
+            arrays(y_train=np.tile(["cat", "dog"], 10)), "whole numbers in y_train", id="words"
+        ),
+        pytest.param(
+            arrays(y_train=np.tile([[0.9, 0.1]], (20, 1))),
+            r"single 1; received shape \(20, 2\), and \[0.9, 0.1\] at index 0",
+            id="soft_labels",
+        ),
+        pytest.param(
+            arrays(y_train=np.array([[1, 0], [1, 1]] * 10)), r"\[1, 1\] at index 1", id="two_ones"
+        ),
+        pytest.param(
+            arrays(y_train=np.eye(3)[[0, 1] * 10]), "no image of class 2", id="one_hot_gap"
+        ),
+        pytest.param(
+            arrays(y_train=np.eye(2)[[0, 1] * 10][:, None]), r"\(20, 1, 2\)", id="three_axes"
         ),
         pytest.param(
             arrays(y_train=np.array([0, 1] * 9 + [0, -1])), "received -1 .* index 19", id="negative"
@@ -212,6 +231,133 @@ def test_a_relative_path_starts_at_the_working_directory(save, monkeypatch):
 def test_an_archive_is_refused_for(save, content, message):
     with pytest.raises(RequestError, match=message):
         load(save(content))
+
+
+ONE_HOT = np.eye(2, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        pytest.param(lambda y: y.astype(float), id="floats"),
+        pytest.param(lambda y: y.astype(np.float16)[:, np.newaxis], id="column_of_floats"),
+        pytest.param(lambda y: y.astype(bool), id="truth_values"),
+        pytest.param(lambda y: ONE_HOT[y], id="one_hot"),
+        pytest.param(lambda y: ONE_HOT[y].astype(np.uint8), id="one_hot_integers"),
+        pytest.param(lambda y: ONE_HOT[y].astype(bool), id="one_hot_truth_values"),
+    ],
+)
+def test_labels_may_be_written_in_other_ways(save, encode):
+    own = arrays()
+    other = {**own, **{name: encode(own[name]) for name in ("y_train", "y_test")}}
+
+    assert load(save(other, "other.npz")).fingerprint == load(save(own)).fingerprint
+
+
+MEDMNIST = {
+    f"{kind[0]}_{part}": f"{part}_{kind[1]}"
+    for kind in (("x", "images"), ("y", "labels"))
+    for part in ("train", "val", "test")
+}
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        pytest.param(str.upper, id="capital"),
+        pytest.param(str.capitalize, id="capital_first_letter"),
+        pytest.param(MEDMNIST.get, id="medmnist"),
+    ],
+)
+def test_names_of_arrays_may_be_written_in_other_ways(save, rename):
+    own = arrays()
+    other = {rename(name): array for name, array in own.items()}
+
+    assert load(save(other, "other.npz")).fingerprint == load(save(own)).fingerprint
+
+
+def in_three_parts(**changes):
+    own = arrays(x_val=arrays()["x_test"] ^ 1, y_val=np.tile([0, 1], 3))
+    return {**own, **changes}
+
+
+@pytest.mark.parametrize("end", ["val", "valid", "validation"])
+def test_validation_arrays_are_the_validation_part(save, end):
+    own = in_three_parts()
+    renamed = {name.replace("val", end): array for name, array in own.items()}
+    images = load(save(renamed))
+
+    assert np.array_equal(images.validation.x, own["x_val"])
+    assert np.array_equal(images.train.x, own["x_train"])
+    assert [len(part.y) for part in images.parts.values()] == [20, 6, 6]
+    assert images.fingerprint == load(save(renamed), split_seed=1).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            {name: array for name, array in in_three_parts().items() if name != "y_val"},
+            "Expected y_val with x_val in",
+            id="images_alone",
+        ),
+        pytest.param(in_three_parts(y_val=np.tile([0, 1], 4)), "6 in x_val and 8 in", id="lengths"),
+        pytest.param(in_three_parts(y_val=np.tile([0, 2], 3)), "y_val within .* 0 to 1", id="high"),
+        pytest.param(
+            in_three_parts(x_val=arrays()["x_test"] / 255), "x_train and x_val of one", id="dtypes"
+        ),
+        pytest.param(
+            arrays(X_train=arrays()["x_train"]),
+            "one array as x_train in .*; received x_train and X_train",
+            id="two_of_one_name",
+        ),
+        pytest.param(
+            {"Y_train" if name == "x_train" else name: array for name, array in arrays().items()},
+            "one array as y_train",
+            id="another_array_is_no_hint",
+        ),
+    ],
+)
+def test_arrays_that_are_not_clear_are_refused(save, content, message):
+    with pytest.raises(RequestError, match=message):
+        load(save(content))
+
+
+def test_an_array_that_no_part_needs_is_named(save):
+    images = load(save(arrays(weights=np.ones(20))))
+
+    assert images.excluded == ("weights: an array that no part needs",)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_channels_in_the_first_axis_are_refused(save, channels):
+    first = {
+        name: np.zeros((length, channels, 12, 10), np.uint8)
+        for name, length in (("x_train", 20), ("x_test", 6))
+    }
+    message = refusal(save(arrays(**first)))
+
+    assert f"received (20, {channels}, 12, 10): {channels} x 12 pixels with 10 channels" in message
+    assert f"transpose to (20, 12, 10, {channels})" in message
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool], ids=lambda it: it.__name__)
+def test_bytes_that_hold_0_and_1_alone_are_not_scaled(save, dtype):
+    own = arrays()
+    drawn = {name: (own[name] > 127).astype(dtype) for name in ("x_train", "x_test")}
+    images = load(save(arrays(**drawn)))
+
+    assert images.scale == 1.0
+    assert images.values == (0.0, 1.0)
+    assert images.notes == ("The images hold 0 and 1 alone, so they are not divided by 255.",)
+
+
+def test_one_byte_above_1_in_any_part_makes_bytes(save):
+    own = arrays()
+    drawn = {name: (own[name] > 127).astype(np.uint8) for name in ("x_train", "x_test")}
+    drawn["x_test"][0, 0, 0, 0] = 255
+
+    assert load(save(arrays(**drawn))).scale == 1 / 255
 
 
 @pytest.mark.parametrize(

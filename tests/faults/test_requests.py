@@ -116,6 +116,11 @@ def test_a_bad_argument_is_refused_before_hydra(arguments: list[str], message: s
         param(["hydra/launcher=basic"], ["hydra/launcher=basic"], id="launcher"),
         param(["-sc", "install=bash"], ["install=bash", "--shell-completion"], id="completion"),
         param(["allow=[their_models]"], ["allow=[their_models]"], id="allowed_package"),
+        param(
+            ["data=npz", "data.path=~/Bücher (1).npz"],
+            ["data=npz", 'data.path="~/Bücher (1).npz"'],
+            id="path_as_it_stands",
+        ),
     ],
 )
 def test_valid_arguments_are_put_in_an_order_that_hydra_reads(
@@ -425,6 +430,22 @@ def test_levels_with_two_paths_to_equal_images_are_refused(empty_folder: Path) -
     )
     line = refusal_of("study=mine", "data=npz")
     assert "images=here and images=there compose to the same one" in line
+
+
+def test_paths_are_taken_as_they_stand_in_levels_and_arguments(empty_folder: Path) -> None:
+    y = np.arange(60) % 2
+    x = np.random.default_rng(0).random((60, 8, 8, 1), dtype=np.float32)
+    for number, name in enumerate(("photos (1).npz", "epoch=3, größe.npz")):
+        own = {"x_train": x / (1 + number), "y_train": y, "x_test": x[:10], "y_test": y[:10]}
+        np.savez(empty_folder / name, **own)
+    write_study(
+        empty_folder,
+        "factors: {images: {levels: [{name: here, overrides: [data.split_seed=0]}, "
+        "{name: there, overrides: ['data.path=epoch=3, größe.npz']}]}}",
+    )
+    plan = plan_request("study=mine", "data=npz", "data.path=photos (1).npz")
+    paths = [planned.variant.data["path"] for planned in plan.cells]
+    assert paths == ["photos (1).npz", "epoch=3, größe.npz"]
 
 
 @pytest.mark.parametrize("fault", ["def load(:", "1 / 0", "raise SystemExit", "import no_such"])

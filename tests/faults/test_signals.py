@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 from pytest import param
 
-from benchmarks.signals.__main__ import STUDY, catches_signals
+from benchmarks.signals.__main__ import RUNS, STUDY, catches_signals, new_folder
 from tests.conftest import ROOT
 from tests.faults.interruption import wait_for
 
 STOPPED = "ablate: Stopped. Finished runs are saved."
 COMMAND = ("benchmarks.signals.life", *STUDY)
-"""The default study with eight runs, trained by a stand-in."""
+"""A study of four runs, trained by a stand-in."""
 
 
 @contextlib.contextmanager
@@ -70,26 +70,27 @@ def results(folder: Path) -> list[str]:
 
 
 def test_a_terminal_that_closes_saves_what_is_finished(tmp_path: Path) -> None:
-    with start(tmp_path, *COMMAND) as process:
-        wait_for(lambda: results(tmp_path), "the first result")
+    folder = new_folder(tmp_path / "folder", None)
+    with start(folder, *COMMAND) as process:
+        wait_for(lambda: results(folder), "the first result")
         os.killpg(process.pid, signal.SIGHUP)
         output, _ = process.communicate()
     assert process.returncode == 143, output
     assert "To resume:" in output
     assert "Traceback" not in output
-    assert any('"preempted"' in result for result in results(tmp_path))
-    with start(tmp_path, *COMMAND) as process:
+    with start(folder, *COMMAND) as process:
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert len(results(tmp_path)) == 8
+    assert len(results(folder)) == RUNS
 
 
 def test_a_closed_pipe_does_not_stop_a_study(tmp_path: Path) -> None:
-    with start(tmp_path, *COMMAND) as process:
+    folder = new_folder(tmp_path / "folder", None)
+    with start(folder, *COMMAND) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("Study xyz")
+        assert process.stdout.readline().startswith("Study two")
         process.stdout.close()
         process.wait()
     assert process.returncode == 0
-    runs = pd.read_csv(tmp_path / "reports" / "xyz" / "runs.csv")
-    assert list(runs["status"]) == ["complete"] * 8
+    runs = pd.read_csv(folder / "reports" / "two" / "runs.csv")
+    assert list(runs["status"]) == ["complete"] * RUNS

@@ -9,7 +9,7 @@ import pytest
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.report import files
-from ablate.report.command import main
+from ablate.report.command import main, parse_arguments, request_of
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
@@ -107,6 +107,50 @@ def test_a_full_model_that_was_guessed_is_named_first(
     assert capsys.readouterr().out.startswith("Full model: residual=some, norm=some")
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("results (1).csv", "results_1"),
+        (
+            "wandb_export_2024-05-01T12_07_34.123+02_00.csv",
+            "wandb_export_2024-05-01T12_07_34.123_02_00",
+        ),
+        ("größe.csv", "grosse"),
+        ("~=.csv", "results"),
+        ("写真.csv", "results"),
+    ],
+)
+def test_a_file_of_any_name_names_the_report(name: str, folder: str) -> None:
+    values = parse_arguments([f"runs={name}", "factors=[a]", "response=b"])
+    request = request_of(values)
+    assert request.runs == name
+    assert request.name == folder
+
+
+def test_a_file_in_the_home_folder_is_read(
+    results: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    Path("results.csv").rename("home/results (1).csv")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert ended("runs=~/results (1).csv", *results[1:]) == 0
+    assert Path("reports/results_1/index.html").is_file()
+
+
+def test_what_was_read_otherwise_than_it_stands_is_printed_first(
+    results: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Path("results.csv").read_text(encoding="utf-8")
+    Path("results.csv").write_text(
+        table.replace("test_accuracy", "value") + "parent,,,,\n", encoding="utf-8"
+    )
+    assert ended(*results[:2], "response=value") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("1 row of results.csv without levels left out: row ")
+    assert lines[1].startswith("Higher is taken to be better for value")
+    assert "without levels left out" in Path("reports/results/report.md").read_text()
+
+
 def test_a_report_without_a_name_is_named_after_its_file(results: list[str]) -> None:
     assert ended(*results) == 0
     assert Path("reports/results/index.html").is_file()
@@ -165,6 +209,8 @@ def test_runs_csv_of_a_study_gives_the_same_effects(xyz: Study) -> None:
         ({"x": "study=xyz"}, "Expected study=NAME alone"),
         ({"x": "+seed=seed"}, "Expected key=value with one value"),
         ({"x": "seed=a,b"}, "Expected key=value with one value"),
+        ({"response": "response=Größe (%)"}, "no column 'Größe (%)'"),
+        ({"factors": "factors=[größe]"}, "no column 'größe'"),
         ({"x": "seed"}, "Expected key=value"),
         ({"x": "runs=other.csv"}, "Expected runs once"),
         ({"factors": "factors=[]"}, "received none"),

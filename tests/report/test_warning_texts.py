@@ -6,7 +6,8 @@ from dataclasses import is_dataclass, replace
 import pytest
 from pytest import param
 
-from ablate.analysis import warnings
+from ablate.analysis import assumptions, warnings
+from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.findings import CellRate
 from ablate.report.warning_texts import detectable_text, warning_texts
 from ablate.study.design import Cell
@@ -58,10 +59,16 @@ TEXTS = [
         id="seeds_not_shared",
     ),
     param(
-        warnings.GuessedReference((("x", "plain"),), ("x", "deep")),
+        GuessedReference((("x", "plain"),), ("x", "deep")),
         "Full model guessed",
         "Full model: x=plain, the first in the file. Give reference='{x: deep}' for another.",
         id="guessed_reference",
+    ),
+    param(
+        GuessedDirection("value"),
+        "Direction guessed",
+        "Higher is taken to be better for value, whose name does not show it.",
+        id="guessed_direction",
     ),
     param(
         warnings.IntervalsOfSeeds(0.28, counted=True),
@@ -181,8 +188,9 @@ def test_a_warning_is_put_into_words(warning, title, part):
 def test_every_kind_of_warning_is_tested_here():
     kinds = {
         kind
-        for kind in vars(warnings).values()
-        if is_dataclass(kind) and kind.__module__ == warnings.__name__
+        for module in (assumptions, warnings)
+        for kind in vars(module).values()
+        if is_dataclass(kind) and kind.__module__ == module.__name__
     }
 
     assert kinds == {type(text.values[0]) for text in TEXTS}

@@ -3,11 +3,13 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from ablate.store.events import EpochEnded, Interrupted, Resumed, Started
+from ablate.store.state import StudyState
 from ablate.study.design import Run, cells_of
 from ablate.study.response import Response
 from ablate.study.result import Result, Status
@@ -82,6 +84,31 @@ def test_a_stopped_study_prints_no_interruption(study: Written) -> None:
     display, output = display_of(study)
     display.event(study.runs[0], Interrupted(Status.PREEMPTED, "stopped"))
     assert output.getvalue() == ""
+
+
+def plan_lines(study: Written, **changes: Any) -> list[str]:
+    datasets = {
+        fingerprint: dataclasses.replace(info, **changes)
+        for fingerprint, info in study.plan.datasets.items()
+    }
+    plan = dataclasses.replace(study.plan, datasets=datasets)
+    output = io.StringIO()
+    show_plan(Console(file=output, width=200), StudyState.read(study.folder, plan))
+    return output.getvalue().splitlines()
+
+
+def test_the_plan_shows_what_is_known_of_the_images(study: Written) -> None:
+    assert plan_lines(study, values=(0.0, 0.5))[-1] == (
+        "Images: 8 x 8 x 1, values 0 to 0.5; 6 to train, 2 to validate, 2 to test; "
+        "2 classes: a and b."
+    )
+    assert plan_lines(study, notes=("A note.",))[-1] == "A note."
+    many = tuple(f"c{number}" for number in range(200))
+    assert plan_lines(study, classes=many)[-1].endswith("c8, c9 and 190 more.")
+    left_out = tuple(f"cat/{number}.jpg: empty" for number in range(5))
+    assert plan_lines(study, excluded=left_out)[-1] == (
+        "Left out: cat/0.jpg: empty; cat/1.jpg: empty; cat/2.jpg: empty; and 2 more."
+    )
 
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\u202e[bold]"

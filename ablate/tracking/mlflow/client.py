@@ -87,7 +87,7 @@ class Client:
         self._watchdog = watchdog
         # SQLite works in this process and reports a lock by itself, so its calls have no limit.
         self._is_server = not uri.startswith(SQLITE)
-        _silence_libraries()
+        silence_libraries()
         if watchdog.limited:
             os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
         if self._is_server:
@@ -221,7 +221,7 @@ def _mlflow_run(run: Any) -> MlflowRun:
     )
 
 
-def _silence_libraries() -> None:
+def silence_libraries() -> None:
     """Turn off logging and warnings of MLflow's libraries; their exceptions say the same."""
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(sys.maxsize)

@@ -4,15 +4,17 @@ import itertools
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from ablate.analysis.analyse import analyse
 from ablate.errors import RequestError
-from ablate.report.csv_results import Request, guessed_reference, read_results
+from ablate.report.results.read import Results, read_results
+from ablate.report.results.request import Request
+from ablate.study.study import Study
 
 GOOD = """a,b,accuracy,seed
 absent,x,0.90,0
@@ -26,11 +28,16 @@ present,z,0.97,1
 """
 
 
-def read(folder: Path, text: str, **changes: Any) -> Any:
+def results(folder: Path, text: str, **changes: Any) -> Results:
     path = folder / "results.csv"
     path.write_text(text, encoding="utf-8")
     keys: dict[str, Any] = {"factors": ("a", "b"), "response": "accuracy", "name": "mine"}
     return read_results(Request(runs=path, **{**keys, **changes}))
+
+
+def read(folder: Path, text: str, **changes: Any) -> tuple[Study, pd.DataFrame]:
+    found = results(folder, text, **changes)
+    return found.study, found.runs
 
 
 def test_levels_and_runs_are_read_from_the_file(tmp_path: Path) -> None:
@@ -43,7 +50,9 @@ def test_levels_and_runs_are_read_from_the_file(tmp_path: Path) -> None:
     assert runs["seed"].tolist() == [0, 1] * 4
     analysis = analyse(runs, study)
     assert analysis.cells["n"].tolist() == [2, 2, 2, 2]
-    assert analysis.components[0].full.estimate == pytest.approx(0.04)
+    effect = analysis.components[0].full
+    assert effect is not None
+    assert effect.estimate == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +178,15 @@ def test_the_unit_follows_from_name_and_values(
         pytest.param(GOOD.replace("0.93", "nan"), {}, "holds 'nan'", id="nan_response"),
         pytest.param(GOOD.replace("0.93", "inf"), {}, "holds 'inf'", id="infinite_response"),
         pytest.param(GOOD.replace("0.93", "high"), {}, "holds 'high'", id="word_for_response"),
-        pytest.param(GOOD.replace("absent,z", ",y"), {}, "row 4 is empty", id="empty_level"),
+        pytest.param(
+            GOOD.replace("absent,z", ",y"), {}, "levels, absent, present; row 4", id="empty_level"
+        ),
+        pytest.param(
+            GOOD.replace("absent,z", "absent,").replace("present,z", "present,None"),
+            {},
+            "levels, None, x; row 4 is empty",
+            id="empty_next_to_none",
+        ),
         pytest.param("a,b,accuracy\n", {}, "received no row", id="no_row"),
         pytest.param("", {}, "Cannot read", id="empty_file"),
         pytest.param(
@@ -179,7 +196,13 @@ def test_the_unit_follows_from_name_and_values(
             id="lone_seed",
         ),
         pytest.param(
-            GOOD.replace("0.97,1", "0.97,one"), {"seed": "seed"}, "whole number", id="seed_in_words"
+            GOOD.replace("0.97,1", "0.97,one"),
+            {"seed": "seed"},
+            "seed one appears only in a=present, b=z",
+            id="lone_label",
+        ),
+        pytest.param(
+            GOOD.replace("0.97,1", "0.97,"), {"seed": "seed"}, "row 9 of", id="seed_missing"
         ),
         pytest.param(GOOD, {"reference": {"b": "q"}}, "has no level 'q'", id="no_such_level"),
         pytest.param(
@@ -236,16 +259,93 @@ def test_the_direction_of_what_may_be_a_loss_is_not_guessed(tmp_path: Path, name
 
 
 def test_a_first_level_taken_for_the_full_model_is_named(tmp_path: Path) -> None:
-    study, _ = read(tmp_path, GOOD)
-    request = Request(tmp_path / "results.csv", ("a", "b"), "accuracy", "mine")
-    assert guessed_reference(request, study) == ("b",)
-    assert guessed_reference(replace(request, reference={"b": "x"}), study) == ()
+    assert results(tmp_path, GOOD).guessed_reference == ("b",)
+    assert results(tmp_path, GOOD, reference={"b": "x"}).guessed_reference == ()
 
 
 def test_an_accuracy_in_percent_has_a_margin_of_one(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD.replace("0.9", "9"))[0].margin == 1.0
     assert read(tmp_path, GOOD)[0].margin == 0.01
     assert read(tmp_path, GOOD.replace("0.9", "9"), margin=0.5)[0].margin == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "expected"),
+    [
+        ("test/acc", "0.9", ("fraction", 0.01)),
+        ("valAccuracy", "9", ("percent", 1.0)),
+        ("metrics.f1", "0.9", ("fraction", 0.01)),
+        ("Test Acc (%)", "9", ("percent", 1.0)),
+        ("dice_percent", "9", ("percent", 1.0)),
+        ("value", "9", ("", 0.01)),
+        ("iou", "99", ("", 0.01)),
+        ("iou", "0.99", ("fraction", 0.01)),
+    ],
+)
+def test_the_margin_follows_from_the_scale_of_a_share(
+    tmp_path: Path, name: str, low: str, expected: tuple[str, float]
+) -> None:
+    text = GOOD.replace("accuracy", name).replace("0.9", low)
+    study, _ = read(tmp_path, text, response=name)
+    assert (study.response.unit, study.margin) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("accuracy", "higher"),
+        ("test/acc", "higher"),
+        ("metrics.val_loss", "lower"),
+        ("test/loss", "lower"),
+        ("Val_Loss", "lower"),
+        ("BLEU", "higher"),
+    ],
+)
+def test_a_known_direction_is_not_guessed(tmp_path: Path, name: str, direction: str) -> None:
+    found = results(tmp_path, GOOD.replace("accuracy", name), response=name)
+    assert found.study.response.direction == direction
+    assert not found.guessed_direction
+
+
+def test_a_direction_that_no_name_shows_is_named(tmp_path: Path) -> None:
+    text = GOOD.replace("accuracy", "value")
+    assert results(tmp_path, text, response="value").guessed_direction
+    assert not results(tmp_path, text, response="value", direction="higher").guessed_direction
+
+
+def test_any_label_pairs_runs(tmp_path: Path) -> None:
+    labelled = GOOD.replace(",0\n", ",fold A\n").replace(",1\n", ",fold B\n")
+    found = results(tmp_path, labelled, seed="seed")
+    _, expected = read(tmp_path, GOOD, seed="seed")
+    assert found.runs["seed"].tolist() == expected["seed"].tolist()
+    assert found.notes == ("Labels that pair runs: fold A = 0; fold B = 1.",)
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        pytest.param(("mixup", ""), ("mixup", "none"), id="word"),
+        pytest.param(("", "mixup"), ("none", "mixup"), id="first"),
+        pytest.param(("True", ""), ("present", "absent"), id="switch"),
+        pytest.param(("", "off"), ("present", "absent"), id="switch_off"),
+    ],
+)
+def test_an_empty_level_is_an_absence(
+    tmp_path: Path, levels: tuple[str, str], expected: tuple[str, str]
+) -> None:
+    text = "a,accuracy\n" + "".join(f"{level},0.{n}\n" for level in levels for n in (5, 6))
+    found = results(tmp_path, text, factors=("a",))
+    assert found.study.factors[0].level_names == expected
+    assert found.notes[0].startswith("Empty cells are read as a=")
+
+
+def test_a_row_without_levels_and_response_is_no_run(tmp_path: Path) -> None:
+    found = results(tmp_path, GOOD + ",,,\n", seed="seed")
+    assert len(found.runs) == 8
+    assert found.notes == ()
+    found = results(tmp_path, GOOD.replace("seed\n", "seed,x\n") + ",,,,parent\n", seed="seed")
+    assert len(found.runs) == 8
+    assert found.notes[0].endswith("without levels left out: row 10.")
 
 
 def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
