@@ -146,7 +146,13 @@ class _Command:
         """Train the run; returns how many seconds MLflow may take after that."""
         unit = Unit(state.plan.cells[0].cell.slug, (self.request.seed,))
         try:
-            train_units(self.folder, [unit], slots=slots, fault_policy=self.request.fault_policy)
+            train_units(
+                self.folder,
+                [unit],
+                slots=slots,
+                fault_policy=self.request.fault_policy,
+                retention=self.request.retention,
+            )
         except stop.StopError:
             self.stopped = stop.acknowledge()
             state.preempt()

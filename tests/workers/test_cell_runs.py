@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ablate.config.retention import Retention
 from ablate.store.folder import RunFolder
 from ablate.study.result import Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
@@ -91,7 +92,7 @@ def train(study: Written, trainer: InterleavingTrainer, *seeds: int, keep: bool 
     runs = CellRuns(
         study.folder, study.plan, planned=planned, trainer=trainer, callbacks=Callbacks()
     )
-    runs.train(seeds or planned.seeds, keep_checkpoints=keep)
+    runs.train(seeds or planned.seeds, retention=Retention(keep, "none"))
 
 
 def run_of(study: Written, seed: int) -> RunFolder:
