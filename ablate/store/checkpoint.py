@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.store.disk import make_folder, make_way, open_atomically, remove
+from ablate.store.disk import clear_links, make_folder, make_way, open_atomically, remove
 from ablate.store.events import EpochEnded
 from ablate.store.reader import DamagedFileError, open_file
 from ablate.store.schema import SchemaError, decode, parse_json
@@ -86,7 +86,7 @@ def save(folder: Path, checkpoint: Checkpoint, *, fingerprint: str, durable: boo
         durable: Whether it must survive a loss of power as soon as this returns; a killed process
             never loses it.
     """
-    make_folder(folder)
+    make_folder(folder, below=folder.parent)
     if any(array.dtype.hasobject for array in checkpoint.arrays):
         raise ValueError("Expected arrays of numbers; received Python objects.")
     path = folder / f"{len(checkpoint.history):06d}"
@@ -124,6 +124,7 @@ def load_newest(folder: Path, *, fingerprint: str) -> tuple[Checkpoint | None, t
     Returns:
         The checkpoint, and what was wrong with each newer one that was skipped.
     """
+    clear_links(folder, below=folder.parent)
     for unfinished in folder.glob(".*"):
         remove(unfinished)
     faults: list[str] = []

@@ -97,11 +97,23 @@ def make_way(path: Path) -> None:
             remove(path)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder, also where it or the folder above it is a file."""
-    for place in (path.parent, path):
-        if not place.is_dir():
+def clear_links(path: Path, *, below: Path) -> None:
+    """Remove what is no folder from a path; what a link leads to is not touched.
+
+    Args:
+        path: The path of a folder.
+        below: A folder above it, which stays as it is, be it a link or not.
+    """
+    place = below
+    for part in path.relative_to(below).parts:
+        place /= part
+        if place.is_symlink() or not place.is_dir():
             remove(place)
+
+
+def make_folder(path: Path, *, below: Path) -> None:
+    """Make a folder, also where it or a folder above it is a link or a file; see `clear_links`."""
+    clear_links(path, below=below)
     path.mkdir(parents=True, exist_ok=True)
 
 

@@ -31,6 +31,10 @@ class RunFolder:
 
     path: Path
 
+    def make(self) -> None:
+        """Make the folder, whatever is in its place or in that of the cell's folder."""
+        make_folder(self.path, below=self.path.parent.parent)
+
     @property
     def log(self) -> Path:
         """What the process that trained the run printed."""
@@ -61,7 +65,7 @@ class RunFolder:
         Returns:
             Whether an interrupted attempt is resumed.
         """
-        make_folder(self.path)
+        self.make()
         self._repair_journal()
         # Trust the journal, not result.json: a worker that ended before its first journal line
         # already has a result.
@@ -102,7 +106,7 @@ class RunFolder:
 
     def record_interruption(self, status: Status, cause: str) -> None:
         """Record in the journal that the process which trained the run has ended."""
-        make_folder(self.path)
+        self.make()
         self._repair_journal()
         self.append(Interrupted(status, cause))
 
@@ -117,7 +121,7 @@ class RunFolder:
 
     def commit(self, result: Result) -> None:
         """Write the result, which ends the run."""
-        make_folder(self.path)
+        self.make()
         make_way(self._result)
         write_atomically(self._result, json.dumps(result_as_json(result), indent=1))
 
@@ -150,6 +154,8 @@ class RunFolder:
 
     def save_mlflow_run_id(self, run_id: str) -> None:
         """Save the run's identifier in MLflow, so that reports need no MLflow."""
+        if self.path.is_symlink() or self.path.parent.is_symlink():
+            return  # the folder is not in the study
         make_way(self.path / "mlflow_run_id")
         write_atomically(self.path / "mlflow_run_id", run_id)
 

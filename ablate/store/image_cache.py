@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ablate.data.images import Images, Split
 from ablate.errors import RequestError
-from ablate.store.disk import make_folder, remove, write_atomically
+from ablate.store.disk import clear_links, remove, write_atomically
 from ablate.store.reader import DamagedFileError, FileFormat, open_file
 from ablate.store.schema import decode
 from ablate.wording import error_summary
@@ -46,8 +46,9 @@ def save(folder: Path, images: Images) -> None:
     path = folder / images.fingerprint
     if _is_saved(folder, images):
         return
+    clear_links(path, below=folder.parent)
     remove(path)
-    make_folder(path)
+    path.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         split = getattr(images, part)
         np.save(path / f"{part}_x.npy", split.x)

@@ -94,13 +94,18 @@ def read_file(path: Path, *, most_bytes: int, offset: int = 0) -> bytes:
         DamagedFileError: It is too large, or no file.
         RequestError: It may not be read.
     """
-    with open(open_file(path, os.O_RDONLY), "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most_bytes:
-            found, most = size // MEGABYTE, most_bytes // MEGABYTE
-            raise DamagedFileError(path, f"{found:,} MB large, expected at most {most:,} MB")
-        file.seek(offset)
-        return file.read(max(0, size - offset))
+    try:
+        with open(open_file(path, os.O_RDONLY), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most_bytes:
+                found, most = size // MEGABYTE, most_bytes // MEGABYTE
+                raise DamagedFileError(path, f"{found:,} MB large, expected at most {most:,} MB")
+            file.seek(offset)
+            return file.read(max(0, size - offset))
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a disk that fails
+        raise RequestError(f"Cannot read {path}: {error.strerror}.") from None
 
 
 def read_word(path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeGuard
 
-from ablate.store.disk import make_folder, remove
+from ablate.store.disk import clear_links, make_folder, remove
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.design import Run
@@ -74,9 +74,15 @@ class StudyState:
     def read(folder: StudyFolder, plan: Plan) -> StudyState:
         """Read every run folder of a study, each once."""
         names = ("journal.jsonl", "result.json")
-        roots = (folder.path, folder.path / SUPERSEDED)
+        superseded = folder.path / SUPERSEDED
+        roots = (folder.path,) if superseded.is_symlink() else (folder.path, superseded)
         paths = {
-            path.parent for name in names for root in roots for path in root.glob(f"*/*/{name}")
+            path.parent
+            for name in names
+            for root in roots
+            for path in root.glob(f"*/*/{name}")
+            # What is elsewhere is not of this study, and must not be moved or overwritten.
+            if not any(place.is_symlink() for place in path.parents[:2])
         }
         return StudyState(folder, plan, {path: _read(path) for path in sorted(paths)})
 
@@ -123,16 +129,18 @@ class StudyState:
             path = self._path(run)
             found = stored.get(path)
             if found is None or not found.fingerprint:
+                clear_links(path, below=self.folder.path)
                 remove(path)
                 stored.pop(path, None)
             elif found.fingerprint != wanted:
-                _move(stored, found, self._superseded(run, found.fingerprint))
+                superseded = self._superseded(run, found.fingerprint)
+                _move(stored, found, superseded, below=self.folder.path)
         known = _by_fingerprint(stored)
         for run, wanted in self.fingerprints.items():
             path = self._path(run)
             if path not in stored and wanted in known:
                 # The cell may have had another name when the run was trained.
-                _move(stored, known[wanted], path, cell=run.cell.slug)
+                _move(stored, known[wanted], path, below=self.folder.path, cell=run.cell.slug)
         return replace(self, stored=stored)
 
     def preempt(self) -> None:
@@ -187,12 +195,17 @@ def _by_fingerprint(stored: Mapping[Path, StoredRun]) -> dict[str, StoredRun]:
 
 
 def _move(
-    stored: dict[Path, StoredRun], moved: StoredRun, target: Path, *, cell: str | None = None
+    stored: dict[Path, StoredRun],
+    moved: StoredRun,
+    target: Path,
+    *,
+    below: Path,
+    cell: str | None = None,
 ) -> None:
-    """Move the folder of a run, and correct the name of the cell in its result."""
+    """Move the folder of a run in the study's folder, and correct the name of the cell."""
     source = moved.folder.path
     remove(target)
-    make_folder(target.parent)
+    make_folder(target.parent, below=below)
     source.rename(target)
     del stored[source]
     folder, result = RunFolder(target), moved.result

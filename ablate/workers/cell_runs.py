@@ -16,7 +16,7 @@ from ablate.config.retention import Retention
 from ablate.errors import RequestError
 from ablate.store import checkpoint
 from ablate.store.checkpoint import Checkpoint
-from ablate.store.disk import is_disk_error, make_folder
+from ablate.store.disk import is_disk_error
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import changed_files
@@ -133,7 +133,7 @@ class CellRuns:
         """Start or resume the journal of a run."""
         if seed not in self._open_runs:
             folder = self._folder.run(self._planned.cell.slug, seed)
-            make_folder(folder.path)
+            folder.make()
             self._callbacks.redirect(folder.log)
             fingerprint = self._plan.fingerprint(self._planned, seed)
             resumed = folder.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)

@@ -16,7 +16,7 @@ import keras
 
 from ablate.config.retention import Retention
 from ablate.store import image_cache
-from ablate.store.disk import is_disk_error, make_folder, open_to_append
+from ablate.store.disk import is_disk_error, open_to_append
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import worker_lock
 from ablate.workers.cell_runs import Callbacks, CellRuns
@@ -33,9 +33,9 @@ def train(
 ) -> None:
     """Train the seeds of a unit in a process of its own; what a run prints goes to its log."""
     try:
-        log = folder.run(unit.cell, unit.seeds[0]).log
-        make_folder(log.parent)
-        _print_to(log)
+        first = folder.run(unit.cell, unit.seeds[0])
+        first.make()
+        _print_to(first.log)
         device = occupy(slot, keras.backend.backend())
         train_unit(
             folder,

@@ -178,6 +178,7 @@ REPLACEMENTS: dict[str, Callable[[Path], None]] = {
     "a folder": _folder,
     "a pipe": _pipe,
     "a link to a file": _link_to("precious"),
+    "a link to a folder": _link_to("private"),
     "a link to nothing": _link_to("nothing"),
     "a link to itself": _link_to("itself"),
     "4 TB of nothing": _huge,

@@ -12,6 +12,8 @@ import pytest
 from pytest import param
 
 from ablate.errors import RequestError
+from ablate.store import checkpoint
+from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import open_to_append
 from ablate.store.events import EpochEnded, Event, Interrupted, Started
 from ablate.store.folder import RunFolder, StudyFolder
@@ -19,7 +21,7 @@ from ablate.store.plan import digest
 from ablate.store.state import StudyState
 from ablate.store.tables import run_table, study_record
 from ablate.study.result import Result, Status
-from tests.store.written import adopted, epoch_of, plan_of
+from tests.store.written import Written, adopted, epoch_of, plan_of, with_code
 
 
 def test_a_plan_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -338,3 +340,45 @@ def test_small_files_are_replaced_if_they_are_none(
     assert (tmp_path / name).is_file()
     assert not (tmp_path / name).is_symlink()
     assert not (tmp_path / "moved").exists() or (tmp_path / "moved").read_text() == "secret"
+
+
+@pytest.mark.parametrize("level", ["cell", "run", "checkpoints", "superseded"])
+def test_no_link_leads_a_run_out_of_its_study(tmp_path: Path, level: str) -> None:
+    adopted(StudyFolder(tmp_path / "mine"), with_code(plan_of(), "earlier")).train()
+    study = Written(StudyFolder(tmp_path / "mine"), plan_of())
+    folder = study.run_folder(study.runs[0])
+    place = {
+        "cell": folder.path.parent,
+        "run": folder.path,
+        "checkpoints": folder.checkpoints,
+        "superseded": tmp_path / "mine" / "superseded",
+    }[level]
+    outside = tmp_path / "outside"
+    if place.exists():
+        place.rename(outside)
+    else:
+        outside.mkdir()
+    (outside / "0").mkdir(exist_ok=True)
+    (outside / "0" / "precious").write_text("precious")
+    place.symlink_to(outside)
+    before = sorted((path, path.is_file() and path.read_bytes()) for path in outside.rglob("*"))
+    study.state.adopt()
+    folder.open("first", fingerprint=study.identity(study.runs[0]))
+    saved = Checkpoint((epoch_of(1),), ())
+    checkpoint.save(folder.checkpoints, saved, fingerprint=study.identity(study.runs[0]))
+    study.end(study.runs[0])
+    after = sorted((path, path.is_file() and path.read_bytes()) for path in outside.rglob("*"))
+    assert after == before
+    assert list(study.state.results) == study.runs[:1]
+
+
+def test_a_folder_of_studies_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "runs").symlink_to("disk")
+    study = adopted(StudyFolder(tmp_path / "runs" / "mine"), plan_of()).train()
+    assert study.state.adopt().pending == ()
+    assert (tmp_path / "runs").is_symlink()
+    (tmp_path / "disk" / "mine").rename(tmp_path / "moved")
+    (tmp_path / "disk" / "mine").symlink_to(tmp_path / "moved")
+    assert study.state.adopt().pending == ()
+    assert (tmp_path / "disk" / "mine").is_symlink()
