@@ -80,7 +80,7 @@ def sweep(
     check_disk_space(Path("reports") / request.study.name)
     with study_lock(folder.path):
         state, slots = command.show(plan)
-        needed = bytes_needed(state, images, workers=len(slots))
+        needed = bytes_needed(state, images, workers=len(slots), keep_model=request.retention.model)
         check_disk_space(folder.path, needed=needed)
         return report_disk_errors(lambda: command.run(state, slots), session.console, folder=folder)
 
