@@ -189,7 +189,11 @@ def test_the_plan_of_a_single_run_is_refused(ablate: Command, tmp_path: Path) ->
 def test_help_names_the_commands_and_groups(ablate: Command, tmp_path: Path) -> None:
     answer = ablate(tmp_path, "--help")
     assert answer.returncode == 0
-    for words in ("python -m ablate --multirun", "study: chapter, segmentation, xyz", "epochs: 10"):
+    for words in (
+        "python -m ablate --multirun",
+        "study: chapter, recipe, segmentation, xyz",
+        "epochs: 10",
+    ):
         assert words in answer.stdout
 
 
