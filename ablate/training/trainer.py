@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -162,6 +163,14 @@ class Trainer:
             **{f"train_{name}_inference": train[name] for name in names},
         }
         return {name: number for name, number in numbers.items() if math.isfinite(number)}
+
+    def save_model(self, path: Path) -> None:
+        """Save the model as it was judged, architecture and weights, in Keras' format.
+
+        Args:
+            path: The file; its name ends in `.keras`.
+        """
+        self._model.save(path)
 
     def _judged_validation(self, judged: Epoch) -> dict[str, float]:
         """The numbers of the validation images for the model that is judged.
