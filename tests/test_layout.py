@@ -200,6 +200,32 @@ print(json.dumps(blame))
     assert json.loads(done.stdout) == {}
 
 
+READERS = {
+    "ablate/store/schema.py": "json.loads",
+    "ablate/store/lock.py": "read_text",  # of /proc
+    "ablate/store/identity.py": "read_bytes",  # of source code
+    "ablate/workers/exits.py": "read_text",  # of /proc
+    "ablate/planning/model_checks.py": "json.loads",  # of what a worker sends
+    "ablate/training/callbacks.py": "json.loads",  # of a checkpoint, whose checksum fits
+    "ablate/report/results/text_file.py": "read_bytes",  # of a user's file
+}
+"""Modules that read in a way of their own, with that way."""
+
+
+def test_files_are_read_back_by_the_one_reader():
+    """Folders, pipes, links and JSON that lies are damage with one line: `store/reader.py`."""
+    pattern = re.compile(r"\b(json\.loads?|np\.load|read_text|read_bytes)\(")
+    packages = ("api", "planning", "report", "runner", "store", "tracking", "training", "workers")
+    found = {
+        (relative(file), way)
+        for name in packages
+        for file in sorted((ROOT / "ablate" / name).rglob("*.py"))
+        for way in pattern.findall(file.read_text(encoding="utf-8"))
+    }
+
+    assert found - set(READERS.items()) == set()
+
+
 def test_no_test_is_retried():
     retried = [
         relative(file)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.images import Images, Split, Unsplit, byte_scale
+from ablate.data.images import BYTES_OF_0_AND_1, Images, Split, Unsplit, byte_scale
 from ablate.errors import RequestError
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
@@ -53,10 +53,12 @@ def from_arrays(
     names = _class_names(y["train"], classes or _numbered(arrays["y_train"]))
     _check_parts(x, y, classes=len(names))
     parts = {PARTS[end]: Split(x[end], y[end]) for end in ends}
+    scale = byte_scale(*x.values())
     known: dict[str, Any] = {
         "classes": names,
-        "scale": byte_scale(*x.values()),
+        "scale": scale,
         "excluded": tuple(excluded),
+        "notes": (BYTES_OF_0_AND_1,) if scale == 1 and x["train"].dtype == np.uint8 else (),
     }
     if "validation" in parts:
         return Images(parts["train"], parts["validation"], parts["test"], **known)

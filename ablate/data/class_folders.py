@@ -20,6 +20,12 @@ PART_NAMES = {
 }
 """How the folder of each part is called, in any case; `_set` may follow."""
 
+NO_TEST_FOLDER = (
+    "There is no folder of test images, so those of val are the test part, and a fifth of train is "
+    "for validation."
+)
+"""A note on a data set in parts."""
+
 NAMED = 5
 """How many folders an error message names."""
 
@@ -41,6 +47,10 @@ class Photograph:
     label: str
     part: str
 
+    def is_nested(self, listing: Listing) -> bool:
+        """Whether it is in a folder within the folder of its class."""
+        return self.file.parent != listing.folders[self.part, self.label]
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -61,6 +71,19 @@ class Listing:
     texts: list[Path] = field(default_factory=list)
     parts: tuple[str, ...] = (TO_SPLIT,)
     folders: dict[tuple[str, str], Path] = field(default_factory=dict)
+
+    def notes(self, root: Path) -> tuple[str, ...]:
+        """How the folder was read where it could be read in another way, a sentence each."""
+        found = []
+        nested = [item.file for item in self.photographs if item.is_nested(self)]
+        if nested:
+            found.append(
+                f"{len(nested)} of {len(self.photographs)} photographs are in folders within the "
+                f"folder of their class, such as {escaped_name(nested[0].relative_to(root))}."
+            )
+        if len(self.parts) > 1 and "test" not in self.parts:
+            found.append(NO_TEST_FOLDER)
+        return tuple(found)
 
 
 def list_photographs(root: Path, given: str) -> Listing:
@@ -132,11 +155,7 @@ def _part_folders(root: Path, given: str) -> dict[str, Path]:
     Raises:
         RequestError: A part has two folders, or one of them no folder of a class.
     """
-    found: dict[str, list[Path]] = {}
-    for folder in subfolders(root):
-        for part, pattern in PART_NAMES.items():
-            if re.fullmatch(rf"({pattern})([ _-]?set)?", folder.name, re.IGNORECASE):
-                found.setdefault(part, []).append(folder)
+    found = _called_as_parts(root)
     if "train" not in found or len(found) < 2 or not subfolders(found["train"][0]):
         return {}
     for part, folders in found.items():
@@ -153,6 +172,33 @@ def _part_folders(root: Path, given: str) -> dict[str, Path]:
                 f"{found['train'][0].name} alone."
             )
     return parts
+
+
+def _called_as_parts(root: Path) -> dict[str, list[Path]]:
+    """The folders in a folder that are called as a part is, by part."""
+    found: dict[str, list[Path]] = {}
+    for folder in subfolders(root):
+        for part, pattern in PART_NAMES.items():
+            if re.fullmatch(rf"({pattern})([ _-]?set)?", folder.name, re.IGNORECASE):
+                found.setdefault(part, []).append(folder)
+    return found
+
+
+def _refuse_parts(folder: Path, given: str) -> None:
+    """Refuse parts within the folder of a class, whose images would be mixed.
+
+    Raises:
+        RequestError: The folder holds train and another part.
+    """
+    found = _called_as_parts(folder)
+    if "train" in found and len(found) > 1:
+        names = enumeration([each.name for folders in found.values() for each in folders])
+        path = _shown(given, folder.name)
+        raise RequestError(
+            f"Expected photographs of one class in {path}; received the folders {names}, which are "
+            f"parts. Give data.path={path} if they hold a folder for each class, or else put the "
+            f"classes into the parts."
+        )
 
 
 def _equal_classes(parts: Mapping[str, Path], given: str) -> tuple[str, ...]:
@@ -181,6 +227,8 @@ def _class_folders(root: Path, given: str) -> list[Path]:
         RequestError: There are none; the message names a folder that may have been meant.
     """
     folders = subfolders(root)
+    for folder in folders:
+        _refuse_parts(folder, given)
     above = (os.path.realpath(root),)
     if len(folders) >= 2 and any(any(_walk(folder, above)) for folder in folders):
         return folders

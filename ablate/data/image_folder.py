@@ -18,7 +18,7 @@ from ablate.data.folders import (
     count_texts,
     read_all,
 )
-from ablate.data.images import Images, Split, Unsplit, byte_scale
+from ablate.data.images import BYTES_OF_0_AND_1, Images, Split, Unsplit, byte_scale
 from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import read
 from ablate.errors import RequestError
@@ -83,10 +83,12 @@ def load(
     x = x if len(rows) == len(x) else x[rows]
     own = np.array([listing.photographs[row].part for row in rows])
     parts = {part: Split(x[own == part], y[own == part]) for part in listing.parts}
+    scale = byte_scale(x)
     known: dict[str, Any] = {
         "classes": tuple(map(escaped_name, classes)),
-        "scale": byte_scale(x),
+        "scale": scale,
         "excluded": excluded,
+        "notes": (*listing.notes(root), *((BYTES_OF_0_AND_1,) if scale == 1 else ())),
     }
     if len(parts) == len(SHARES):
         return Images(parts["train"], parts["validation"], parts["test"], **known)

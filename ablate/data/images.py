@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from ablate.data.split import stratified
 from ablate.errors import RequestError
 
+BYTES_OF_0_AND_1 = "The images hold 0 and 1 alone, so they are not divided by 255."
+"""A note on bytes that `byte_scale` does not scale."""
+
 
 def byte_scale(*arrays: NDArray[np.generic]) -> float:
     """Factor from stored values to [0, 1]: 1 for floats and for bytes that hold 0 and 1 alone."""
@@ -62,6 +65,8 @@ class Images:
         scale: Factor from a stored value to what the network sees, which lies in [0, 1].
         excluded: Files of the source that are left out, each with the reason. Not part of the
             fingerprint, because no run depends on them.
+        notes: How the source was read where it could be read in another way, a sentence each. Not
+            part of the fingerprint.
         task: Name of the task that the targets are for.
     """
 
@@ -71,6 +76,7 @@ class Images:
     classes: tuple[str, ...]
     scale: float
     excluded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     task: str = "classification"
 
     def __post_init__(self) -> None:
@@ -136,6 +142,7 @@ class Unsplit:
         split_seed: Seed of the split.
         fixed: The parts that the source itself keeps apart, by name.
         excluded: Files of the source that are left out, each with the reason.
+        notes: How the source was read where it could be read in another way, a sentence each.
         task: Name of the task that the targets are for.
     """
 
@@ -147,6 +154,7 @@ class Unsplit:
     split_seed: int
     fixed: Mapping[str, Split] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     task: str = "classification"
 
     def __post_init__(self) -> None:
@@ -169,5 +177,6 @@ class Unsplit:
             classes=self.classes,
             scale=self.scale,
             excluded=self.excluded,
+            notes=self.notes,
             task=self.task,
         )

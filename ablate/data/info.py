@@ -28,6 +28,7 @@ class DatasetInfo:
         guessing: What a model scores that ignores its input, by response, such as
             ``{"test_accuracy": 0.1}``.
         excluded: Files that were left out, each with the reason.
+        notes: How it was read where it could be read in another way, a sentence each.
         values: Smallest and largest value that a model sees; None in the plans of earlier versions.
         steps: What one image is worth, by response, such as ``{"test_accuracy": 0.0028}``;
             responses that are no share of images are left out.
@@ -43,6 +44,7 @@ class DatasetInfo:
     measures: tuple[Response, ...] = ()
     guessing: Mapping[str, float] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     values: tuple[float, float] | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
 

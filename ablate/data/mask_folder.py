@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ablate.data.class_folders import NO_TEST_FOLDER
 from ablate.data.folders import (
     check_folder,
     check_image_size,
@@ -102,6 +103,7 @@ def load(
     known: dict[str, Any] = {
         "classes": names,
         "scale": byte_scale(x),
+        "notes": (NO_TEST_FOLDER,) if layout is WITHOUT_TEST else (),
         "excluded": count_texts(_texts(root, layout.values()), root),
         "task": "segmentation",
     }

@@ -140,7 +140,7 @@ def _report_study(values: Mapping[str, Any]) -> int:
 
 
 def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
-    request = _request(values)
+    request = request_of(values)
     results = _read(request, values)
     study, runs = results.study, results.runs
     folder = Path("reports") / request.name
@@ -199,7 +199,12 @@ def _folder_name(source: str) -> str:
     return re.sub(r"[^\w.-]+", "_", letters, flags=re.ASCII).strip("._-")[:100] or "results"
 
 
-def _request(values: Mapping[str, Any]) -> Request:
+def request_of(values: Mapping[str, Any]) -> Request:
+    """What the arguments of a report on other results ask for.
+
+    Raises:
+        RequestError: An argument is not what it should be.
+    """
     factors = _factors(values["factors"])
     runs = _word(values["runs"], "runs")
     # Not the name of the experiment alone: reports/<study>/ is the study's own report.

@@ -1,4 +1,4 @@
-"""What `python -m ablate.new` does: write a model, a study and a data file that train as they are."""
+"""What `python -m ablate.new` does: write a model, a study and a data file that train."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ablate.store.schema import SchemaError, decode, parse_json
 from ablate.study.result import Status, check_fingerprint
@@ -108,13 +107,13 @@ def from_line(line: bytes) -> Event | None:
     if len(line) > LONGEST_LINE:
         return None
     try:
-        content = dict(decode(parse_json(line), Mapping[str, Any]))
+        content = parse_json(line)
         kind = _KINDS[content.pop("event")]
         if kind is EpochEnded:
             own = {name: content.pop(name) for name in ("epoch", "seconds")}
             content = {**own, "numbers": content}
         event: Event = decode(content, kind)
-    except (SchemaError, LookupError, TypeError):
+    except (SchemaError, LookupError, TypeError, AttributeError):
         return None
     return event
 

@@ -169,7 +169,10 @@ def worker_lock(study: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _locked_folder(study: Path) -> Iterator[None]:
     """Hold the kernel's lock on a folder, where the file system has such locks."""
-    descriptor = os.open(study, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(study, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise RequestError(f"Cannot read the folder {study}: {error.strerror}.") from None
     try:
         if _try_lock(descriptor, fcntl.LOCK_EX) is False:
             raise RequestError(_refusal(study, _read_holder(study / "lock")))
@@ -204,7 +207,11 @@ class _Lock:
         if taken_over or self._deleted or not is_locked:
             # Several processes may take over at the same time, and the holder of a deleted file
             # writes it again; the one whose name remains is the holder.
-            stop.sleep(2 * HEARTBEAT_SECONDS)
+            try:
+                stop.sleep(2 * HEARTBEAT_SECONDS)
+            except stop.StopError:
+                self.clear()
+                raise
             now = _read_holder(self._path)
             if now is None or now.token != self._holder.token:
                 raise RequestError(_refusal(self._study, now))

@@ -222,6 +222,7 @@ def describe(images: Images) -> DatasetInfo:
         measures=measures,
         guessing=guessing,
         excluded=images.excluded,
+        notes=images.notes,
         values=images.values,
         steps={name: step for name, step in steps.items() if step is not None},
     )

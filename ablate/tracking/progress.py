@@ -108,6 +108,7 @@ def _dataset_lines(datasets: Sequence[DatasetInfo]) -> Iterator[str]:
             f"{name}: {shape}{values or ''}; {info.train:,} to train, {info.validation:,} to "
             f"validate, {info.test:,} to test; {len(info.classes)} classes: {classes}."
         )
+        yield from info.notes
         if info.excluded:
             yield f"Left out: {first_few(info.excluded, most=MOST_LEFT_OUT)}."
 

@@ -94,6 +94,7 @@ def _refuse_too_many(request: DeviceRequest, cores: int) -> None:
 
 
 MOST_WORKERS_PER_CORE = 16
+"""More workers of a core than that only take memory."""
 SMALL_PIXELS = 32 * 32
 """Up to this image size, one process per core is faster.
 

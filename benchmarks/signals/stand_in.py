@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -72,6 +73,9 @@ class Trainer:
             names = [f"{part}_{name}" for part in ("test", "val", "train") for name in MEASURES]
             names += [f"train_{name}_inference" for name in MEASURES]
             yield seed, Finished({name: self._number(seed, 0, name) for name in names})
+
+    def save_model(self, path: Path) -> None:
+        path.write_bytes(b"a model")
 
     def state(self, seed: int) -> InitialState:
         return InitialState(tuple(self._epochs), (np.full(3, len(self._epochs), np.float32),))

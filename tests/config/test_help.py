@@ -47,7 +47,7 @@ def test_ones_own_files_are_explained(tmp_path: Path, monkeypatch: pytest.Monkey
     for words in (
         "  model: convnet, mine, segmenter\n",
         "  model=mine: Mine.\n",
-        "    depth: 3                                # blocks: 1, 2 or 3\u202e\n",
+        "    depth: 3                                # blocks: 1, 2 or 3\\u202e\n",
         "    conv: conv2d                            # conv2d or separable\n",
         "    words: '#'\n",
         "    block: {size: {a: 1}}                   # of both\n",

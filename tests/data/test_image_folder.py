@@ -351,6 +351,20 @@ def test_folders_within_a_class_belong_to_it(folder):
     images = load(folder, on_bad="skip")
     assert images.classes == ("cat", "dog")
     assert sum(len(part.y) for part in images.parts.values()) == 10
+    assert images.notes == (
+        "11 of 11 photographs are in folders within the folder of their class, such as "
+        "cat/series/0/0.jpg.",
+    )
+
+
+def test_parts_within_a_class_are_refused(folder, tmp_path):
+    for name in ("train", "test"):
+        shutil.copytree(folder, tmp_path / "all" / "pets" / name)
+    (tmp_path / "all" / "others").mkdir()
+
+    message = refusal(tmp_path / "all")
+    assert "received the folders test and train, which are parts." in message
+    assert f"Give data.path={tmp_path}/all/pets if they hold" in message
 
 
 def test_text_files_are_left_out_and_counted(folder):
@@ -492,6 +506,7 @@ def test_folders_of_parts_are_the_parts(folder, tmp_path, names, sizes):
 
     assert images.classes == ("cat", "dog")
     assert [len(part.y) for part in images.parts.values()] == sizes
+    assert bool(images.notes) == (names == ("train", "val"))
     last = load(root / names[-1]).parts.values()
     expected = sorted(image for part in last for image in map(bytes, part.x))
     assert sorted(map(bytes, images.test.x)) == expected

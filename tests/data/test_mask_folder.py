@@ -101,6 +101,7 @@ def test_an_image_keeps_its_mask(folder: Path) -> None:
 def test_without_test_images_val_is_the_test_part(in_parts: Path) -> None:
     images = load(in_parts)
     assert sizes(images)[2] == 3
+    assert images.notes[0].startswith("There is no folder of test images, so those of val are")
     assert sum(sizes(images)) == 13
     np.testing.assert_array_equal(images.test.y, resized(range(10, 13)))
     other = load(in_parts, split_seed=1)

@@ -349,6 +349,7 @@ def test_bytes_that_hold_0_and_1_alone_are_not_scaled(save, dtype):
 
     assert images.scale == 1.0
     assert images.values == (0.0, 1.0)
+    assert images.notes == ("The images hold 0 and 1 alone, so they are not divided by 255.",)
 
 
 def test_one_byte_above_1_in_any_part_makes_bytes(save):

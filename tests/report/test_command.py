@@ -9,7 +9,7 @@ import pytest
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.report import files
-from ablate.report.command import main
+from ablate.report.command import main, parse_arguments, request_of
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
@@ -120,21 +120,21 @@ def test_a_full_model_that_was_guessed_is_named_first(
         ("写真.csv", "results"),
     ],
 )
-def test_a_file_of_any_name_is_read_and_names_the_report(
-    results: list[str], name: str, folder: str
-) -> None:
-    Path("results.csv").rename(name)
-    assert ended(f"runs={name}", *results[1:]) == 0
-    assert Path(f"reports/{folder}/index.html").is_file()
+def test_a_file_of_any_name_names_the_report(name: str, folder: str) -> None:
+    values = parse_arguments([f"runs={name}", "factors=[a]", "response=b"])
+    request = request_of(values)
+    assert request.runs == name
+    assert request.name == folder
 
 
 def test_a_file_in_the_home_folder_is_read(
     results: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "home").mkdir()
-    Path("results.csv").rename("home/results.csv")
+    Path("results.csv").rename("home/results (1).csv")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert ended("runs=~/results.csv", *results[1:]) == 0
+    assert ended("runs=~/results (1).csv", *results[1:]) == 0
+    assert Path("reports/results_1/index.html").is_file()
 
 
 def test_what_was_read_otherwise_than_it_stands_is_printed_first(

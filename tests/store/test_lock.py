@@ -392,3 +392,17 @@ def test_a_lock_file_that_names_no_one_is_taken(tmp_path: Path, fast: None, cont
     (tmp_path / "lock").write_bytes(content)
     with study_lock(tmp_path):
         assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
+
+
+def test_a_command_that_is_stopped_while_it_waits_leaves_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: None
+) -> None:
+    refuse_locks(monkeypatch, errno.ENOLCK)
+
+    def be_stopped(seconds: float) -> None:
+        raise stop.StopError(stop.INTERRUPTED)
+
+    monkeypatch.setattr(stop, "sleep", be_stopped)
+    with pytest.raises(stop.StopError), study_lock(tmp_path / "mine"):
+        pass
+    assert (tmp_path / "mine" / "lock").read_text() == ""

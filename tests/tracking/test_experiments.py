@@ -89,19 +89,23 @@ def test_an_error_of_mlflow_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
         experiments.read_experiment("theirs", "http://h")
 
 
-@pytest.mark.parametrize("by_variable", [False, True])
-def test_the_command_reads_a_tracking_server(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], by_variable: bool
-) -> None:
-    where = "http://127.0.0.1:5000"
-    if by_variable:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", where)
-    own = () if by_variable else (f"store.uri={where}",)
+def test_the_command_reads_a_tracking_server(capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["store.uri=http://127.0.0.1:5000"]
     with pytest.raises(SystemExit) as ending:
         main(["runs=mlflow:theirs", "factors=[skip]", "response=accuracy", "seed=seed", *own])
     assert ending.value.code == 1  # a run failed
     assert "left out: row 7." in capsys.readouterr().out
     assert "mlflow:theirs" in Path("reports/mlflow_theirs/report.md").read_text(encoding="utf-8")
+
+
+def test_the_server_of_the_environment_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://of-the-environment")
+    with pytest.raises(SystemExit) as ending:
+        main(["runs=mlflow:none", "factors=[skip]", "response=accuracy"])
+    assert ending.value.code == 2
+    assert "No experiment 'none' at http://of-the-environment." in capsys.readouterr().err
 
 
 def test_a_store_without_an_experiment_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,6 +102,7 @@ def test_the_plan_shows_what_is_known_of_the_images(study: Written) -> None:
         "Images: 8 x 8 x 1, values 0 to 0.5; 6 to train, 2 to validate, 2 to test; "
         "2 classes: a and b."
     )
+    assert plan_lines(study, notes=("A note.",))[-1] == "A note."
     many = tuple(f"c{number}" for number in range(200))
     assert plan_lines(study, classes=many)[-1].endswith("c8, c9 and 190 more.")
     left_out = tuple(f"cat/{number}.jpg: empty" for number in range(5))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ablate.errors import RequestError
+from ablate.store.reader import DamagedFileError, read_file
+from ablate.store.schema import parse_json
 from ablate.wording import error_message
+
+MOST_BYTES = 16_000_000
+FAULTS = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What a file that is no trial of Keras Tuner raises."""
 
 
 def read_trials(folder: Path) -> pd.DataFrame:
@@ -31,7 +36,7 @@ def read_trials(folder: Path) -> pd.DataFrame:
 
 def _row(file: Path) -> dict[str, str]:
     try:
-        trial = json.loads(file.read_text(encoding="utf-8"))
+        trial = parse_json(read_file(file, most_bytes=MOST_BYTES))
         metrics = trial["metrics"]["metrics"]
         row = {
             **{str(key): value for key, value in trial["hyperparameters"]["values"].items()},
@@ -40,7 +45,7 @@ def _row(file: Path) -> dict[str, str]:
             "score": trial["score"],
             "status": trial["status"],
         }
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (*FAULTS, DamagedFileError) as error:
         raise RequestError(
             f"Cannot read {file} as a trial of Keras Tuner: {error_message(error)}."
         ) from None

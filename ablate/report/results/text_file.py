@@ -18,6 +18,8 @@ from ablate.report.results.exports import find_column
 from ablate.wording import error_message, escaped_name
 
 SEPARATORS = (",", ";", "\t", "|")
+MOST_BYTES = 50_000_000
+"""Of a file with a row a run; reading it takes a hundred times as much memory."""
 HEAD_LINES = 60
 """Lines among which the separator and the heading are looked for."""
 BYTE_ORDER_MARKS = {
@@ -57,6 +59,15 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(cells, index=[number for number, _ in rows], columns=names, dtype=str)
 
 
+def _refuse_large(path: Path) -> None:
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    if size > MOST_BYTES:
+        raise RequestError(
+            f"Expected a row for each run, in at most {MOST_BYTES / 1e6:.0f} MB; "
+            f"{escaped_name(path)} has {size / 1e6:,.0f} MB."
+        )
+
+
 def _read_text(path: Path) -> str:
     """The text of a file in any of the usual encodings."""
     if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would block
@@ -64,6 +75,7 @@ def _read_text(path: Path) -> str:
             f"Expected runs= to be a CSV file; {escaped_name(path)} is a folder, a pipe or a "
             f"device. Save the results in a file first."
         )
+    _refuse_large(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ablate.store.disk import open_to_append
+
 SQLITE = "sqlite:///"
 
 
@@ -30,7 +32,7 @@ def database_lock(database: Path) -> Iterator[None]:
     kernel releases the lock of a process that ends.
     """
     database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f".{database.name}.lock").open("a") as file:
+    with open_to_append(database.with_name(f".{database.name}.lock")) as file:
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -169,6 +170,28 @@ def test_the_folder_of_a_keras_tuner_project_is_read(tmp_path: Path) -> None:
     (tmp_path / "trial_00" / "trial.json").write_text("{}")
     with pytest.raises(RequestError, match="as a trial of Keras Tuner"):
         read_results(request)
+
+
+def number_in_a_trial(number: str) -> bytes:
+    return json.dumps(trial(0, True, 0.5)).replace("[0.1]", number).replace("4,", "0,").encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"[" * 200_000, id="brackets"),
+        pytest.param(b"\xff", id="no_utf8"),
+        pytest.param(number_in_a_trial("[1" + "0" * 400 + "]"), id="large_number"),
+        pytest.param(number_in_a_trial("[]"), id="no_numbers"),
+        pytest.param(None, id="a_pipe"),
+    ],
+)
+def test_a_damaged_trial_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "trial_0" / "trial.json"
+    file.parent.mkdir()
+    os.mkfifo(file) if content is None else file.write_bytes(content)
+    with pytest.raises(RequestError, match="as a trial of Keras Tuner"):
+        read_results(Request(tmp_path, ("skip",), "val_accuracy", name="mine"))
 
 
 def test_a_folder_without_trials_is_refused(tmp_path: Path) -> None:

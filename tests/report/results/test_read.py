@@ -355,6 +355,14 @@ def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
         read_results(request)
 
 
+def test_a_file_larger_than_any_table_of_runs_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "results.csv").open("wb") as file:
+        file.truncate(3_000_000_000)  # a hole, which takes no space
+    request = Request(tmp_path / "results.csv", ("a",), "accuracy", "mine")
+    with pytest.raises(RequestError, match=r"in at most 50 MB; .*results\.csv has 3,000 MB"):
+        read_results(request)
+
+
 def test_a_measured_number_as_a_factor_is_refused(tmp_path: Path) -> None:
     rows = "".join(f"v{number},x,0.5\nv{number},z,0.6\n" for number in range(3000))
     with pytest.raises(RequestError, match="'a' needs at most 100 levels; received 3,000"):
