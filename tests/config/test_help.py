@@ -39,7 +39,7 @@ def test_ones_own_files_are_explained(tmp_path: Path, monkeypatch: pytest.Monkey
     model.parent.mkdir(parents=True)
     model.write_text(
         "# Mine. It is small.\n\n# Not of the top.\ndefaults: [convnet]\n"
-        "depth: 3   # blocks: 1, 2 or 3 \x9b\nconv: conv2d\nwords: '#'\n"
+        "depth: 3   # blocks: 1, 2 or 3\u202e\nconv: conv2d\nwords: '#'\n"
         "block:   # of both\n  size: {a: 1}   # inside\nlast: 1"
     )
     write_study(tmp_path, "model: mine\nfactors: {deep: {b: model.depth=3, c: model.depth=1}}\n")
