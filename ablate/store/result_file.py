@@ -9,6 +9,7 @@ from ablate.store.plan import digest
 from ablate.store.reader import FileFormat
 from ablate.store.schema import decode
 from ablate.study.result import Result
+from ablate.study.study import LARGEST
 
 CHECKSUM = "checksum"
 
@@ -30,6 +31,10 @@ def _result_from_json(content: Any) -> Result:
     if checksum is not None and checksum != digest(record):
         raise ValueError("edited or damaged after it was written, its checksum does not fit")
     result: Result = decode(record, Result)
+    for name, value in result.responses.items():
+        # Numbers of training are 32 bits wide; analyses square them.
+        if abs(value) >= LARGEST:
+            raise ValueError(f"responses.{name}: too large a number")
     return result
 
 
