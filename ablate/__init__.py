@@ -6,6 +6,7 @@
     study = ablate.open("xyz")               # the results of a study that was run here
     study = ablate.analyse(frame, factors=["norm", "dropout"], response="accuracy", seed="seed")
     study.verdicts                           # a pandas table; also .runs, .cells and .effects
+    model = study.load_model()               # the trained model that was kept
     study.figure("grid")                     # a picture of the report
     study                                    # in a notebook: the report
 
@@ -15,11 +16,13 @@ The names are imported when they are first used: every process that trains impor
 import importlib
 
 __version__ = "0.1.0"
-__all__ = ["RequestError", "StudyResults", "open", "run"]
+__all__ = ["RequestError", "StudyResults", "analyse", "load_model", "open", "run"]
 
 _MODULES = {
     "RequestError": "errors",
     "StudyResults": "api.results",
+    "analyse": "api.analyse",
+    "load_model": "api.load_model",
     "open": "api.open",
     "run": "api.run",
 }

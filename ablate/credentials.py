@@ -16,6 +16,8 @@ WEB = ("http", "https")
 SHORT = 4
 """Secrets with fewer characters are hidden in a text only where they are whole words."""
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
+_WITHIN = re.compile(r"[A-Za-z][\w+.-]*://[^'\"\]},]*", re.ASCII)
+"""An address inside a list or a mapping."""
 _STORE_KEY = re.compile(r"ur[il]\b")
 """What `store.uri` ends with, and what a user may write instead by mistake."""
 _SECRET_KEY = re.compile(
@@ -102,7 +104,9 @@ def hide_arguments(text: str, arguments: Sequence[str]) -> str:
         shown = shown_argument(argument)
         if shown != argument:
             text = text.replace(argument, shown).replace(repr(argument)[1:-1], shown)
-            text = hide_credentials(text, _split_argument(argument)[2])
+            uri = _split_argument(argument)[2]
+            for address in [uri] if uri else _WITHIN.findall(argument):
+                text = hide_credentials(text, address)
     return text
 
 

@@ -100,6 +100,17 @@ def test_a_refusal_holds_no_credentials_of_the_command(
     assert line.startswith(text[:12])
 
 
+@pytest.mark.parametrize("value", ["[{}]", "{{a: '{}'}}", '[a, "{}"]'])
+def test_an_address_within_a_value_is_hidden(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    uri = "postgresql://bob:to/p@db/x"
+    argument = f"store.uri={value.format(uri)}"
+    monkeypatch.setattr(sys, "argv", ["ablate", argument])
+    for text in (argument, repr(argument), f"received {[uri]!r}", f"no user bob with {uri}/a"):
+        assert "bob" not in terminal_line(text)
+        assert "to/p" not in terminal_line(text)
+    assert "to/p" not in own_command()
+
+
 @pytest.mark.parametrize(
     ("uri", "text"),
     [

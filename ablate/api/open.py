@@ -21,4 +21,5 @@ def open(study: str, *, folder: str | Path = ".") -> StudyResults:
         RequestError: No such study was run there.
     """
     name = check_folder_name(study, "study")
-    return StudyResults(read_record(StudyFolder(Path(folder) / "runs" / name)))
+    record = read_record(StudyFolder(Path(folder) / "runs" / name))
+    return StudyResults(record, folder=Path(folder))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ablate.analysis.analyse import analyse_record
 from ablate.analysis.findings import Analysis, Component
+from ablate.api.load_model import FULL_MODEL, load_model
 from ablate.errors import RequestError, nearest
 from ablate.report.drawing import Picture
 from ablate.report.files import effect_row
@@ -18,6 +20,9 @@ from ablate.report.page import html_page, pictures, report_data, section_content
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
 from ablate.study.record import EFFECT_COLUMNS, StudyRecord
+
+if TYPE_CHECKING:
+    import keras
 
 NOTEBOOK_HEIGHT = 720
 """Height of the report in a notebook, in pixels; it scrolls."""
@@ -30,11 +35,13 @@ class StudyResults:
     Attributes:
         record: The study, its runs, and what else is known of them.
         commands: How to make the report again; those of a study run by this program if empty.
+        folder: Where the study was run; None for results of other programs.
         analysis: What the runs say.
     """
 
     record: StudyRecord
     commands: tuple[str, ...] = ()
+    folder: Path | None = None
     analysis: Analysis = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +90,16 @@ class StudyResults:
                 f"{name!r}.{nearest(name, drawn)}"
             )
         return drawn[name]
+
+    def load_model(self, *, cell: str = FULL_MODEL, seed: int | None = None) -> keras.Model:
+        """Load a trained model that the study kept; see `ablate.load_model`.
+
+        Raises:
+            RequestError: No such model was kept.
+        """
+        if self.folder is None:
+            raise RequestError("Results of other programs hold no trained models.")
+        return load_model(self.record.study.name, cell=cell, seed=seed, folder=self.folder)
 
     def save_page(self, path: str | Path) -> None:
         """Write the report as one HTML file that needs no other."""

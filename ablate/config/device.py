@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ablate.fields import check_choice, check_flag, check_number, check_whole
+from ablate.fields import check_choice, check_number, check_whole
 
 MOST_PROCESSES = 2**10
 """Bound of processes and of their threads; more are probably a typing error."""
@@ -45,12 +45,10 @@ class FaultPolicy:
         retries: How often one command retries a run whose process crashed or hung.
         heartbeat_timeout_seconds: How long a worker may be without a heartbeat before it counts as
             hanging.
-        keep_checkpoints: Whether a complete run keeps its checkpoints.
     """
 
     retries: int
     heartbeat_timeout_seconds: float
-    keep_checkpoints: bool
 
     def __post_init__(self) -> None:
         check_whole(self.retries, "device.retries", least=0)
@@ -61,4 +59,3 @@ class FaultPolicy:
             expected=f"a number above 0 and at most {LONGEST_HEARTBEAT_TIMEOUT_SECONDS} "
             f"(eleven days)",
         )
-        check_flag(self.keep_checkpoints, "store.keep_checkpoints")

@@ -17,6 +17,7 @@ from ablate.config.device import DeviceRequest, FaultPolicy
 from ablate.config.environment import guard_hydra_node, refusal_within
 from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.keys import KEYS, check_keys
+from ablate.config.retention import Retention
 from ablate.config.store_uri import check_store_uri
 from ablate.config.trust import decide
 from ablate.config.variant import Variant, node_of, read_variant
@@ -40,6 +41,7 @@ class Request:
     variant: Variant
     device: DeviceRequest
     fault_policy: FaultPolicy
+    retention: Retention
     on_change: str
     store_uri: str
     interactions: int
@@ -131,7 +133,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
         RequestError: A key is unknown, or a value is not what it should be.
     """
     _check_top_keys(content)
-    store = _group(content, "store", ("uri", "keep_checkpoints"))
+    store = _group(content, "store", ("uri", "keep_checkpoints", "keep_model"))
     report = _group(content, "report", ("interactions", "columns"))
     device = _group(
         content, "device", ("kind", "workers", "threads", "retries", "heartbeat_timeout_seconds")
@@ -144,9 +146,8 @@ def read_request(content: Mapping[str, Any]) -> Request:
             device["kind"],
             *(None if device[key] == "auto" else device[key] for key in ("workers", "threads")),
         ),
-        fault_policy=FaultPolicy(
-            device["retries"], device["heartbeat_timeout_seconds"], store["keep_checkpoints"]
-        ),
+        fault_policy=FaultPolicy(device["retries"], device["heartbeat_timeout_seconds"]),
+        retention=Retention(store["keep_checkpoints"], store["keep_model"]),
         on_change=check_choice(content["on_change"], "on_change", choices=ON_CHANGE),
         store_uri=check_store_uri(store["uri"]),
         interactions=check_interactions(

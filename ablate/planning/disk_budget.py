@@ -17,13 +17,16 @@ VALUES_PER_PARAMETER = 3
 """A weight and two moments of the optimizer."""
 
 
-def bytes_needed(state: StudyState, images: Mapping[str, Images], *, workers: int) -> int:
-    """About how much a study will write: cached images, checkpoints of active runs, records.
+def bytes_needed(
+    state: StudyState, images: Mapping[str, Images], *, workers: int, keep_model: str
+) -> int:
+    """About how much a study will write: cached images, checkpoints, models and records.
 
     Args:
         state: The study.
         images: Its images, by fingerprint.
         workers: Number of worker processes.
+        keep_model: Which trained models are kept; see `ablate.config.retention`.
     """
     if not state.pending:
         return STUDY_BYTES
@@ -36,6 +39,8 @@ def bytes_needed(state: StudyState, images: Mapping[str, Images], *, workers: in
     )
     largest = max(planned.parameters for planned, _ in state.pending)
     # While a checkpoint is written, the older ones still exist.
-    files = workers * (CHECKPOINTS_KEPT + 1)
-    checkpoints = files * largest * VALUES_PER_PARAMETER * VALUE_BYTES
-    return STUDY_BYTES + pixels + checkpoints + RUN_BYTES * len(state.pending)
+    checkpoints = workers * (CHECKPOINTS_KEPT + 1)
+    # Until the report is written, every cell keeps its best model.
+    models = {"none": 0, "best": len(state.plan.cells), "all": len(state.pending)}[keep_model]
+    files = (checkpoints + models) * largest * VALUES_PER_PARAMETER * VALUE_BYTES
+    return STUDY_BYTES + pixels + files + RUN_BYTES * len(state.pending)

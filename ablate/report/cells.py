@@ -42,6 +42,13 @@ def reference_cell(analysis: Analysis) -> str | None:
     return None
 
 
+def recommended_cells(analysis: Analysis) -> tuple[str, ...]:
+    """Slugs of the full model's cell, then of the simplest model that does the job, if any."""
+    simplest = analysis.simplest.cell if analysis.simplest is not None else None
+    found = (reference_cell(analysis), simplest)
+    return tuple(dict.fromkeys(cell for cell in found if cell))
+
+
 def best_cells(analysis: Analysis) -> set[str]:
     """Slugs of the cells with the best mean of the first response; several if they tie."""
     response = analysis.study.response

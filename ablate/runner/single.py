@@ -116,7 +116,9 @@ class _Command:
             slots=slots,
             timeout_seconds=request.fault_policy.heartbeat_timeout_seconds,
         )
-        check_disk_space(folder.path, needed=bytes_needed(state, session.images, workers=1))
+        keep_model = request.retention.model
+        needed = bytes_needed(state, session.images, workers=1, keep_model=keep_model)
+        check_disk_space(folder.path, needed=needed)
         show_faults(session.console, state)
         plan = state.plan
         show_notes(session.console, plan)
@@ -146,7 +148,13 @@ class _Command:
         """Train the run; returns how many seconds MLflow may take after that."""
         unit = Unit(state.plan.cells[0].cell.slug, (self.request.seed,))
         try:
-            train_units(self.folder, [unit], slots=slots, fault_policy=self.request.fault_policy)
+            train_units(
+                self.folder,
+                [unit],
+                slots=slots,
+                fault_policy=self.request.fault_policy,
+                retention=self.request.retention,
+            )
         except stop.StopError:
             self.stopped = stop.acknowledge()
             state.preempt()

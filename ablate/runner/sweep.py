@@ -25,6 +25,7 @@ from ablate.planning.forecast import forecast
 from ablate.planning.planner import composer, make_plan, overrides_of, with_more_seeds
 from ablate.process import stop
 from ablate.process.stop import TERMINATED
+from ablate.report.cells import recommended_cells
 from ablate.report.page import report_data, write_report
 from ablate.runner.execute import Session, execute, measure_models
 from ablate.runner.jobs import launch_jobs
@@ -33,6 +34,7 @@ from ablate.store.disk import check_disk_space
 from ablate.store.folder import StudyFolder
 from ablate.store.launched import JOB_EXIT_SECONDS
 from ablate.store.lock import study_lock, wait_for_workers
+from ablate.store.models import keep_models_of
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.store.tables import study_record
@@ -78,7 +80,7 @@ def sweep(
     check_disk_space(Path("reports") / request.study.name)
     with study_lock(folder.path):
         state, slots = command.show(plan)
-        needed = bytes_needed(state, images, workers=len(slots))
+        needed = bytes_needed(state, images, workers=len(slots), keep_model=request.retention.model)
         check_disk_space(folder.path, needed=needed)
         return report_disk_errors(lambda: command.run(state, slots), session.console, folder=folder)
 
@@ -203,6 +205,8 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
     analysis = write_report(
         report, record, interactions=request.interactions, paper_columns=request.paper_columns
     )
+    if request.retention.model == "best" and not state.pending:
+        keep_models_of(state.folder, recommended_cells(analysis))
     recording.finish(report)
     data = report_data(record, analysis)
     show_end(console, data, report=report, store_uri=request.store_uri)

@@ -50,6 +50,11 @@ class RunFolder:
         """The folder of the checkpoints that an interrupted run is resumed from."""
         return self.path / "checkpoints"
 
+    @property
+    def model(self) -> Path:
+        """The trained model in Keras' format, where the study keeps it."""
+        return self.path / "model.keras"
+
     def open(self, attempt: str, *, fingerprint: str) -> bool:
         """Start the run, or resume it; either way an earlier result is removed.
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ablate.store.events import EpochEnded, Event, Resumed
 from ablate.store.folder import StudyFolder, last_of_each_epoch
+from ablate.store.models import kept_models
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run
@@ -64,6 +65,11 @@ def study_record(state: StudyState) -> StudyRecord:
         resolution=_resolution(plan),
         interruptions=tuple(interruptions),
         changes=plan.changes,
+        models=frozenset(
+            planned.cell.slug
+            for planned in plan.cells
+            if kept_models(state.folder, planned.cell.slug)
+        ),
         kept=sum(run.key in plan.kept for _, run in plan.runs()),
     )
 

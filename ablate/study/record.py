@@ -67,6 +67,7 @@ class StudyRecord:
             `train_<name>` of each.
         resolution: Smallest difference of the first response between two runs, such as 1 divided by
             the number of test images; None if unknown.
+        models: Slugs of the cells of which a trained model is on disk.
         guessed_reference: Factors of results of other programs whose reference level was not named:
             it is only the first in the file.
         guessed_direction: Whether higher is only assumed to be better.
@@ -83,5 +84,6 @@ class StudyRecord:
     kept: int = 0
     measures: tuple[Response, ...] = ()
     resolution: float | None = None
+    models: frozenset[str] = frozenset()
     guessed_reference: tuple[str, ...] = ()
     guessed_direction: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -134,7 +135,7 @@ class Trainer:
         needed = self._variables() + ([] if self._best is None else self._model.variables)
         own = [(tuple(item.shape), np.asarray(item).dtype) for item in needed]
         found = [(array.shape, array.dtype) for array in start.arrays]
-        return found[: len(own)] == own and bool(found[len(own) :]) == bool(self._callbacks)
+        return found[: len(own)] == own and self._callbacks.fits(start.arrays[len(own) :])
 
     def final(self) -> dict[str, float]:
         """The responses of the run that has just been trained to its end.
@@ -162,6 +163,14 @@ class Trainer:
             **{f"train_{name}_inference": train[name] for name in names},
         }
         return {name: number for name, number in numbers.items() if math.isfinite(number)}
+
+    def save_model(self, path: Path) -> None:
+        """Save the model as it was judged, architecture and weights, in Keras' format.
+
+        Args:
+            path: The file; its name ends in `.keras`.
+        """
+        self._model.save(path)
 
     def _judged_validation(self, judged: Epoch) -> dict[str, float]:
         """The numbers of the validation images for the model that is judged.

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ablate.config.retention import Retention
 from ablate.errors import RequestError
 from ablate.store import checkpoint
 from ablate.store.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from ablate.store.disk import is_disk_error
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import changed_files
+from ablate.store.models import keep_best_model
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
@@ -88,12 +90,12 @@ class CellRuns:
         self._open_runs: dict[int, _OpenRun] = {}
         self._last_durable = time.monotonic()
 
-    def train(self, seeds: Sequence[int], *, keep_checkpoints: bool) -> None:
+    def train(self, seeds: Sequence[int], *, retention: Retention) -> None:
         """Train seeds until each has a result. If memory runs out, leave the others untrained.
 
         Args:
             seeds: The run seeds.
-            keep_checkpoints: Whether a settled run keeps its checkpoints.
+            retention: What a complete run keeps besides its result.
 
         Raises:
             OSError: The disk cannot be written.
@@ -106,7 +108,7 @@ class CellRuns:
                 if result is None:
                     continue
                 pending.remove(seed)
-                self._commit(seed, result, keep_checkpoints=keep_checkpoints)
+                self._commit(seed, result, retention=retention)
                 if result.status is Status.OUT_OF_MEMORY:
                     return
                 if isinstance(step, Epoch):
@@ -220,11 +222,28 @@ class CellRuns:
             error=message,
         )
 
-    def _commit(self, seed: int, result: Result, *, keep_checkpoints: bool) -> None:
+    def _commit(self, seed: int, result: Result, *, retention: Retention) -> None:
         folder = self._open_runs.pop(seed).folder
+        if result.status is Status.COMPLETE and retention.model != "none":
+            self._save_model(folder)
         folder.commit(result)
-        if result.status.settled and not keep_checkpoints:
+        if retention.model == "best":
+            response = self._plan.study.response
+            keep_best_model(self._folder, self._planned.cell.slug, response=response)
+        if result.status.settled and not retention.checkpoints:
             checkpoint.discard(folder.checkpoints)
+
+    def _save_model(self, folder: RunFolder) -> None:
+        """Save the trained model; a run whose model cannot be saved is complete without it."""
+        unfinished = folder.path / ".unfinished.keras"
+        try:
+            self._trainer.save_model(unfinished)
+            unfinished.replace(folder.model)
+        except Exception as error:
+            unfinished.unlink(missing_ok=True)
+            if is_disk_error(error):
+                raise
+            print(f"The trained model cannot be saved: {failure_message(error)}")
 
     def _cost(self, epochs: Sequence[Epoch]) -> Cost:
         seconds = [epoch.seconds for epoch in epochs]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ablate.training.initial_state import Epoch, InitialState
@@ -70,6 +71,13 @@ class CellTrainer(Protocol):
 
         Yields:
             A seed and its next step, as soon as it is known.
+        """
+
+    def save_model(self, path: Path) -> None:
+        """Save the model of the seed that was finished last, in Keras' format.
+
+        Raises:
+            Exception: The model cannot be saved.
         """
 
     def state(self, seed: int) -> InitialState | None:

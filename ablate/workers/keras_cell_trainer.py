@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import keras
 
@@ -66,6 +67,10 @@ class KerasCellTrainer:
             except (Exception, SystemExit) as error:
                 # What a model or a library raises ends this run, not the others.
                 yield seed, Failed(error)
+
+    def save_model(self, path: Path) -> None:
+        """Save the model as the run that was finished last left it."""
+        self._trainer.save_model(path)
 
     def state(self, seed: int) -> InitialState:
         """What the seed that is being trained can be resumed from."""

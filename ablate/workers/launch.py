@@ -29,6 +29,7 @@ def launch(config: DictConfig, job_overrides: Sequence[Sequence[str]]) -> None:
         [Unit.from_overrides(overrides) for overrides in job_overrides],
         slots=slots,
         fault_policy=request.fault_policy,
+        retention=request.retention,
     )
 
 
@@ -56,7 +57,7 @@ def train_job(config: DictConfig) -> None:
             folder,
             Unit.from_node(content["unit"]),
             worker_provenance={"device": device, "threads": str(slot.threads)},
-            keep_checkpoints=request.fault_policy.keep_checkpoints,
+            retention=request.retention,
             callbacks=Callbacks(heartbeat=stop.check),
         )
 

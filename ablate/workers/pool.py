@@ -11,6 +11,7 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
 from ablate.config.device import FaultPolicy
+from ablate.config.retention import Retention
 from ablate.process import stop
 from ablate.store.disk import UnwritableError, describe_disk_error
 from ablate.store.folder import StudyFolder
@@ -26,7 +27,12 @@ RETRIED = (Status.CRASHED, Status.TIMEOUT)
 
 
 def train_units(
-    folder: StudyFolder, units: Sequence[Unit], *, slots: Sequence[Slot], fault_policy: FaultPolicy
+    folder: StudyFolder,
+    units: Sequence[Unit],
+    *,
+    slots: Sequence[Slot],
+    fault_policy: FaultPolicy,
+    retention: Retention,
 ) -> None:
     """Train units in worker processes until every run has ended, complete or not.
 
@@ -37,7 +43,14 @@ def train_units(
         UnwritableError: The disk cannot be written.
         StopError: A signal is pending; the workers are killed.
     """
-    pool = _Pool(folder, folder.read_plan(), units=units, slots=slots, fault_policy=fault_policy)
+    pool = _Pool(
+        folder,
+        folder.read_plan(),
+        units=units,
+        slots=slots,
+        fault_policy=fault_policy,
+        retention=retention,
+    )
     try:
         while pool.busy():
             pool.fill()
@@ -92,8 +105,10 @@ class _Pool:
         units: Sequence[Unit],
         slots: Sequence[Slot],
         fault_policy: FaultPolicy,
+        retention: Retention,
     ) -> None:
-        self._folder, self._plan, self._fault_policy = folder, plan, fault_policy
+        self._folder, self._plan = folder, plan
+        self._fault_policy, self._retention = fault_policy, retention
         self._waiting, self._free = deque(units), list(slots)
         self._workers: dict[int, _Worker] = {}
         self._retries: Counter[tuple[str, int]] = Counter()
@@ -107,8 +122,7 @@ class _Pool:
             slot, unit = self._free.pop(0), self._waiting.popleft()
             receiver, sender = CONTEXT.Pipe(duplex=False)
             lengths = {seed: self._journal_length(unit.cell, seed) for seed in unit.seeds}
-            keep_checkpoints = self._fault_policy.keep_checkpoints
-            target = functools.partial(_train, keep_checkpoints=keep_checkpoints)
+            target = functools.partial(_train, retention=self._retention)
             process = spawn(target, self._folder, unit, slot, sender)
             sender.close()
             self._workers[process.sentinel] = _Worker(
@@ -212,8 +226,8 @@ def _train(
     slot: Slot,
     messages: connection.Connection,
     *,
-    keep_checkpoints: bool,
+    retention: Retention,
 ) -> None:
     from ablate.workers.worker import train  # in the worker, where Keras is already imported
 
-    train(folder, unit, slot=slot, keep_checkpoints=keep_checkpoints, messages=messages)
+    train(folder, unit, slot=slot, retention=retention, messages=messages)

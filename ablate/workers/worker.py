@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 
+from ablate.config.retention import Retention
 from ablate.store import image_cache
 from ablate.store.disk import is_disk_error, open_to_append
 from ablate.store.folder import StudyFolder
@@ -28,7 +29,7 @@ HEARTBEAT = b"heartbeat"
 
 
 def train(
-    folder: StudyFolder, unit: Unit, *, slot: Slot, keep_checkpoints: bool, messages: Connection
+    folder: StudyFolder, unit: Unit, *, slot: Slot, retention: Retention, messages: Connection
 ) -> None:
     """Train the seeds of a unit in a process of its own; what a run prints goes to its log."""
     try:
@@ -40,7 +41,7 @@ def train(
             folder,
             unit,
             worker_provenance={"device": device, "threads": str(slot.threads)},
-            keep_checkpoints=keep_checkpoints,
+            retention=retention,
             callbacks=Callbacks(lambda: _send_heartbeat(messages), _print_to),
         )
     except OSError as error:
@@ -55,7 +56,7 @@ def train_unit(
     unit: Unit,
     *,
     worker_provenance: Mapping[str, str],
-    keep_checkpoints: bool,
+    retention: Retention,
     callbacks: Callbacks,
 ) -> None:
     """Train the seeds of a unit in this process, all with the same compiled model.
@@ -66,7 +67,7 @@ def train_unit(
         folder: The folder of the study, which holds its plan.
         unit: The cell and its seeds.
         worker_provenance: Device and threads, for the provenance of the results.
-        keep_checkpoints: Whether settled runs keep their checkpoints.
+        retention: What complete runs keep besides their results.
         callbacks: What to do besides training.
 
     Raises:
@@ -83,7 +84,7 @@ def train_unit(
             heartbeat=callbacks.heartbeat,
         )
         runs = CellRuns(folder, plan, planned=planned, trainer=trainer, callbacks=callbacks)
-        runs.train(unit.seeds, keep_checkpoints=keep_checkpoints)
+        runs.train(unit.seeds, retention=retention)
 
 
 def _send_heartbeat(messages: Connection) -> None:

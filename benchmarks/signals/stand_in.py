@@ -13,10 +13,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from ablate.config.retention import Retention
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import worker_lock
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
@@ -73,6 +75,9 @@ class Trainer:
             names += [f"train_{name}_inference" for name in MEASURES]
             yield seed, Finished({name: self._number(seed, 0, name) for name in names})
 
+    def save_model(self, path: Path) -> None:
+        path.write_bytes(b"a model")
+
     def state(self, seed: int) -> InitialState:
         return InitialState(tuple(self._epochs), (np.full(3, len(self._epochs), np.float32),))
 
@@ -85,7 +90,7 @@ class Trainer:
 
 
 def train(
-    folder: StudyFolder, unit: Unit, *, slot: Slot, keep_checkpoints: bool, messages: Connection
+    folder: StudyFolder, unit: Unit, *, slot: Slot, retention: Retention, messages: Connection
 ) -> None:
     with worker_lock(folder.path):
         plan = folder.read_plan()
@@ -93,7 +98,7 @@ def train(
         runs = CellRuns(
             folder, plan, planned=planned, trainer=Trainer(planned), callbacks=Callbacks()
         )
-        runs.train(unit.seeds, keep_checkpoints=keep_checkpoints)
+        runs.train(unit.seeds, retention=retention)
 
 
 def measure(

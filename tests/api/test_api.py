@@ -13,6 +13,10 @@ import pandas as pd
 import pytest
 
 import ablate
+from ablate.data import digits
+from ablate.data.images import Images
+from ablate.report.cells import recommended_cells
+from ablate.tasks.task import prepare
 from tests.conftest import ROOT
 
 SMALL = ["model.filters=[4,4]", "recipe.batch_size=256"]
@@ -93,6 +97,33 @@ def test_a_notebook_shows_the_page(study: ablate.StudyResults, folder: Path) -> 
     frame = study._repr_html_()
     assert frame.startswith("<iframe srcdoc=")
     assert "<" not in frame.removeprefix("<").removesuffix("></iframe>")
+
+
+def test_the_full_and_the_recommended_model_are_kept(
+    study: ablate.StudyResults, folder: Path
+) -> None:
+    recommended = set(recommended_cells(study.analysis))
+    kept = [path.parent.parent.name for path in (folder / "runs").rglob("model.keras")]
+    assert sorted(kept) == sorted(recommended)
+
+
+def test_the_loaded_model_is_the_one_that_was_judged(study: ablate.StudyResults) -> None:
+    model = study.load_model()
+    images = prepare(digits.load())
+    assert isinstance(images, Images)
+    kept = study.runs[study.runs["cell"] == recommended_cells(study.analysis)[0]]
+    predicted = model.predict(images.test.x * numpy.float32(images.scale), verbose=0)
+    accuracy = (predicted.argmax(axis=1) == images.test.y).mean()
+    assert any(abs(accuracy - kept["test_accuracy"]) < 1e-9)
+
+
+def test_a_model_that_was_not_kept_is_named_with_those_that_were(
+    study: ablate.StudyResults,
+) -> None:
+    with pytest.raises(ablate.RequestError, match=r"full model \(seed \d\)"):
+        study.load_model(cell="no norm")
+    with pytest.raises(ablate.RequestError, match="Did you mean 'no norm'"):
+        study.load_model(cell="no nrom")
 
 
 def test_a_refusal_is_an_error_with_its_line(folder: Path) -> None:

@@ -21,8 +21,9 @@ from ablate.config.variant import Variant
 from ablate.data.info import DatasetInfo
 from ablate.planning import forecast
 from ablate.process.entry import run
-from ablate.runner import command, execute
+from ablate.runner import command, execute, sweep
 from ablate.store.plan import ModelSize
+from ablate.store.state import StudyState
 from ablate.training.initial_state import Epoch, InitialState
 from ablate.workers import launch
 from ablate.workers.cell_trainer import Finished, Step
@@ -69,6 +70,9 @@ class StandInTrainer:
                 yield seed, self._epochs[-1]
             yield seed, Finished({each.name: self._sum / 100 for each in self._info.responses})
 
+    def save_model(self, path: Path) -> None:
+        path.write_bytes(b"a model")
+
     def state(self, seed: int) -> InitialState:
         return InitialState(self._epochs, (np.array(self._sum),))
 
@@ -101,17 +105,27 @@ class NoRecording:
         pass
 
 
-def module_with(name: str, **content: object) -> types.ModuleType:
-    module = types.ModuleType(name)
-    vars(module).update(content)
-    return module
+WITHOUT_KERAS: dict[str, dict[str, object]] = {
+    "keras": {},
+    "ablate.training.trainer": {"DivergedError": ArithmeticError},
+    "ablate.workers.keras_cell_trainer": {"KerasCellTrainer": StandInTrainer},
+}
+"""Modules that a worker imports and that would load Keras, with all that it needs of them."""
+
+
+def no_report(state: StudyState, *unused: object, **options: object) -> bool:
+    """Write no report, whose figures would take long, but return whether all runs are complete."""
+    if not state.pending:
+        print("trained all")
+    return not state.pending
 
 
 def task(config: Any) -> None:
     """What launchers call, in this process or in another one."""
-    trainer = "ablate.workers.keras_cell_trainer"
-    sys.modules.setdefault("keras", module_with("keras"))
-    sys.modules[trainer] = module_with(trainer, KerasCellTrainer=StandInTrainer)
+    for name, content in WITHOUT_KERAS.items():
+        module = types.ModuleType(name)
+        vars(module).update(content)
+        sys.modules[name] = module
     launch.occupy = lambda *unused: "cpu"
     START(config)
 
@@ -124,6 +138,7 @@ def main() -> None:
     }
     forecast.time_cells = lambda *unused, **options: []
     execute.Recording = NoRecording
+    sweep._report = no_report
     command.task = task
     run(lambda: command.main)
 

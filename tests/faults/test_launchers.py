@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,6 @@ from pytest import param
 from tests.conftest import ROOT
 from tests.faults.interruption import (
     all_ended,
-    comparable_runs,
     count_epochs,
     send_signal,
     wait_for,
@@ -25,7 +25,8 @@ from tests.faults.interruption import (
 from tests.faults.stand_in import HELD_EPOCHS
 
 STUDY = "replicates: 2\nfactors: {part: model.residual}\n"
-COMMAND = ("--multirun", "study=interrupted", "recipe.epochs=6", "device.workers=2")
+EPOCHS = 2 * HELD_EPOCHS
+COMMAND = ("--multirun", "study=interrupted", f"recipe.epochs={EPOCHS}", "device.workers=2")
 OPTIONS = {
     "joblib": ["hydra.launcher.n_jobs=2"],
     "ray": ["+hydra.launcher.ray.init.num_cpus=2"],
@@ -54,14 +55,9 @@ class Study:
         file.parent.mkdir(parents=True)
         file.write_text(STUDY)
 
-    def start(self, *, hold: bool) -> subprocess.Popen[str]:
-        """Start the command.
-
-        Args:
-            hold: Whether its runs wait in the middle until `release` is called.
-        """
-        if hold:
-            (self.folder / "hold").touch()
+    def start(self) -> subprocess.Popen[str]:
+        """Start the command."""
+        self._jobs_file.unlink(missing_ok=True)
         arguments = [*COMMAND, f"hydra/launcher={self._name}", *OPTIONS.get(self._name, ())]
         command = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.stand_in", *arguments],
@@ -75,32 +71,59 @@ class Study:
         self._commands.append(command)
         return command
 
+    def start_and_hold(self) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+        """Start the command, and wait until its runs wait in their middle for `release`.
+
+        Returns:
+            The command, and the processes that train.
+        """
+        (self.folder / "hold").touch()
+        command = self.start()
+        runs = 1 if self._name == "basic" else 2
+        wait_for(lambda: len(self.jobs()) == runs, "the start of all jobs")
+        wait_for(lambda: count_epochs(self.folder) == runs * HELD_EPOCHS, "partial runs")
+        return command, self.jobs()
+
+    def release(self) -> None:
+        """Let the runs continue."""
+        (self.folder / "hold").unlink()
+
+    def jobs(self) -> list[psutil.Process]:
+        """The processes that train, or have trained and still run."""
+        lines = self._jobs_file.read_text().split() if self._jobs_file.exists() else []
+        return [psutil.Process(int(line)) for line in set(lines) if psutil.pid_exists(int(line))]
+
+    def results(self) -> dict[str, object]:
+        """The responses of each run, to the last digit."""
+        files = sorted(self.folder.rglob("result.json"))
+        return {str(file.relative_to(self.folder)): responses(file) for file in files}
+
     def kill(self) -> None:
         """Kill all that was started and still runs."""
         for command in self._commands:
             if command.poll() is None:
                 os.killpg(command.pid, signal.SIGKILL)
-            command.communicate()
+                command.wait()
+            assert command.stdout is not None
+            command.stdout.close()
         send_signal(self.jobs(), signal.SIGKILL)
 
-    def release(self) -> None:
-        (self.folder / "hold").unlink()
+    @property
+    def _jobs_file(self) -> Path:
+        return self.folder / "jobs"
 
-    def jobs(self) -> list[psutil.Process]:
-        """The processes that train."""
-        file = self.folder / "jobs"
-        numbers = {int(line) for line in file.read_text().split()} if file.exists() else ()
-        return [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
 
-    def wait_for_partial_runs(self, runs: int) -> None:
-        wait_for(lambda: count_epochs(self.folder) == runs * HELD_EPOCHS, "partial runs")
+def responses(result: Path) -> object:
+    return json.loads(result.read_text())["responses"]
 
-    def complete(self) -> str:
-        """Run the same command without disturbance; returns its table."""
-        process = self.start(hold=False)
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output
-        return comparable_runs(self.folder)
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The results of the study without a fault."""
+    study = Study(tmp_path_factory.mktemp("undisturbed"), "basic")
+    output, _ = study.start().communicate(timeout=240)
+    assert "trained all" in output
+    return study.results()
 
 
 @pytest.fixture
@@ -111,51 +134,49 @@ def study(tmp_path: Path, name: str) -> Iterator[Study]:
     study.kill()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The table of the study without a fault."""
-    return Study(tmp_path_factory.mktemp("undisturbed"), "basic").complete()
-
-
-@pytest.mark.parametrize("name", [launcher("basic"), *WITH_JOBS])
-def test_ctrl_c_saves_and_the_same_command_resumes(
-    study: Study, undisturbed: str, name: str
-) -> None:
-    command = study.start(hold=True)
-    study.wait_for_partial_runs(1 if name == "basic" else 2)
-    jobs = study.jobs()
+def interrupt(study: Study) -> None:
+    """Ctrl-C saves, ends all jobs, and prints how to resume."""
+    command, jobs = study.start_and_hold()
     os.killpg(command.pid, signal.SIGINT)
-    output, _ = command.communicate(timeout=120)
+    output, _ = command.communicate(timeout=240)
     assert command.returncode == 130, output
     assert "To resume:" in output
     assert "Traceback" not in output
     wait_for(lambda: all_ended(jobs), "the end of all jobs")
     assert '"preempted"' in next(study.folder.rglob("result.json")).read_text()
-    study.release()
-    assert study.complete() == undisturbed
 
 
-@pytest.mark.parametrize("name", WITH_JOBS)
-def test_jobs_end_when_their_command_is_killed(study: Study, undisturbed: str, name: str) -> None:
-    command = study.start(hold=True)
-    study.wait_for_partial_runs(2)
-    jobs = study.jobs()
+def kill_command(study: Study) -> None:
+    """The jobs of a command that is killed end as well."""
+    command, jobs = study.start_and_hold()
     assert command.pid not in {job.pid for job in jobs}
     command.kill()
-    command.communicate()
     wait_for(lambda: all_ended(jobs), "the end of all jobs")
-    study.release()
-    assert study.complete() == undisturbed
 
 
-@pytest.mark.parametrize("name", WITH_JOBS)
-def test_a_killed_job_costs_one_epoch_at_most(study: Study, undisturbed: str, name: str) -> None:
-    command = study.start(hold=True)
-    study.wait_for_partial_runs(2)
-    study.jobs()[0].kill()
+def kill_job(study: Study, *, retried: bool) -> None:
+    """A launcher tries the run of a killed job again, or fails; then the same command resumes."""
+    command, jobs = study.start_and_hold()
+    jobs[0].kill()
     study.release()
-    output, _ = command.communicate(timeout=120)
+    output, _ = command.communicate(timeout=240)
     assert "Traceback" not in output
-    assert ("The launcher failed: " in output) == (name != "ray")
-    assert command.returncode == (0 if name == "ray" else 1), output
-    assert study.complete() == undisturbed
+    assert ("The launcher failed: " in output) == (not retried)
+    assert command.returncode == (0 if retried else 1), output
+
+
+@pytest.mark.timeout(900)  # some commands, one after the other
+@pytest.mark.parametrize("name", [launcher("basic"), *WITH_JOBS])
+def test_disturbances_end_jobs_and_change_no_number(
+    study: Study, undisturbed: dict[str, object], name: str
+) -> None:
+    interrupt(study)
+    if name == "basic":
+        study.release()
+    else:
+        kill_command(study)
+        kill_job(study, retried=name == "ray")
+    output, _ = study.start().communicate(timeout=240)
+    assert "trained all" in output
+    assert study.results() == undisturbed
+    assert count_epochs(study.folder) == 4 * EPOCHS, "an epoch was lost or trained twice"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from pytest import param
 
@@ -174,6 +175,18 @@ def test_a_forked_process_can_be_terminated() -> None:
         "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) + 100)"
     )
     assert finish(program(command=command)).returncode == 100 - signal.SIGTERM
+
+
+def test_a_command_does_not_wait_for_the_processes_of_a_pool() -> None:
+    command = (
+        "import multiprocessing\n"
+        "child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(10_000,))\n"
+        "child.start()\n"
+        "print(child.pid)"
+    )
+    done = finish(program(command=command))
+    assert done.returncode == 0
+    assert not psutil.pid_exists(int(done.stdout))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ablate.config.retention import Retention
 from ablate.store.folder import RunFolder
 from ablate.study.result import Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
@@ -30,6 +31,7 @@ class InterleavingTrainer:
         unprepared: What `prepare` raises; empty if it succeeds.
         starts: What each seed was started from.
         lost: Seeds whose state cannot be read.
+        unsavable: Whether its models cannot be saved.
     """
 
     def __init__(self, *, resumable: bool = True) -> None:
@@ -37,6 +39,7 @@ class InterleavingTrainer:
         self.unprepared: list[Exception] = []
         self.starts: dict[int, InitialState] = {}
         self.lost: set[int] = set()
+        self.unsavable = False
         self._resumable = resumable
         self._epochs: dict[int, list[Epoch]] = {}
 
@@ -62,10 +65,15 @@ class InterleavingTrainer:
         if number == 2 and seed in self.errors:
             return Failed(self.errors[seed])
         if number > EPOCHS:
-            return Finished({"test_accuracy": seed / 10})
+            return Finished({"test_accuracy": seed / 10, "val_accuracy": seed / 10})
         numbers = {"loss": 1 / number, "accuracy": 0.5, "val_loss": 1 / number, "val_accuracy": 0.5}
         self._epochs[seed].append(Epoch(number, numbers, 0.1))
         return self._epochs[seed][-1]
+
+    def save_model(self, path: Path) -> None:
+        if self.unsavable:
+            raise TypeError("no get_config")
+        path.write_bytes(b"a model")
 
     def state(self, seed: int) -> InitialState | None:
         if seed in self.lost:
@@ -86,12 +94,18 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
     return written(replicates=3)
 
 
-def train(study: Written, trainer: InterleavingTrainer, *seeds: int, keep: bool = False) -> None:
+def train(
+    study: Written,
+    trainer: InterleavingTrainer,
+    *seeds: int,
+    keep: bool = False,
+    keep_model: str = "none",
+) -> None:
     planned = study.plan.cells[0]
     runs = CellRuns(
         study.folder, study.plan, planned=planned, trainer=trainer, callbacks=Callbacks()
     )
-    runs.train(seeds or planned.seeds, keep_checkpoints=keep)
+    runs.train(seeds or planned.seeds, retention=Retention(keep, keep_model))
 
 
 def run_of(study: Written, seed: int) -> RunFolder:
@@ -113,7 +127,7 @@ def test_interleaved_seeds_are_recorded_one_by_one(study: Written) -> None:
     train(study, InterleavingTrainer())
     for seed in (0, 1, 2):
         assert result_of(study, seed).status is Status.COMPLETE
-        assert result_of(study, seed).responses == {"test_accuracy": seed / 10}
+        assert result_of(study, seed).responses["test_accuracy"] == seed / 10
         assert events_of(study, seed) == ["started", "epoch", "epoch", "epoch"]
         assert not run_of(study, seed).checkpoints.exists()
 
@@ -218,3 +232,21 @@ def test_code_that_changed_since_the_plan_fails_the_run(
     monkeypatch.setattr(cell_runs, "changed_files", lambda planned, plan: ["models/mine.py"])
     train(study, InterleavingTrainer(), 0)
     assert "changed since then: models/mine.py" in result_of(study, 0).error
+
+
+@pytest.mark.parametrize(("keep_model", "kept"), [("all", [0, 1, 2]), ("best", [2]), ("none", [])])
+def test_the_trained_models_that_were_asked_for_are_kept(
+    study: Written, keep_model: str, kept: list[int]
+) -> None:
+    train(study, InterleavingTrainer(), keep_model=keep_model)
+    assert [seed for seed in range(3) if run_of(study, seed).model.exists()] == kept
+
+
+def test_a_run_whose_model_cannot_be_saved_is_complete(
+    study: Written, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trainer = InterleavingTrainer()
+    trainer.unsavable = True
+    train(study, trainer, keep_model="all")
+    assert result_of(study, 0).status is Status.COMPLETE
+    assert "The trained model cannot be saved: TypeError: no get_config" in capfd.readouterr().out
