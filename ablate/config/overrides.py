@@ -50,13 +50,13 @@ def _quoted(key: str, value: str) -> str:
 
 
 def parse_override(argument: str) -> Override:
-    """Parse one override of a request.
+    """Parse one override of a request; text is taken as it stands, see `quote_text`.
 
     Raises:
         RequestError: It is no override, it has several values, its key was renamed, or it moves a
             group to another package.
     """
-    override = _parse(argument)
+    override = _parse(quote_text(argument))
     key = override.key_or_group
     if override.is_sweep_override():
         raise RequestError(

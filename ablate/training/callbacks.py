@@ -78,6 +78,21 @@ class Callbacks:
         text = json.dumps({"stopped": self.stopped, "callbacks": held})
         return [np.frombuffer(text.encode(), np.uint8), *arrays]
 
+    def fits(self, state: Sequence[NDArray[Any]]) -> bool:
+        """Whether `restore` can read a state: one of as many callbacks, and nothing else."""
+        if not self._callbacks or not state:
+            return not self._callbacks and not state
+        text, *arrays = state
+        try:
+            content = json.loads(text.tobytes())
+            memories = [_decode(each["memory"], arrays) for each in content["callbacks"]]
+            known = isinstance(content["stopped"], bool) and all(
+                isinstance(each["set_up"], bool) for each in content["callbacks"]
+            )
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return False
+        return known and len(memories) == len(self._callbacks) and all(map(_is_memory, memories))
+
     def restore(self, state: Sequence[NDArray[Any]]) -> None:
         """Let the callbacks remember what `state` returned; begins a run that was interrupted."""
         if not self._callbacks:
@@ -87,7 +102,10 @@ class Callbacks:
         for callback, held in zip(self._callbacks, content["callbacks"], strict=True):
             if held["set_up"]:
                 callback._set_monitor_op()  # it changes what it finds, so it comes first
-            vars(callback).update(_decode(held["memory"], arrays))
+            own = _memory(callback)
+            for key, value in _decode(held["memory"], arrays).items():
+                if key in own or not hasattr(callback, key):
+                    setattr(callback, key, value)
         self._model.stop_training = bool(content["stopped"])
 
     def _call(self, name: str, *arguments: Any) -> None:
@@ -168,9 +186,13 @@ def _is_plain(value: Any) -> bool:
         return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
-    if isinstance(value, np.ndarray):
-        return not value.dtype.hasobject
-    return value is None or isinstance(value, bool | int | float | str | np.generic)
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind in "biufc"
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _is_memory(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
 def _encode(value: Any, arrays: list[NDArray[Any]]) -> Any:
@@ -179,7 +201,7 @@ def _encode(value: Any, arrays: list[NDArray[Any]]) -> Any:
         return {key: _encode(each, arrays) for key, each in value.items() if _is_plain(each)}
     if isinstance(value, list | tuple):
         kind = "tuple" if isinstance(value, tuple) else "list"
-        return {f"<{kind}>": [_encode(each, arrays) for each in value]}
+        return {f"<{kind}>": [_encode(each, arrays) for each in value if _is_plain(each)]}
     if isinstance(value, np.ndarray | np.generic):
         arrays.append(np.array(value))
         return {"<array>": len(arrays) - 1, "<scalar>": isinstance(value, np.generic)}

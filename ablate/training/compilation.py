@@ -102,7 +102,7 @@ def compile_model(
         )
         _compiled_here.add(model)
     model.optimizer.build(model.trainable_variables)
-    notes += _range_note(model, sample)
+    notes += [*_precision_note(model, recipe), *_range_note(model, sample)]
     return Compilation(
         shape, tuple(measure.name for measure in task.measures(dataset.classes)), tuple(notes)
     )
@@ -222,6 +222,13 @@ def _reads_logits(model: keras.Model) -> bool:
 
 def _outputs(shape: Shape) -> int:
     return shape[-1] or 1
+
+
+def _precision_note(model: keras.Model, recipe: Recipe) -> list[str]:
+    policy = model.dtype_policy.name
+    if policy == recipe.precision:
+        return []
+    return [f"The builder sets the precision {policy}; recipe.precision does not apply."]
 
 
 def _range_note(model: keras.Model, sample: Sample) -> list[str]:

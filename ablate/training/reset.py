@@ -14,6 +14,7 @@ import keras
 
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
+from ablate.training.drawn import drawn_values
 from ablate.wording import error_summary
 
 
@@ -39,7 +40,8 @@ def reset(
         own = own_weights(layer)
         values = list((kept or {}).get(path, ())) or [None] * len(own)
         if any(value is None for value in values):
-            fresh = fresh_values(layer, path, seed=seed, own=own)
+            fresh = drawn_values(layer, path, seed=seed, own=own)
+            fresh = fresh or fresh_values(layer, path, seed=seed, own=own)
             values = [new if old is None else old for old, new in zip(values, fresh, strict=True)]
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)

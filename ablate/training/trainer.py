@@ -135,7 +135,7 @@ class Trainer:
         needed = self._variables() + ([] if self._best is None else self._model.variables)
         own = [(tuple(item.shape), np.asarray(item).dtype) for item in needed]
         found = [(array.shape, array.dtype) for array in start.arrays]
-        return found[: len(own)] == own and bool(found[len(own) :]) == bool(self._callbacks)
+        return found[: len(own)] == own and self._callbacks.fits(start.arrays[len(own) :])
 
     def final(self) -> dict[str, float]:
         """The responses of the run that has just been trained to its end.

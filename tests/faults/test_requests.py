@@ -441,16 +441,16 @@ def test_paths_are_taken_as_they_stand_in_levels_and_arguments(empty_folder: Pat
         np.savez(empty_folder / name, **own)
     write_study(
         empty_folder,
-        "factors: {images: {here: 'data.path=photos (1).npz', "
-        "there: 'data.path=epoch=3, größe.npz'}}",
+        "factors: {images: {levels: [{name: here, overrides: ['data.path=photos (1).npz']}, "
+        "{name: there, overrides: ['data.path=epoch=3, größe.npz']}]}}",
     )
     plan = plan_request("study=mine", "data=npz")
     paths = [planned.variant.data["path"] for planned in plan.cells]
     assert paths == ["photos (1).npz", "epoch=3, größe.npz"]
     assert overrides_of(plan.study, plan.cells[1].cell) == ['data.path="epoch=3, größe.npz"']
     write_study(empty_folder, SMALL)
-    plan = plan_request("study=mine", "data=npz", "data.path=epoch=3, größe.npz")
-    assert plan.cells[0].variant.data["path"] == "epoch=3, größe.npz"
+    (planned, _) = plan_request("study=mine", "data=npz", "data.path=photos (1).npz").cells
+    assert planned.variant.data["path"] == "photos (1).npz"
 
 
 @pytest.mark.parametrize("fault", ["def load(:", "1 / 0", "raise SystemExit", "import no_such"])

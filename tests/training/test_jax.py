@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-MODULES = ["tests/training/jax_engine.py", "tests/training/test_reset.py"]
+RESUMED = "tests/training/test_recipes.py::test_a_resumed_run_equals_the_uninterrupted_run"
+MODULES = ["tests/training/jax_engine.py", "tests/training/test_reset.py", RESUMED]
 PROGRAM = f"""
 import sys
 sys.modules["tensorflow"] = None  # as if it were not installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,8 +13,10 @@ from keras import layers
 
 from ablate.config.recipe import Recipe
 from ablate.errors import RequestError
-from ablate.training.callbacks import check_callbacks
-from ablate.training.initial_state import Epoch
+from ablate.store.checkpoint import Checkpoint, load_newest, save
+from ablate.store.events import EpochEnded
+from ablate.training.callbacks import Callbacks, check_callbacks
+from ablate.training.initial_state import Epoch, InitialState
 from ablate.training.nodes import make_rate
 from ablate.training.reset import reset
 from ablate.training.schedules import Cosine, Steps
@@ -145,7 +148,7 @@ def test_the_weight_of_an_unknown_class_is_refused() -> None:
     ],
     ids=["best", "stop_and_plateau", "all", "average", "steps"],
 )
-def test_a_resumed_run_equals_the_uninterrupted_run(changes: dict) -> None:
+def test_a_resumed_run_equals_the_uninterrupted_run(changes: dict, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPE, **changes)
     first, second = (Trainer(small(), images(), recipe) for _ in range(2))
     states, epochs = [], []
@@ -153,8 +156,14 @@ def test_a_resumed_run_equals_the_uninterrupted_run(changes: dict) -> None:
         epochs.append(epoch)
         states.append(first.state())
     next(second.run(9))
-    for state in states[0], states[-1]:
+    for left in states[0], states[-1]:
+        history = tuple(EpochEnded(each.epoch, each.numbers, each.seconds) for each in left.epochs)
+        save(tmp_path, Checkpoint(history, left.arrays), fingerprint="print")
+        loaded, _ = load_newest(tmp_path, fingerprint="print")
+        assert loaded is not None
+        state = InitialState(left.epochs, loaded.arrays)
         assert second.fits(state)
+        assert second.fits(InitialState(left.epochs, loaded.arrays[:-1])) is False
         done = len(state.epochs)
         resumed = without_seconds(second.run(4, start=state))
         assert resumed == without_seconds(epochs)[done:]
@@ -243,3 +252,47 @@ def test_a_metric_of_the_recipe_is_a_response() -> None:
     final = trainer.final()
     assert final["val_f1"] == epochs[-1].numbers["val_f1"]
     assert {"test_f1", "train_f1", "train_f1_inference"} <= final.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{",
+        b"[]",
+        b'{"stopped": 1, "callbacks": [{"set_up": false, "memory": {}}]}',
+        b'{"stopped": true, "callbacks": []}',
+        b'{"stopped": true, "callbacks": [{"set_up": false, "memory": []}]}',
+        b'{"stopped": true, "callbacks": [{"set_up": false, "memory": {"a": {"<array>": 7}}}]}',
+    ],
+    ids=["no_json", "a_list", "no_truth_value", "no_callback", "no_memory", "no_such_array"],
+)
+def test_a_state_that_cannot_be_restored_does_not_fit(text: bytes) -> None:
+    callbacks = Callbacks([StepCounter()], dense(), epochs=1, steps=1)
+    assert not callbacks.fits([np.frombuffer(text, np.uint8)])
+    assert callbacks.fits(callbacks_of(7).state())
+
+
+def test_what_a_callback_remembers_is_restored() -> None:
+    callbacks = callbacks_of(7)
+    fresh = callbacks_of(0)
+    fresh.restore(callbacks.state())
+    own, other = fresh._callbacks[0], callbacks._callbacks[0]
+    assert (own.number, own.words, own.pair) == (7, {"a": [1.5, None]}, (1, "x"))
+    np.testing.assert_array_equal(own.array, other.array)
+    assert own.scalar == np.float32(2.5)
+    assert own.on_epoch_end.__func__ is Remembering.on_epoch_end
+
+
+class Remembering(keras.callbacks.Callback):
+    """Holds every kind of value that a checkpoint can hold."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.words, self.pair = number, {"a": [1.5, None]}, (1, "x")
+        self.array, self.scalar = np.arange(3), np.float32(2.5)
+
+
+def callbacks_of(number: int) -> Callbacks:
+    model = dense()
+    model.compile("sgd", "mse")
+    return Callbacks([Remembering(number)], model, epochs=1, steps=1)

@@ -10,7 +10,7 @@ from keras import layers
 
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
-from ablate.training.reset import layers_by_path, reset
+from ablate.training.reset import check_rebuildable, layers_by_path, reset
 from tests.training.small_models import Block, convnet, plain, value_of
 
 
@@ -160,3 +160,42 @@ def test_layer_that_cannot_be_rebuilt_is_refused() -> None:
         RequestError, match=r"get_config from which layer model/silent can be rebuilt"
     ):
         reset(model, 0)
+
+
+def test_the_usual_layer_without_get_config_can_be_reset() -> None:
+    class Own(keras.layers.Layer):
+        def __init__(self, units: int) -> None:
+            super().__init__()
+            self.units = units
+
+        def build(self, input_shape: tuple[int, ...]) -> None:
+            self.w = self.add_weight(shape=(input_shape[-1], self.units))
+
+        def call(self, x: Any) -> Any:
+            return keras.ops.matmul(x, self.w)
+
+    model = keras.Sequential([layers.Input((4,)), Own(3)])
+    check_rebuildable(model)
+    drawn = []
+    for seed in (0, 1, 0):
+        reset(model, seed)
+        drawn.append(value_of(model.layers[0].w))
+    np.testing.assert_array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
+def test_a_layer_that_cannot_be_rebuilt_is_told_what_to_add() -> None:
+    class Own(keras.layers.Layer):
+        def __init__(self, sizes: Any) -> None:
+            super().__init__()
+            self.sizes = sizes
+
+        def build(self, input_shape: tuple[int, ...]) -> None:
+            self.w = self.add_weight(shape=(input_shape[-1], 2))
+
+        def call(self, x: Any) -> Any:
+            return keras.ops.matmul(x, self.w)
+
+    model = keras.Sequential([layers.Input((4,)), Own(object())])
+    with pytest.raises(RequestError, match=r"Give Own a __init__.* and a get_config\(self\)"):
+        check_rebuildable(model)
