@@ -75,9 +75,9 @@ def _refuse_other_groups(override: str) -> None:
 
 
 def overrides_of(study: Study, cell: Cell) -> list[str]:
-    """The overrides of a cell's levels, factor by factor."""
+    """The overrides of a cell's levels, factor by factor, as Hydra's grammar reads them."""
     return [
-        override
+        quote_text(override)
         for factor in study.factors
         for override in factor.level(cell[factor.name]).overrides
     ]
