@@ -46,12 +46,11 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
 
     def compose(overrides: Sequence[str]) -> Variant:
         stop.check()
-        quoted = [quote_text(override) for override in overrides]
-        for override in quoted:
+        for override in overrides:
             _refuse_other_groups(override)
         with translate_errors():
-            composed = loader.load_sweep_config(config, [*arguments, *quoted])
-        given = [*own["overrides"]["hydra"], *arguments, *quoted]
+            composed = loader.load_sweep_config(config, [*arguments, *overrides])
+        given = [*own["overrides"]["hydra"], *arguments, *overrides]
         content = check_configuration(composed, given, launcher=own["launcher"])
         for key, value in content.items():
             if key not in VARIANT_GROUPS and value != request.get(key):

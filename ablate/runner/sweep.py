@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from ablate.config.overrides import parse_override, quote_text
+from ablate.config.overrides import parse_override
 from ablate.config.request import Request, content_of, read_request
 from ablate.config.store_uri import STORE_URI
 from ablate.errors import RequestError
@@ -218,7 +218,7 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
 def _refuse_overrides(arguments: Sequence[str], study: Study) -> None:
     """Refuse overrides of keys that a factor or the study decides."""
     switched = {
-        parse_override(quote_text(override)).key_or_group: factor.name
+        parse_override(override).key_or_group: factor.name
         for factor in study.factors
         for level in factor.levels
         for override in level.overrides
