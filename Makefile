@@ -19,7 +19,7 @@ lint: $(VENV)/installed
 
 # What differs between versions of Python: processes, files, signals, and one study from end to end.
 smoke: $(VENV)/installed
-	$(VENV)/bin/python -m pytest tests/config tests/process tests/store tests/study tests/workers tests/faults/test_machines.py
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile tests/config tests/process tests/store tests/study tests/workers tests/faults/test_machines.py
 
 install: $(VENV)/installed
 

@@ -16,11 +16,12 @@ The names are imported when they are first used: every process that trains impor
 import importlib
 
 __version__ = "0.1.0"
-__all__ = ["RequestError", "StudyResults", "load_model", "open", "run"]
+__all__ = ["RequestError", "StudyResults", "analyse", "load_model", "open", "run"]
 
 _MODULES = {
     "RequestError": "errors",
     "StudyResults": "api.results",
+    "analyse": "api.analyse",
     "load_model": "api.load_model",
     "open": "api.open",
     "run": "api.run",

@@ -1,3 +1,4 @@
+from ablate.api.analyse import analyse as analyse
 from ablate.api.load_model import load_model as load_model
 from ablate.api.open import open as open
 from ablate.api.results import StudyResults as StudyResults

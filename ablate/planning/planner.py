@@ -46,12 +46,11 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
 
     def compose(overrides: Sequence[str]) -> Variant:
         stop.check()
-        quoted = [quote_text(override) for override in overrides]
-        for override in quoted:
+        for override in overrides:
             _refuse_other_groups(override)
         with translate_errors():
-            composed = loader.load_sweep_config(config, [*arguments, *quoted])
-        given = [*own["overrides"]["hydra"], *arguments, *quoted]
+            composed = loader.load_sweep_config(config, [*arguments, *overrides])
+        given = [*own["overrides"]["hydra"], *arguments, *overrides]
         content = check_configuration(composed, given, launcher=own["launcher"])
         for key, value in content.items():
             if key not in VARIANT_GROUPS and value != request.get(key):
@@ -75,9 +74,9 @@ def _refuse_other_groups(override: str) -> None:
 
 
 def overrides_of(study: Study, cell: Cell) -> list[str]:
-    """The overrides of a cell's levels, factor by factor."""
+    """The overrides of a cell's levels, factor by factor, as Hydra's grammar reads them."""
     return [
-        override
+        quote_text(override)
         for factor in study.factors
         for override in factor.level(cell[factor.name]).overrides
     ]

@@ -142,28 +142,32 @@ def _report_study(values: Mapping[str, Any]) -> int:
 def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
     request = request_of(values)
     results = _read(request, values)
-    study, runs = results.study, results.runs
     folder = Path("reports") / request.name
-    record = StudyRecord(
-        study,
-        runs,
-        provenance={"runs": _shown_source(request), **_notes(results)},
-        chance=request.chance,
-        guessed_reference=results.guessed_reference,
-        guessed_direction=results.guessed_direction,
-    )
+    record = record_of(results, request)
     commands = [shlex.join(["python", "-m", "ablate.report", *given])]
     analysis = write_report(
         folder,
         record,
         commands=commands,
-        interactions=_interactions(values, study),
+        interactions=_interactions(values, record.study),
         paper_columns=_paper_columns(values),
     )
     for note in results.notes:
         print(terminal_line(note))
     _show(report_data(record, analysis, commands=commands), folder)
-    return 0 if (runs["status"] == Status.COMPLETE).all() else 1
+    return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
+
+
+def record_of(results: Results, request: Request) -> StudyRecord:
+    """The results of another program with what is known of them besides."""
+    return StudyRecord(
+        results.study,
+        results.runs,
+        provenance={"runs": _shown_source(request), **_notes(results)},
+        chance=request.chance,
+        guessed_reference=results.guessed_reference,
+        guessed_direction=results.guessed_direction,
+    )
 
 
 def _read(request: Request, values: Mapping[str, Any]) -> Results:

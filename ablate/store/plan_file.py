@@ -16,7 +16,7 @@ from ablate.store.schema import decode
 from ablate.study.design import Cell
 from ablate.study.file import study_from_mapping
 from ablate.study.result import check_fingerprint
-from ablate.study.study import SINGLE, Study
+from ablate.study.study import LARGEST, SINGLE, Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +133,7 @@ def _faulty_datasets(datasets: Mapping[str, DatasetInfo]) -> Iterator[str]:
     for fingerprint, info in datasets.items():
         if info.fingerprint != fingerprint:
             yield f"expected the data set {fingerprint}; found {info.fingerprint}"
+        if any(abs(score) >= LARGEST for score in info.guessing.values()):
+            yield f"too large a score of guessing of data set {fingerprint}"
         if any(measure.direction is None for measure in info.measures):
             yield f"expected the direction of each measure of data set {fingerprint}"

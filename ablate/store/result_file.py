@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ablate.store.plan import digest
 from ablate.store.reader import FileFormat
 from ablate.store.schema import decode
 from ablate.study.result import Result
+from ablate.study.study import LARGEST
 
 CHECKSUM = "checksum"
 
@@ -30,6 +32,11 @@ def _result_from_json(content: Any) -> Result:
     if checksum is not None and checksum != digest(record):
         raise ValueError("edited or damaged after it was written, its checksum does not fit")
     result: Result = decode(record, Result)
+    costs = {} if result.cost is None else asdict(result.cost)
+    for name, value in {**result.responses, **costs}.items():
+        # Numbers of training are 32 bits wide; analyses square them.
+        if abs(value) >= LARGEST:
+            raise ValueError(f"{name}: too large a number")
     return result
 
 

@@ -18,6 +18,7 @@ from types import ModuleType
 
 import numpy as np
 
+from ablate.config.retention import Retention
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import worker_lock
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
@@ -89,7 +90,7 @@ class Trainer:
 
 
 def train(
-    folder: StudyFolder, unit: Unit, *, slot: Slot, keep_checkpoints: bool, messages: Connection
+    folder: StudyFolder, unit: Unit, *, slot: Slot, retention: Retention, messages: Connection
 ) -> None:
     with worker_lock(folder.path):
         plan = folder.read_plan()
@@ -97,7 +98,7 @@ def train(
         runs = CellRuns(
             folder, plan, planned=planned, trainer=Trainer(planned), callbacks=Callbacks()
         )
-        runs.train(unit.seeds, keep_checkpoints=keep_checkpoints)
+        runs.train(unit.seeds, retention=retention)
 
 
 def measure(

@@ -86,7 +86,7 @@ def test_a_second_replay_writes_nothing_and_makes_no_call_per_run(
     folder_with_database: Path,
 ) -> None:
     small, large = (
-        written("residual", name=f"of {replicates}", replicates=replicates).train()
+        written("residual", name=f"of_{replicates}", replicates=replicates).train()
         for replicates in (2, 20)
     )
     for study in (small, large):

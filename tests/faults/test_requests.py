@@ -12,6 +12,7 @@ from pytest import param
 
 from ablate.config.arguments import check_arguments
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
+from ablate.planning.planner import overrides_of
 from tests.conftest import ROOT, Command
 from tests.faults.plan_requests import ABSENT, PRESENT, SMALL, plan_request, refusal_of, write_study
 
@@ -446,6 +447,7 @@ def test_paths_are_taken_as_they_stand_in_levels_and_arguments(empty_folder: Pat
     plan = plan_request("study=mine", "data=npz")
     paths = [planned.variant.data["path"] for planned in plan.cells]
     assert paths == ["photos (1).npz", "epoch=3, größe.npz"]
+    assert overrides_of(plan.study, plan.cells[1].cell) == ['data.path="epoch=3, größe.npz"']
     write_study(empty_folder, SMALL)
     (planned, _) = plan_request("study=mine", "data=npz", "data.path=photos (1).npz").cells
     assert planned.variant.data["path"] == "photos (1).npz"

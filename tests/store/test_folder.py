@@ -167,6 +167,7 @@ RESULT_LIES: list[dict[str, object]] = [
     {"seed": 10**400},
     {"responses": {"test_accuracy": 10**400}},
     {"responses": {"test_accuracy": True}},
+    {"responses": {"test_accuracy": 1e308}},
     {"responses": {}},
     {"responses": [1]},
     {"cost": {"parameters": -1}},
