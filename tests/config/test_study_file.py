@@ -174,7 +174,7 @@ def test_the_own_command_is_the_one_that_was_typed(
 
 
 @pytest.mark.parametrize(
-    "argument", ["study=mine", "study.replicates=3", "+study.x=1", "~study.name", "study=nothing"]
+    "argument", ["study=mine", "study.replicates=3", "+study.x=1", "~study.name"]
 )
 def test_a_study_without_multirun_is_refused_with_the_command(folder: Path, argument: str) -> None:
     write_study(folder, FACTORS)
