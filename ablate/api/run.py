@@ -23,7 +23,8 @@ def run(
     """Train the runs of a study that are missing, and return the results of all.
 
     The same as ``python -m ablate --multirun study=STUDY OVERRIDES``, whose output is printed. An
-    interrupt stops the study as Ctrl-C does on a terminal; the same call resumes it.
+    interrupt stops the study as Ctrl-C does on a terminal; the same call resumes it. A study whose
+    script is killed trains on to its end.
 
     Args:
         study: A study of `experiments/study/` in `folder`, or one that the package has.
