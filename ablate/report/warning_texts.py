@@ -9,6 +9,7 @@ from functools import singledispatch
 from ablate.analysis import warnings
 from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.estimates import smallest_flip_p
+from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import StudyWarning
 from ablate.report.sentences import confused_text
 from ablate.report.wording import amount, cell_list
@@ -16,6 +17,7 @@ from ablate.study.study import Study
 from ablate.wording import enumeration, first_few, quantity, seconds
 
 MOST_INTERRUPTIONS = 5
+AVERAGES = "Averages over the other parts (not the table above)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,12 @@ def _(warning: warnings.ConfusedEffects, study: Study) -> tuple[str, str]:
 
 @_words.register
 def _(warning: warnings.SeedsNotShared, study: Study) -> tuple[str, str]:
-    return (
-        "Seeds shared only in part",
-        f"{enumeration(warning.effects)}: only {warning.used} of {quantity(warning.runs, 'run')} "
-        f"of each cell are compared. The others have seeds that the other cells lack; give all "
-        f"cells the same seeds.",
+    used = (
+        f"only {warning.used} of {quantity(warning.runs, 'run')} of each cell are compared. The "
+        f"others have seeds that the other cells lack; give all cells the same seeds."
     )
+    subject = AVERAGES if warning.averages else enumeration(warning.effects)
+    return "Seeds shared only in part", f"{subject}: {used}"
 
 
 @_words.register
@@ -253,6 +255,15 @@ def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
         f"intervals and p values use Student's t with {warning.n - 1} df, which assumes that the "
         f"differences are about normally distributed."
     )
+    if warning.averages:
+        return _few_seeds_of_averages(warning.n, assumption)
+    if warning.effects:
+        verdict = "no verdict" if warning.serious else "a quick look; five or more are reliable"
+        return (
+            "Too few seeds" if warning.serious else "Quick look",
+            f"{enumeration(warning.effects)}: only {quantity(warning.n, 'seed')} shared by the "
+            f"cells that are compared: {verdict}. {assumption}",
+        )
     if warning.serious:
         return (
             "Too few seeds",
@@ -262,6 +273,17 @@ def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
         "Quick look",
         f"{quantity(warning.n, 'seed')} a cell is a quick look; five or more give reliable "
         f"averages. {assumption}",
+    )
+
+
+def _few_seeds_of_averages(seeds: int, assumption: str) -> tuple[str, str]:
+    """Return the title and the text where only averages and interactions have few seeds."""
+    verdict = "so no verdict on them" if seeds < FEWEST else "so they are a quick look"
+    verb = "is" if seeds == 1 else "are"
+    return (
+        "Few seeds of averages",
+        f"{AVERAGES}: only {quantity(seeds, 'seed')} {verb} shared by all cells, {verdict}. "
+        f"{assumption}",
     )
 
 

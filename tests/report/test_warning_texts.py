@@ -59,6 +59,12 @@ TEXTS = [
         id="seeds_not_shared",
     ),
     param(
+        warnings.SeedsNotShared(("x",), 2, 3, averages=True),
+        "Seeds shared only in part",
+        "Averages over the other parts (not the table above): only 2 of 3 runs of each cell",
+        id="averages_use_fewer_seeds",
+    ),
+    param(
         GuessedReference((("x", "plain"),), ("x", "deep")),
         "Full model guessed",
         "Full model: x=plain, the first in the file. Give reference='{x: deep}' for another.",
@@ -127,6 +133,19 @@ TEXTS = [
         "Too few seeds",
         "2 seeds a cell: estimates only, no verdicts.",
         id="too_few_seeds",
+    ),
+    param(
+        warnings.FewSeeds(2, serious=True, effects=("x",)),
+        "Too few seeds",
+        "x: only 2 seeds shared by the cells that are compared: no verdict.",
+        id="too_few_seeds_of_one",
+    ),
+    param(
+        warnings.FewSeeds(2, serious=False, averages=True),
+        "Few seeds of averages",
+        "Averages over the other parts (not the table above): only 2 seeds are shared by all "
+        "cells, so no verdict on them.",
+        id="few_seeds_of_averages",
     ),
     param(
         warnings.NoSpread(CELLS),
