@@ -113,8 +113,9 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(0 if given else 2)
     try:
         files = _files(given)
-        for file, content in files.items():
+        for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
             with file.open("x", encoding="utf-8") as stream:
                 stream.write(content)
     except (RequestError, OSError) as error:
