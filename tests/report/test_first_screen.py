@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 
@@ -82,7 +83,11 @@ def test_a_part_that_helps_is_not_about_to_be_removed(
     worth: float, spread: float, expected: str
 ) -> None:
     sentence, reason, _ = shown(helpful(worth, spread))
-    assert sentence == "a helps; whether by 1.0 points of test accuracy or more is open."
+    assert re.fullmatch(
+        r"a helps: without it \d\.\d points of test accuracy are lost \(0\.\d to \d\.\d\); whether "
+        r"by 1\.0 points or more is open\.",
+        sentence,
+    )
     assert reason.startswith("Nothing has to be run to know that it helps.")
     assert expected in reason
     assert "enough" not in reason
@@ -98,7 +103,9 @@ def pressures(*levels: str, worth: dict[str, float], spread: float = 2.0) -> Rep
 def test_levels_of_one_factor_are_named_and_the_factor_once() -> None:
     worth = {"8500": 92.0, "8700": 91.3, "8900": 91.5, "9100": 70.0}
     sentence, reason, _ = shown(pressures(*worth, worth=worth))
-    assert sentence.startswith("Use pressure=8500: better than 9100, by 1.0 or more. Undecided")
+    assert sentence.startswith(
+        "Use pressure=8500: better than 9100 by 21.8 (19.8 to 23.8); the margin is 1.0. Undecided"
+    )
     assert "pressure (8500 against 8700 and 8900)" in sentence
     assert "pressure and pressure" not in sentence + reason
 
@@ -107,8 +114,8 @@ def test_words_that_name_levels_are_not_read_as_words() -> None:
     worth = {"baseline": 37.0, "some": 56.0, "all": 57.2}
     sentence, reason, command = shown(pressures(*worth, worth=worth, spread=0.3))
     assert sentence == (
-        "pressure=some and pressure=all are each better than baseline, by 1.0 or more; the best "
-        "mean is that of pressure=all."
+        "pressure=some and pressure=all are each better than baseline, by 19.0 (18.9 to 19.1) and "
+        "20.2 (19.9 to 20.5); the margin is 1.0. The best mean is that of pressure=all."
     )
     assert "compared with baseline alone" in reason
     assert shlex.split(command)[-1] == "reference={pressure: all}"
@@ -120,7 +127,10 @@ def test_a_name_stays_as_it_is_written() -> None:
     sentence, _, _ = shown(
         data_of(study, lambda cell, seed: 90 + 0.1 * wave([*cell.values()], seed))
     )
-    assert "norm_order (before_activation against after_activation)" in sentence
+    assert (
+        "Whether norm_order is before_activation or after_activation makes no difference"
+        in sentence
+    )
     assert "Norm_order" not in sentence
     assert "Before_activation" not in sentence
     assert "Skip" not in sentence
@@ -186,7 +196,10 @@ def test_a_wild_value_is_short_and_has_its_own_warning() -> None:
 
     data = data_of(study, loss)
     sentence, _, _ = shown(data)
-    assert sentence.startswith("Keep a, worth 0.010 or more. b makes no difference")
+    assert sentence.startswith(
+        "Keep a: without it loss is 0.050 worse (0.049 to 0.051); the margin is 0.010. b makes no "
+        "difference"
+    )
     assert data.scale.number(1e11) == "1e+11"
     assert data.scale.signed(-1.234e11) == "−1.23e+11"
     assert value_range(data.analysis)[1] < 1
@@ -205,7 +218,9 @@ def test_a_part_that_the_full_model_lacks_is_an_alternative() -> None:
             ),
         )
     )
-    assert sentence == "Use dropout=absent: better than present, by 1.0 or more."
+    assert sentence == (
+        "Use dropout=absent: better than present by 5.0 (5.0 to 5.0); the margin is 1.0."
+    )
 
 
 def test_an_interval_shows_why_a_verdict_is_open() -> None:
