@@ -77,7 +77,7 @@ STUDY = """\
 #
 #   COMMAND
 #
-# Add plan_only=true to see the plan first. All keys: python -m ablate --help study=NAME
+# Add plan_only=true to see the plan first, and --help instead of --multirun for all keys.
 question: Are normalization and dropout needed?
 design: full_factorial   # every combination; leave_one_out: the full model, then each part removed
 replicates: 3            # runs of each cell, with the seeds 0, 1 and 2; 5 or more for an answer

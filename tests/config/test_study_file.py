@@ -206,10 +206,10 @@ def test_the_own_command_is_the_one_that_was_typed(
 
 
 @pytest.mark.parametrize(
-    "argument", ["study=mine", "study.replicates=3", "+study.x=1", "~study.name"]
+    "argument", ["study=mine", "study.replicates=3", "+study.x=1", "~study.question"]
 )
 def test_a_study_without_multirun_is_refused_with_the_command(folder: Path, argument: str) -> None:
-    write_study(folder, FACTORS)
+    write_study(folder, f"{FACTORS}model: {{_target_: mymodel.build}}\n")
     with pytest.raises(RequestError, match=r"Write python -m ablate --multirun .*recipe.epochs=3"):
         check_arguments([argument, "recipe.epochs=3"])
 
