@@ -11,6 +11,7 @@ import pytest
 
 from ablate.analysis.analyse import analyse_record
 from ablate.report.cells import value_range
+from ablate.report.conditions import condition_sentence
 from ablate.report.headline import headline
 from ablate.report.next_step import next_step
 from ablate.report.page import report_data
@@ -290,3 +291,24 @@ def test_one_range_goes_with_one_command() -> None:
     assert seeds in sentence
     assert reason.startswith(f"{seeds} in each cell would likely settle a. The command trains")
     assert command == f"{OWN} study.replicates={5 + further.high}"
+
+
+def test_an_answer_says_where_it_does_not_hold() -> None:
+    study = study_of("a", "b", margin=0.01, responses=(ACCURACY,))
+
+    def score(cell: dict[str, str], seed: int) -> float:
+        absent = [level == "absent" for level in cell.values()]
+        return 0.9 - 0.02 * absent[0] - 0.5 * all(absent) + 0.001 * wave([*cell.values()], seed)
+
+    assert condition_sentence(data_of(study, score).analysis) == (
+        "This holds with all other parts in place: without b, removing a costs 52.0 points (52.0 "
+        "to 52.0); worst: [no a, no b] with 38.0\u00a0%."
+    )
+
+
+def test_an_answer_that_holds_everywhere_has_no_condition() -> None:
+    study = study_of("a", "b")
+    data = data_of(
+        study, lambda cell, seed: 5 * (cell["a"] == "present") + wave([*cell.values()], seed)
+    )
+    assert condition_sentence(data.analysis) == ""

@@ -18,6 +18,7 @@ from ablate.report.blocks import (
     Paragraph,
     Table,
 )
+from ablate.report.conditions import condition_sentence
 from ablate.report.glossary import verdict_pairs, word_pairs
 from ablate.report.headline import decisive_effect, headline
 from ablate.report.names import component_names, effect_name
@@ -105,6 +106,9 @@ def content(data: ReportData) -> Content:
     analysis = data.analysis
     blocks: list[Block] = [Paragraph(headline(analysis), "lead")]
     rows = part_rows(analysis, data.scale)
+    condition = "" if analysis.no_answer is not None else condition_sentence(analysis)
+    if condition:
+        blocks.append(Paragraph(sentence(condition)))
     if analysis.simplest is not None:
         blocks.append(Paragraph(sentence(simplest_sentence(analysis.simplest, data.study))))
     if rows:
