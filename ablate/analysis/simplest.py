@@ -77,7 +77,14 @@ def simplest_model(
     best = min(passed, key=lambda index: (sizes[simpler[index]], simpler[index]))
     cell = measurements.cells[simpler[best]]
     found = Simplest(
-        cell.slug, dict(cell.levels), tested, loss=float(losses.estimate[best]), p=float(p[best])
+        cell.slug,
+        dict(cell.levels),
+        tested,
+        loss=float(losses.estimate[best]),
+        p=float(p[best]),
+        low=float(losses.low[best]),
+        high=float(losses.high[best]),
+        n=int(losses.n[best]),
     )
     return _with_size(found, cells, reference=measurements.cells[reference].slug)
 

@@ -76,10 +76,23 @@ def component_sentence(component: Component, study: Study) -> str:
     return " ".join([f"{subject}: {'; '.join(claims)}; {margin}.", *_settings(component, study)])
 
 
-def simplest_sentence(simplest: Simplest, study: Study) -> str:
-    """Return the answer to the question for a simpler model."""
+def simplest_sentence(simplest: Simplest, study: Study, *, judged: bool = True) -> str:
+    """Return the answer to the question for a simpler model.
+
+    Args:
+        simplest: The simplest model that does the job.
+        study: The study.
+        judged: Whether there is a verdict on a part that it lacks.
+    """
     margin = amount(study, study.margin)
     if simplest.levels != study.reference:
+        moved = [name for name, level in simplest.levels.items() if level != study.reference[name]]
+        if not judged and len(moved) > 1:
+            return (
+                f"One thing is shown: [{describe(study, simplest.levels)}] "
+                f"{_test_text(simplest, study)} What each of {enumeration(moved)} does alone is "
+                f"open."
+            )
         return _passed_sentence(simplest, study)
     if not simplest.tested or simplest.candidate is None:
         return (
@@ -230,20 +243,31 @@ def _unestimated_sentence(component: Component, study: Study) -> str:
 
 
 def _passed_sentence(simplest: Simplest, study: Study) -> str:
+    size = size_text(simplest.parameters, simplest.macs)
+    name = describe(study, simplest.levels)
+    found = f"The simplest model that does the job: {name}{f', with {size}' if size else ''}."
+    if simplest.parameters > LARGER:
+        found = f"A model with fewer parts does the job, but with {size}: {name}."
+    return f"{found} It {_test_text(simplest, study)}"
+
+
+def _test_text(simplest: Simplest, study: Study) -> str:
+    """How a model that does the job compares with the full model, and what the test rules out."""
     loss, margin = simplest.loss, amount(study, study.margin)
     change = (
         "as good as"
         if loss == 0
         else f"{amount(study, abs(loss))} {'worse' if loss > 0 else 'better'} than"
     )
-    size = size_text(simplest.parameters, simplest.macs)
-    name = describe(study, simplest.levels)
-    found = f"The simplest model that does the job: {name}{f', with {size}' if size else ''}."
-    if simplest.parameters > LARGER:
-        found = f"A model with fewer parts does the job, but with {size}: {name}."
+    facts = []
+    if math.isfinite(simplest.low) and math.isfinite(simplest.high):
+        facts.append(" to ".join(scale_of(study).signed_ends(-simplest.high, -simplest.low)))
+    if 0 < simplest.n < study.replicates:
+        facts.append(f"{simplest.n} seeds")
+    shown = f" ({'; '.join(facts)})" if facts else ""
     return (
-        f"{found} It scored {change} the full model; a test confirms that it is less than {margin} "
-        f"worse ({p_equation(simplest.p)}, after Holm's correction over "
+        f"scored {change} the full model{shown}; a loss of "
+        f"{margin} or more is ruled out ({p_equation(simplest.p)}, after Holm's correction over "
         f"{quantity(simplest.tested, 'simpler model')})."
     )
 

@@ -20,14 +20,13 @@ from ablate.report.blocks import (
 )
 from ablate.report.conditions import condition_sentence
 from ablate.report.glossary import verdict_pairs, word_pairs
-from ablate.report.headline import decisive_effect, headline
+from ablate.report.headline import decisive_effect, headline, simplest_text
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
 from ablate.report.sentences import (
     component_sentence,
     holm_text,
-    simplest_sentence,
     withheld_reason,
 )
 from ablate.report.wording import Scale, sentence
@@ -110,7 +109,7 @@ def content(data: ReportData) -> Content:
     if condition:
         blocks.append(Paragraph(sentence(condition)))
     if analysis.simplest is not None:
-        blocks.append(Paragraph(sentence(simplest_sentence(analysis.simplest, data.study))))
+        blocks.append(Paragraph(sentence(simplest_text(analysis))))
     if rows:
         blocks += [_table(rows, analysis, data.scale), Paragraph(_legend(data, rows), "note")]
         blocks.append(
