@@ -76,17 +76,20 @@ def simplest_model(
         return Simplest(cell.slug, dict(cell.levels), tested, candidate=candidate)
     best = min(passed, key=lambda index: (sizes[simpler[index]], simpler[index]))
     cell = measurements.cells[simpler[best]]
-    found = Simplest(
-        cell.slug,
-        dict(cell.levels),
-        tested,
-        loss=float(losses.estimate[best]),
-        p=float(p[best]),
-        low=float(losses.low[best]),
-        high=float(losses.high[best]),
-        n=int(losses.n[best]),
+    found = replace(
+        Simplest(cell.slug, dict(cell.levels), tested, p=float(p[best]), n=int(losses.n[best])),
+        **_loss_of(losses, best),
     )
     return _with_size(found, cells, reference=measurements.cells[reference].slug)
+
+
+def _loss_of(losses: Estimates, index: int) -> dict[str, float]:
+    """Return one of several losses, with its interval."""
+    return {
+        "loss": float(losses.estimate[index]),
+        "low": float(losses.low[index]),
+        "high": float(losses.high[index]),
+    }
 
 
 def _candidate(
@@ -101,9 +104,7 @@ def _candidate(
     return Candidate(
         cell=cell.slug,
         levels=dict(cell.levels),
-        loss=float(losses.estimate[best]),
-        low=float(losses.low[best]),
-        high=float(losses.high[best]),
+        **_loss_of(losses, best),
         further=seeds_below_margin(
             Knowledge(
                 float(losses.estimate[best]),
