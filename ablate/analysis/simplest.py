@@ -75,21 +75,24 @@ def simplest_model(
             candidate = _with_size(candidate, cells, reference=cell.slug)
         return Simplest(cell.slug, dict(cell.levels), tested, candidate=candidate)
     best = min(passed, key=lambda index: (sizes[simpler[index]], simpler[index]))
-    cell = measurements.cells[simpler[best]]
-    found = replace(
-        Simplest(cell.slug, dict(cell.levels), tested, p=float(p[best]), n=int(losses.n[best])),
-        **_loss_of(losses, best),
+    found = _passed(
+        measurements.cells[simpler[best]], losses, index=best, p=float(p[best]), tested=tested
     )
     return _with_size(found, cells, reference=measurements.cells[reference].slug)
 
 
-def _loss_of(losses: Estimates, index: int) -> dict[str, float]:
-    """Return one of several losses, with its interval."""
-    return {
-        "loss": float(losses.estimate[index]),
-        "low": float(losses.low[index]),
-        "high": float(losses.high[index]),
-    }
+def _passed(cell: Cell, losses: Estimates, *, index: int, p: float, tested: int) -> Simplest:
+    """Return a cell that passed its test, with its loss."""
+    return Simplest(
+        cell.slug,
+        dict(cell.levels),
+        tested,
+        loss=float(losses.estimate[index]),
+        low=float(losses.low[index]),
+        high=float(losses.high[index]),
+        n=int(losses.n[index]),
+        p=p,
+    )
 
 
 def _candidate(
@@ -104,7 +107,9 @@ def _candidate(
     return Candidate(
         cell=cell.slug,
         levels=dict(cell.levels),
-        **_loss_of(losses, best),
+        loss=float(losses.estimate[best]),
+        low=float(losses.low[best]),
+        high=float(losses.high[best]),
         further=seeds_below_margin(
             Knowledge(
                 float(losses.estimate[best]),
