@@ -15,7 +15,7 @@ from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.cells import column_means
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals
-from ablate.analysis.findings import Effect, Verdict, Withheld
+from ablate.analysis.findings import Effect, Withheld
 from ablate.analysis.guessing import cell_rates, rate_interval
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import detectable_effect
@@ -123,7 +123,7 @@ def _check_chance(study: Study, evidence: Evidence, chance: float | None) -> Ite
         return
     yield warnings.RunsAtChance(
         chance,
-        cell_rates(measurements, evidence.guessing, indices=np.flatnonzero(failed)),
+        cell_rates(study, measurements, guessing=evidence.guessing, indices=np.flatnonzero(failed)),
         any(effect.withheld is Withheld.RUNS_DID_NOT_LEARN for effect in evidence.effects),
     )
 
@@ -339,7 +339,6 @@ def _check_power(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
             tuple(weak),
             worst,
             detectable=weak[worst],
-            serious=any(effect.verdict is Verdict.UNDECIDED for effect in evidence.effects),
         )
 
 

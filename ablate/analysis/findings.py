@@ -120,6 +120,8 @@ class CellRate:
         runs: Its complete runs.
         low: Lower end of the exact 95 % interval of the rate.
         high: Upper end.
+        lowest: Smallest first response of its runs; NaN where unknown.
+        highest: Largest one.
     """
 
     cell: Cell
@@ -127,6 +129,8 @@ class CellRate:
     runs: int
     low: float
     high: float
+    lowest: float = math.nan
+    highest: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -308,13 +308,12 @@ class Underpowered:
         components: The components for which this is so.
         worst: The component with the least power.
         detectable: Smallest simple effect of that component found with 80 % power.
-        serious: Whether a verdict is undecided.
     """
 
+    serious: ClassVar[bool] = False
     components: tuple[str, ...]
     worst: str
     detectable: float
-    serious: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -9,6 +10,7 @@ from functools import singledispatch
 from ablate.analysis import warnings
 from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.estimates import smallest_flip_p
+from ablate.analysis.findings import CellRate
 from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import StudyWarning
 from ablate.report.sentences import confused_text
@@ -92,9 +94,19 @@ def _(warning: warnings.RunsAtChance, study: Study) -> tuple[str, str]:
     return (
         "Runs that did not learn",
         f"{failed} of {quantity(runs, 'run')} of {cell_list(study, cells)} stayed at the score of "
-        f"guessing ({warning.chance:.3g}). By cell: {enumeration(rates)}. Effects that use them "
-        f"measure that failure; intervals of means do not describe it.{withheld}",
+        f"guessing ({warning.chance:.3g}){_range_of_runs(warning.rates, study)}. By cell: "
+        f"{enumeration(rates)}. Effects that use them measure that failure; intervals of means do "
+        f"not describe it.{withheld}",
     )
+
+
+def _range_of_runs(rates: Sequence[CellRate], study: Study) -> str:
+    """Return between which scores all runs of some cells lie; empty where unknown."""
+    low, high = min(rate.lowest for rate in rates), max(rate.highest for rate in rates)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    runs = "all of them" if len(rates) == 1 else "all runs of these cells"
+    return f"; {runs} lie between {low:.3g} and {high:.3g}"
 
 
 @_words.register
@@ -110,7 +122,7 @@ def _(warning: warnings.UnseenFailures, study: Study) -> tuple[str, str]:
 def _(warning: warnings.ConfusedEffects, study: Study) -> tuple[str, str]:
     effects = [f"{effect.name} with {confused_text(effect)}" for effect in warning.effects]
     return (
-        "Confused effects",
+        "Effects that cannot be told apart",
         f"The combinations that were run mix {enumeration(effects)}. Such an effect is the sum of "
         f"both, so it gets no verdict. More cells, such as the full factorial, separate them.",
     )

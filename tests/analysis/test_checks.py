@@ -203,7 +203,7 @@ def test_a_study_too_small_for_its_margin_is_underpowered():
     assert weak.components == ("x", "y")
     assert weak.worst in weak.components
     assert weak.detectable > study.margin
-    assert weak.serious
+    assert not weak.serious
     assert warnings.SpreadLargerThanEffect in kinds(analysis)
     assert analysis.smallest_detectable > 5
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from ablate.analysis.analyse import analyse_record
+from ablate.report.blocks import Paragraph, plain_text
 from ablate.report.cells import value_range
 from ablate.report.conditions import condition_sentence
+from ablate.report.design_text import design_text
 from ablate.report.headline import headline
 from ablate.report.next_step import next_step
 from ablate.report.page import report_data
@@ -27,6 +29,7 @@ from tests.conftest import ACCURACY
 
 LOSS = Response("loss", "lower")
 OTHER_PROGRAM = "python -m ablate.report runs=r.csv 'factors=[a]' response=y"
+PLANTED = study_of("a", "b")
 OWN = "python -m ablate --multirun study=mine"
 
 
@@ -312,3 +315,32 @@ def test_an_answer_that_holds_everywhere_has_no_condition() -> None:
         study, lambda cell, seed: 5 * (cell["a"] == "present") + wave([*cell.values()], seed)
     )
     assert condition_sentence(data.analysis) == ""
+
+
+def test_the_most_important_warning_is_named_beside_the_answer() -> None:
+    runs = table_of(PLANTED, lambda cell, seed: 5 * (cell["a"] == "present") + wave("x", seed))
+    runs.loc[0, ["status", "score"]] = "failed", np.nan
+    found = StudyRecord(PLANTED, runs)
+    text = plain_text(
+        tuple(
+            block.text
+            for block in content(report_data(found, analyse_record(found))).blocks
+            if isinstance(block, Paragraph)
+        )[1]
+    )
+    assert "warnings; the most important: ▲ Runs left out. 1 run left out (1 failed)" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (("++", "+-", "-+", "--"), "all 4 combinations of the parts (cells)"),
+        (("++", "-+", "+-"), "3 models (cells): the full one, and each part removed or replaced"),
+        (("++", "--"), "2 of 4 combinations of the parts (cells)"),
+    ],
+)
+def test_the_design_is_told_by_its_cells(rows: tuple[str, ...], expected: str) -> None:
+    cells = cells_of_rows("ab", *rows)
+    study = study_of("a", "b", design="cells", cells=tuple(cell.levels for cell in cells))
+    data = data_of(study, lambda cell, seed: wave([*cell.values()], seed), cells=cells)
+    assert design_text(data.analysis).startswith(expected)

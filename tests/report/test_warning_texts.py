@@ -41,6 +41,13 @@ TEXTS = [
         id="runs_at_chance",
     ),
     param(
+        warnings.RunsAtChance(0.1, (CellRate(NO_X, 2, 5, 0.09, 0.99, 0.1, 0.25),), withheld=True),
+        "Runs that did not learn",
+        "2 of 5 runs of [no x] stayed at the score of guessing (0.1); all of them lie between 0.1 "
+        "and 0.25. By cell",
+        id="range_of_runs",
+    ),
+    param(
         warnings.UnseenFailures(5, 0.4507),
         "Rare failures",
         "5 runs of a cell without a failure allow a failure rate of up to 45 %.",
@@ -48,7 +55,7 @@ TEXTS = [
     ),
     param(
         warnings.ConfusedEffects((replace(EFFECT, confused_with=("y:z",)),)),
-        "Confused effects",
+        "Effects that cannot be told apart",
         "The combinations that were run mix x with y × z.",
         id="confused",
     ),
@@ -160,7 +167,7 @@ TEXTS = [
         id="wild",
     ),
     param(
-        warnings.Underpowered(("x", "y"), "x", detectable=2.5, serious=True),
+        warnings.Underpowered(("x", "y"), "x", detectable=2.5),
         "Underpowered",
         "the margin of 1.0 would often be missed in the full model. This means more than one time "
         "in five, for x and y; for x, only effects of 2.5 or more would be found",
