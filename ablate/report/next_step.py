@@ -214,7 +214,7 @@ def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
     seeds = seeds_to_decide(settled)
     if seeds is not None:
         names = part_names(data.study, settled)
-        return _with_range(data, seeds, result=f"settle {names}")
+        return _with_range(data, seeds, result=f"settle {names}", parts=len(settled))
     names = part_names(data.study, parts)
     return _with_seeds(
         data,
@@ -273,9 +273,11 @@ def _compare_alternatives(data: ReportData, group: Sequence[Component]) -> NextS
     )
 
 
-def _with_range(data: ReportData, seeds: SeedRange, *, result: str) -> NextStep:
+def _with_range(data: ReportData, seeds: SeedRange, *, result: str, parts: int = 1) -> NextStep:
     """The step to so many seeds that the result is likely."""
     reason = f"{seed_range_text(seeds)} in each cell would likely {result}"
+    if seeds.low < seeds.high:
+        reason += f" (how many is up to chance{' and differs by part' if parts > 1 else ''})"
     return _with_seeds(data, seeds.high, reason=reason)
 
 
@@ -285,8 +287,12 @@ def _with_seeds(data: ReportData, more: int, *, reason: str) -> NextStep:
     if not own:
         return NextStep(f"{reason}. Add them to {_file(data)}, then:", _first_command(data))
     took = _took(_training_seconds(data.analysis, more))
+    cells = len(data.analysis.cells)
+    most = "at most " if data.study.most_replicates is not None else ""
     return NextStep(
-        f"{reason}. The command trains {more} more{took}; finished runs are reused:",
+        f"{reason}. The command trains {most}{quantity(more, 'more seed')} in each of "
+        f"{quantity(cells, 'cell')} = {quantity(more * cells, 'run')}{took}; finished runs are "
+        f"reused:",
         with_replicates(own, data.study, seeds=int(data.analysis.cells["n"].max()) + more),
     )
 

@@ -197,8 +197,9 @@ def confused_text(effect: Effect) -> str:
 
 def holm_text(effect: Effect) -> str:
     """Return why an effect is undecided though its interval excludes 0."""
-    p = p_equation(effect.p_adjusted)
-    return f"{p} after Holm's correction for several parts is above {ALPHA}"
+    p, side = p_equation(effect.p_adjusted), "worse" if effect.estimate > 0 else "better"
+    likely = f"likely {side} without, but not certain when several parts are tested"
+    return f"{likely}: {p} after Holm's correction for several parts is above {ALPHA}"
 
 
 def interval_text(low: float, high: float, *, study: Study) -> str:

@@ -253,6 +253,7 @@ def test_holm_explains_why_an_interval_without_0_is_undecided() -> None:
         assert full is not None
         if full.low > 0 and full.verdict == "undecided":
             text = str(content(data).blocks)
+            assert "likely worse without, but not certain when several parts are tested: p" in text
             assert "after Holm's correction for several parts is above 0.05" in text
             return
     pytest.fail("no such study among sixty")
@@ -292,7 +293,9 @@ def test_one_range_goes_with_one_command() -> None:
     assert further is not None
     seeds = f"{further.low} to {further.high} more seeds"
     assert seeds in sentence
-    assert reason.startswith(f"{seeds} in each cell would likely settle a. The command trains")
+    assert reason.startswith(
+        f"{seeds} in each cell would likely settle a (how many is up to chance). The command trains"
+    )
     assert command == f"{OWN} study.replicates={5 + further.high}"
 
 

@@ -143,7 +143,9 @@ def test_what_is_open_gets_a_command(
     step = next_step(replace(data, analysis=replace(data.analysis, components=components)))
     assert step.command == f"{COMMAND} study.replicates={replicates}"
     assert reason in step.reason
-    assert f"trains {replicates - 3} more (about" in step.reason
+    more = replicates - 3
+    assert f"trains {more} more seeds in each of 8 cells = {8 * more} runs (about" in step.reason
+    assert ("(how many is up to chance and differs by part)" in step.reason) == (more != 20)
 
 
 def test_a_decided_study_needs_no_command(xyz: Study) -> None:
