@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ablate.analysis.estimates import ALPHA, smallest_flip_p
+from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.findings import (
     Candidate,
     CellRate,
@@ -175,7 +175,7 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
     estimate = amount(study, effect.estimate, sign=True)
     numbers = f"{estimate}, {interval_text(effect.low, effect.high, study=study)}"
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
-        numbers += f", but {holm_text(effect)}"
+        numbers += f"; {holm_text(effect)}"
     numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
     if effect.withheld is not None:
         return f"no verdict {where} {numbers}, since {withheld_reason(effect)}"
@@ -199,7 +199,7 @@ def holm_text(effect: Effect) -> str:
     """Return why an effect is undecided though its interval excludes 0."""
     p, side = p_equation(effect.p_adjusted), "worse" if effect.estimate > 0 else "better"
     likely = f"likely {side} without, but not certain when several parts are tested"
-    return f"{likely}: {p} after Holm's correction for several parts is above {ALPHA}"
+    return f"{likely}: {p} after Holm's correction"
 
 
 def interval_text(low: float, high: float, *, study: Study) -> str:

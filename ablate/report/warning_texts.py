@@ -14,7 +14,7 @@ from ablate.analysis.findings import CellRate
 from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import StudyWarning
 from ablate.report.sentences import confused_text
-from ablate.report.wording import amount, cell_list
+from ablate.report.wording import amount, cell_list, scale_of
 from ablate.study.study import Study
 from ablate.wording import enumeration, first_few, quantity, seconds
 
@@ -53,6 +53,12 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.0f} %"
 
 
+def _score(value: float, study: Study) -> str:
+    """Return a score as the tables show it."""
+    scale = scale_of(study)
+    return scale.value(value) if scale.unit == "%" else f"{value:.3g}"
+
+
 @singledispatch
 def _words(warning: object, study: Study) -> tuple[str, str]:
     """Return the title and the text of a warning."""
@@ -74,8 +80,9 @@ def _(warning: warnings.RunsLeftOut, study: Study) -> tuple[str, str]:
 def _(warning: warnings.NoCellLearned, study: Study) -> tuple[str, str]:
     return (
         "Best cell at chance level",
-        f"The best mean is {warning.best:.3g} and guessing gives {warning.chance:.3g}: no model "
-        f"has learned anything, so differences between the models mean nothing.",
+        f"The best mean is {_score(warning.best, study)} and guessing gives "
+        f"{_score(warning.chance, study)}: no model has learned anything, so "
+        f"differences between the models mean nothing.",
     )
 
 
@@ -94,9 +101,9 @@ def _(warning: warnings.RunsAtChance, study: Study) -> tuple[str, str]:
     return (
         "Runs that did not learn",
         f"{failed} of {quantity(runs, 'run')} of {cell_list(study, cells)} stayed at the score of "
-        f"guessing ({warning.chance:.3g}){_range_of_runs(warning.rates, study)}. By cell: "
-        f"{enumeration(rates)}. Effects that use them measure that failure; intervals of means do "
-        f"not describe it.{withheld}",
+        f"guessing ({_score(warning.chance, study)}){_range_of_runs(warning.rates, study)}. "
+        f"By cell: {enumeration(rates)}. Effects that use them measure that failure; "
+        f"intervals of means do not describe it.{withheld}",
     )
 
 
@@ -106,7 +113,7 @@ def _range_of_runs(rates: Sequence[CellRate], study: Study) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     runs = "all of them" if len(rates) == 1 else "all runs of these cells"
-    return f"; {runs} lie between {low:.3g} and {high:.3g}"
+    return f"; {runs} lie between {_score(low, study)} and {_score(high, study)}"
 
 
 @_words.register

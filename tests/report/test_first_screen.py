@@ -254,7 +254,7 @@ def test_holm_explains_why_an_interval_without_0_is_undecided() -> None:
         if full.low > 0 and full.verdict == "undecided":
             text = str(content(data).blocks)
             assert "likely worse without, but not certain when several parts are tested: p" in text
-            assert "after Holm's correction for several parts is above 0.05" in text
+            assert " after Holm's correction" in text
             return
     pytest.fail("no such study among sixty")
 

@@ -232,3 +232,10 @@ def test_no_effect_above_the_range_of_a_fraction_is_named():
 def test_what_is_no_warning_is_refused():
     with pytest.raises(TypeError, match="Expected a kind of warning"):
         warning_texts([EFFECT], STUDY)
+
+
+def test_a_score_is_written_as_in_the_tables():
+    study = study_of("x", responses=(Response("test_accuracy", "higher", "fraction"),), margin=0.01)
+    (text,) = warning_texts([warnings.NoCellLearned(0.1025, 0.1)], study)
+
+    assert "The best mean is 10.2\u00a0% and guessing gives 10.0\u00a0%" in text.evidence
