@@ -15,7 +15,7 @@ from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.cells import column_means
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals
-from ablate.analysis.findings import Verdict, Withheld
+from ablate.analysis.findings import Effect, Withheld
 from ablate.analysis.guessing import cell_rates, rate_interval
 from ablate.analysis.looks import looks_of
 from ablate.analysis.power import detectable_effect
@@ -123,7 +123,7 @@ def _check_chance(study: Study, evidence: Evidence, chance: float | None) -> Ite
         return
     yield warnings.RunsAtChance(
         chance,
-        cell_rates(measurements, evidence.guessing, indices=np.flatnonzero(failed)),
+        cell_rates(study, measurements, guessing=evidence.guessing, indices=np.flatnonzero(failed)),
         any(effect.withheld is Withheld.RUNS_DID_NOT_LEARN for effect in evidence.effects),
     )
 
@@ -161,18 +161,29 @@ def _check_shared_seeds(evidence: Evidence) -> Iterator[StudyWarning]:
     if not measurements.paired:
         return
     # Where cells have different numbers of runs, that is another warning.
-    fewest = [
-        int(measurements.counts[contrast.weights != 0].min()) for contrast in evidence.contrasts
-    ]
-    losing = [
-        (effect, runs)
-        for effect, runs in zip(evidence.effects, fewest, strict=True)
-        if effect.n < runs and effect.kind != "interaction" and not effect.missing
-    ]
-    if losing:
-        least, runs = min(losing, key=lambda pair: pair[0].n)
-        names = tuple(dict.fromkeys(effect.name for effect, _ in losing))
-        yield warnings.SeedsNotShared(names, least.n, runs)
+    losing = []
+    for contrast, effect in zip(evidence.contrasts, evidence.effects, strict=True):
+        runs = int(measurements.counts[contrast.weights != 0].min())
+        if effect.n < runs and effect.kind != "interaction" and not effect.missing:
+            losing.append((effect, runs))
+    for averages in (False, True):
+        chosen = [
+            (effect, runs)
+            for effect, runs in losing
+            if _is_beside_answer(evidence, effect) is averages
+        ]
+        if chosen:
+            least, runs = min(chosen, key=lambda pair: pair[0].n)
+            names = tuple(dict.fromkeys(effect.name for effect, _ in chosen))
+            yield warnings.SeedsNotShared(names, least.n, runs, averages=averages)
+
+
+def _is_beside_answer(evidence: Evidence, effect: Effect) -> bool:
+    """Return whether the answer is about another effect: that of the part in the full model."""
+    if effect.kind == "interaction":
+        return True
+    simple = {other.name for other in evidence.effects if other.kind == "simple"}
+    return effect.kind == "main" and effect.name in simple
 
 
 def _check_statistics(evidence: Evidence, measures: tuple[Response, ...]) -> Iterator[StudyWarning]:
@@ -275,11 +286,20 @@ def _check_pairing(evidence: Evidence) -> Iterator[StudyWarning]:
 
 
 def _check_seeds(evidence: Evidence) -> Iterator[StudyWarning]:
-    paired = [effect.n for effect in evidence.effects if effect.paired]
     if evidence.measurements.counts.max() < 2:
         yield warnings.OneRunPerCell()
-    elif paired and min(paired) < FEW_SEEDS:
-        yield warnings.FewSeeds(min(paired), serious=min(paired) < FEWEST)
+        return
+    paired = [effect for effect in evidence.effects if effect.paired]
+    beside = {id(effect) for effect in paired if _is_beside_answer(evidence, effect)}
+    answers = [effect for effect in paired if id(effect) not in beside]
+    enough = min((effect.n for effect in answers), default=0)
+    if answers and enough < FEW_SEEDS:
+        few = tuple(dict.fromkeys(effect.name for effect in answers if effect.n == enough))
+        named = few if any(effect.n >= FEW_SEEDS for effect in answers) else ()
+        yield warnings.FewSeeds(enough, serious=enough < FEWEST, effects=named)
+    fewest = min((effect.n for effect in paired), default=FEW_SEEDS)
+    if fewest < (min(enough, FEW_SEEDS) if answers else FEW_SEEDS):
+        yield warnings.FewSeeds(fewest, serious=False, averages=True)
 
 
 def _check_equal_runs(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
@@ -319,7 +339,6 @@ def _check_power(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:
             tuple(weak),
             worst,
             detectable=weak[worst],
-            serious=any(effect.verdict is Verdict.UNDECIDED for effect in evidence.effects),
         )
 
 

@@ -120,6 +120,8 @@ class CellRate:
         runs: Its complete runs.
         low: Lower end of the exact 95 % interval of the rate.
         high: Upper end.
+        lowest: Smallest first response of its runs; NaN where unknown.
+        highest: Largest one.
     """
 
     cell: Cell
@@ -127,6 +129,8 @@ class CellRate:
     runs: int
     low: float
     high: float
+    lowest: float = math.nan
+    highest: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,9 @@ class Simplest:
         tested: How many simpler cells have enough runs to be tested.
         loss: Mean response that it loses against the full model, negative if it is better; NaN
             for the full model itself.
+        low: Lower end of the 95 % interval of the loss.
+        high: Upper end.
+        n: Number of independent observations behind it.
         p: One-sided p value of a loss as large as the margin, after Holm's correction over the
             tested cells; NaN for the full model itself.
         parameters: Its parameters as a multiple of the full model's; NaN where unknown.
@@ -243,6 +250,9 @@ class Simplest:
     parameters: float = math.nan
     macs: float = math.nan
     candidate: Candidate | None = None
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,14 +45,17 @@ def guessing_reach(chance: float, *, direction: Direction | None) -> float:
 
 
 def cell_rates(
-    measurements: Measurements, guessing: Mask, *, indices: Iterable[int]
+    study: Study, measurements: Measurements, *, guessing: Mask, indices: Iterable[int]
 ) -> tuple[CellRate, ...]:
     """Return how many runs of some cells are at the score of guessing, with intervals."""
+    responses = measurements.responses[study.response.name]
     rates = []
     for index in indices:
         failed, runs = int(guessing[:, index].sum()), int(measurements.counts[index])
         low, high = rate_interval(failed, runs)
-        rates.append(CellRate(measurements.cells[index], failed, runs, low, high))
+        own = responses[:, index][np.isfinite(responses[:, index])]
+        ends = (float(own.min()), float(own.max())) if own.size else (np.nan, np.nan)
+        rates.append(CellRate(measurements.cells[index], failed, runs, low, high, *ends))
     return tuple(rates)
 
 
@@ -63,7 +66,7 @@ def reference_that_guesses(
     reference = reference_index(study, measurements)
     if reference is None or not measurements.counts[reference]:
         return None
-    rate = cell_rates(measurements, guessing, indices=(reference,))[0]
+    rate = cell_rates(study, measurements, guessing=guessing, indices=(reference,))[0]
     return rate if 2 * rate.failed >= rate.runs else None
 
 

@@ -75,11 +75,24 @@ def simplest_model(
             candidate = _with_size(candidate, cells, reference=cell.slug)
         return Simplest(cell.slug, dict(cell.levels), tested, candidate=candidate)
     best = min(passed, key=lambda index: (sizes[simpler[index]], simpler[index]))
-    cell = measurements.cells[simpler[best]]
-    found = Simplest(
-        cell.slug, dict(cell.levels), tested, loss=float(losses.estimate[best]), p=float(p[best])
+    found = _passed(
+        measurements.cells[simpler[best]], losses, index=best, p=float(p[best]), tested=tested
     )
     return _with_size(found, cells, reference=measurements.cells[reference].slug)
+
+
+def _passed(cell: Cell, losses: Estimates, *, index: int, p: float, tested: int) -> Simplest:
+    """Return a cell that passed its test, with its loss."""
+    return Simplest(
+        cell.slug,
+        dict(cell.levels),
+        tested,
+        loss=float(losses.estimate[index]),
+        low=float(losses.low[index]),
+        high=float(losses.high[index]),
+        n=int(losses.n[index]),
+        p=p,
+    )
 
 
 def _candidate(

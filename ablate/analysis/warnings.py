@@ -106,12 +106,18 @@ class SeedsNotShared:
         effects: Names of the effects concerned.
         used: Fewest seeds that such an effect uses.
         runs: Complete runs that each of its cells has.
+        averages: Whether these are averages over the other parts, beside effects in the full model.
     """
 
-    serious: ClassVar[bool] = True
     effects: tuple[str, ...]
     used: int
     runs: int
+    averages: bool = False
+
+    @property
+    def serious(self) -> bool:
+        """Whether the answer itself uses fewer runs."""
+        return not self.averages
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +260,16 @@ class FewSeeds:
 
     Attributes:
         n: Fewest seeds behind an effect.
-        serious: Whether they are too few for verdicts.
+        serious: Whether they are too few for verdicts that the answer needs.
+        effects: The effects concerned; empty if these are all.
+        averages: Whether these are averages over the other parts and interactions, beside effects
+            in the full model with more seeds.
     """
 
     n: int
     serious: bool
+    effects: tuple[str, ...] = ()
+    averages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,13 +308,12 @@ class Underpowered:
         components: The components for which this is so.
         worst: The component with the least power.
         detectable: Smallest simple effect of that component found with 80 % power.
-        serious: Whether a verdict is undecided.
     """
 
+    serious: ClassVar[bool] = False
     components: tuple[str, ...]
     worst: str
     detectable: float
-    serious: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,9 @@ def check_arguments(arguments: Sequence[str]) -> list[str]:
         guard_environment(overrides)
         typed = overrides
         overrides, config = _compose_with_study(typed)
-        _check_request(config, overrides)
         if not flags:
             _refuse_study_of_single_run(typed)
+        _check_request(config, overrides)
         _check_shown(config, flags)
     # Hydra's parser loses overrides that stand on both sides of a flag, and takes what follows some
     # flags for their value. --multirun takes none and comes first, as reports show the command.

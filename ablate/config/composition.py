@@ -7,6 +7,7 @@ configuration is therefore compared with what the program itself states. Composi
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -110,19 +111,28 @@ def hydra_node(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in node.items()}
 
 
-def _refuse_ignored_choices(choices: Mapping[str, Any]) -> None:
-    """Refuse what a user's own file chooses for Hydra, since Hydra would ignore it."""
-    for group in GROUPS:
-        file = Path("experiments") / group / f"{choices.get(group)}.yaml"
+def _refuse_ignored_choices(choices: dict[str, Any]) -> None:
+    """Refuse what a user's own file gives for other groups or for Hydra, which would ignore it."""
+    order = [str(group) for group in reversed(choices) if group in GROUPS]  # of composing
+    for number, group in enumerate(order):
+        file = Path("experiments") / group / f"{choices[group]}.yaml"
         content = OmegaConf.load(file) if file.is_file() else None
-        defaults = content.get("defaults") if isinstance(content, DictConfig) else None
-        for entry in defaults or ():
+        if not isinstance(content, DictConfig):
+            continue
+        for entry in content.get("defaults") or ():
             for key in entry if isinstance(entry, DictConfig) else ():
                 if str(key).startswith("override") and "hydra/" in str(key):
                     raise RequestError(
                         f"Expected {str(key).split('/', 1)[1]} on the command line, if at all; "
                         f"received {key!r} in {file}."
                     )
+        # Files of these groups are composed later, so that what they say would win.
+        ignored = [key for key in order[number + 1 :] if key in content]
+        if ignored and re.search(r"^#\s*@package\s+_global_", file.read_text(), re.MULTILINE):
+            raise RequestError(
+                f"Expected {ignored[0]} in a study file without '# @package', next to its factors, "
+                f"or on the command line; received it in {file}, where it has no effect."
+            )
 
 
 def _refuse_mixed_nodes(content: Mapping[str, Any], given: Sequence[str]) -> None:

@@ -43,8 +43,8 @@ def _lines_of_keys(config: DictConfig, *, resolve: bool) -> Iterator[str]:
     root = comments_of(shipped_folder("conf") / "config.yaml")
     for key in (key for key in KEYS if key in config and key not in (*GROUPS, "unit")):
         yield from _line(f"  {key}", _value(config, key, resolve=resolve), root.get(key, ""))
-    for group, choice in config.hydra.runtime.choices.items():
-        node = config.get(group) if group in GROUPS else None
+    for group in GROUPS:
+        node, choice = config.get(group), config.hydra.runtime.choices.get(group)
         if not isinstance(node, DictConfig):
             continue
         comments = _comments_with_defaults(group, str(choice))

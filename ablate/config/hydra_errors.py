@@ -40,6 +40,11 @@ def request_error_line(error: Exception) -> str:
             f"merges it with the node that a file gives. Give in the file a word or null, and the "
             f"node on the command line or as a level."
         )
+    if unknown and (listed := re.fullmatch(r"(\w+)@study\.\1", unknown[1])):
+        return terminal_line(
+            f"Expected {listed[1]}: NAME in the study file, next to its factors; received "
+            f"{listed[1]} in its list of defaults."
+        )
     if unknown:
         hint = hint_at_choices(unknown[1]) or _nearest_key(unknown[1])
         return terminal_line(f"Unknown key {unknown[1]!r}.{hint}")

@@ -17,11 +17,11 @@ import pandas as pd
 from ablate import __version__
 from ablate.analysis.findings import Analysis, Component, Effect, Simplest
 from ablate.report.cells import records
+from ablate.report.headline import simplest_text
 from ablate.report.sentences import (
     component_sentence,
     effect_method,
     no_answer_sentence,
-    simplest_sentence,
 )
 from ablate.report.warning_texts import warning_texts
 from ablate.study.record import (
@@ -82,7 +82,7 @@ def report_json(analysis: Analysis, record: StudyRecord) -> str:
             "no_answer": no_answer_sentence(analysis.no_answer, study)
             if analysis.no_answer
             else None,
-            "simplest": None if simplest is None else _simplest(simplest, study),
+            "simplest": None if simplest is None else _simplest(simplest, simplest_text(analysis)),
             "components": [_component(component, study) for component in analysis.components],
         },
         "caveats": [asdict(text) for text in warning_texts(analysis.warnings, study)],
@@ -116,13 +116,15 @@ def _component(component: Component, study: Study) -> dict[str, object]:
     }
 
 
-def _simplest(simplest: Simplest, study: Study) -> dict[str, object]:
+def _simplest(simplest: Simplest, text: str) -> dict[str, object]:
     return {
         "cell": simplest.cell,
         "levels": simplest.levels,
-        "sentence": simplest_sentence(simplest, study),
+        "sentence": text,
         "tested": simplest.tested,
         "loss": simplest.loss,
+        "low": simplest.low,
+        "high": simplest.high,
         "p": simplest.p,
         "parameters": simplest.parameters,
         "macs": simplest.macs,

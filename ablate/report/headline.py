@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ablate.analysis.findings import Analysis, Component, Effect, SeedRange, Verdict, Withheld
 from ablate.report.cells import marked_cells
+from ablate.report.losses import gains_text, losses_text, size_and_ends, with_title
 from ablate.report.names import alternatives, by_factor, part_names
 from ablate.report.savings import Saving, savings_of
 from ablate.report.sentences import (
@@ -15,9 +16,10 @@ from ablate.report.sentences import (
     no_answer_sentence,
     seed_range_text,
     setting_text,
+    simplest_sentence,
     withheld_reason,
 )
-from ablate.report.wording import amount, cell_list, scale_of, sentence
+from ablate.report.wording import amount, cell_list, sentence
 from ablate.wording import enumeration
 
 Words = Callable[[Analysis, Sequence[Component]], str]
@@ -47,15 +49,17 @@ def headline(analysis: Analysis) -> str:
     components = answered_components(analysis)
     if not components or not marked_cells(analysis) - {None}:
         return "No answer yet: no run that could answer the question is complete."
-    return sentence(_with_title(analysis, " ".join(_clauses(analysis, components))))
+    return sentence(with_title(analysis.study, " ".join(_clauses(analysis, components))))
 
 
-def _with_title(analysis: Analysis, text: str) -> str:
-    """The text, whose first amount in points says of what."""
-    scale, margin = scale_of(analysis.study), amount(analysis.study, analysis.study.margin)
-    if not scale.difference_unit:
-        return text
-    return text.replace(margin, f"{margin} of {scale.title}", 1)
+def simplest_text(analysis: Analysis) -> str:
+    """The sentence about a simpler model; empty where there is none to speak of."""
+    simplest, study = analysis.simplest, analysis.study
+    if simplest is None:
+        return ""
+    lacking = [item for item in analysis.components if simplest.levels[item.factor] == item.level]
+    judged = any(verdict_of(item) is not None for item in lacking)
+    return simplest_sentence(simplest, study, judged=judged)
 
 
 def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[str]:
@@ -67,32 +71,46 @@ def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[st
 
 
 def _keep(analysis: Analysis, components: Sequence[Component]) -> str:
-    margin = amount(analysis.study, analysis.study.margin)
-    each = ", each" if len(components) > 1 else ","
-    return f"Keep {part_names(analysis.study, components)}{each} worth {margin} or more."
+    names = part_names(analysis.study, components)
+    lost = losses_text(analysis.study, _effects(components))
+    return f"Keep {names}: without {_each(components)} {lost}; {_against_margin(analysis)}."
 
 
 def _helps(analysis: Analysis, components: Sequence[Component]) -> str:
     margin = amount(analysis.study, analysis.study.margin)
     verb = "helps" if len(components) == 1 else "help"
     names = part_names(analysis.study, components)
-    return f"{names} {verb}; whether by {margin} or more is open."
+    lost = losses_text(analysis.study, _effects(components))
+    return (
+        f"{names} {verb}: without {_each(components)} {lost}; whether by {margin} or more is open."
+    )
 
 
 def _remove(analysis: Analysis, components: Sequence[Component]) -> str:
-    each = " (each alone)" if len(components) > 1 else ""
-    size = _size(analysis, components)
     names = part_names(analysis.study, components)
-    return f"Remove {names}{each}: the model is better without, {size}."
+    gained = gains_text(analysis.study, _effects(components))
+    return (
+        f"Remove {names}: without {_each(components)} {gained}; "
+        f"{_against_margin(analysis, components)}."
+    )
 
 
-def _size(analysis: Analysis, components: Sequence[Component]) -> str:
-    """Whether differences that are certain are worth the margin."""
-    margin = analysis.study.margin
-    effects = [effect for effect in map(decisive_effect, components) if effect is not None]
-    sure = all(max(effect.low, -effect.high) >= margin for effect in effects)
-    text = f"by {amount(analysis.study, margin)} or more"
-    return text if sure else f"whether {text} is open"
+def _each(components: Sequence[Component]) -> str:
+    return "it" if len(components) == 1 else "each alone"
+
+
+def _effects(components: Sequence[Component]) -> list[Effect]:
+    """The effects that answer for some parts."""
+    return [effect for effect in map(decisive_effect, components) if effect is not None]
+
+
+def _against_margin(analysis: Analysis, components: Sequence[Component] = ()) -> str:
+    """The margin, and whether effects that are certain are worth it."""
+    margin = amount(analysis.study, analysis.study.margin)
+    sure = all(
+        max(effect.low, -effect.high) >= analysis.study.margin for effect in _effects(components)
+    )
+    return f"the margin is {margin}" if sure else f"whether by {margin} or more is open"
 
 
 def _can_stay_or_go(analysis: Analysis, components: Sequence[Component]) -> str:
@@ -105,11 +123,25 @@ def _can_stay_or_go(analysis: Analysis, components: Sequence[Component]) -> str:
         for item, saving in savings
         if saving is not None
     ]
-    if equal:
-        verb = "makes" if len(equal) == 1 else "each make"
-        names = part_names(analysis.study, equal)
+    removed = [item for item in equal if alternatives(analysis.study, item) is None]
+    if removed:
+        verb = "makes" if len(removed) == 1 else "each make"
+        names = part_names(analysis.study, removed)
         clauses.append(f"{names} {verb} no difference (less than {margin}).")
+    clauses += [
+        f"{_whether(analysis, group)} makes no difference (less than {margin})."
+        for group in by_factor([item for item in equal if item not in removed])
+    ]
     return " ".join(clauses)
+
+
+def _whether(analysis: Analysis, group: Sequence[Component]) -> str:
+    """The choice between the full model's level of a factor and others, as a subject."""
+    factor = group[0].factor
+    reference, others = analysis.study.reference[factor], [item.level for item in group]
+    if len(others) == 1:
+        return f"Whether {factor} is {reference} or {others[0]}"
+    return f"Whether {factor} is {reference} or one of {enumeration(others, most=len(others))}"
 
 
 def _saving(analysis: Analysis, component: Component) -> Saving | None:
@@ -121,7 +153,7 @@ def _cheaper(analysis: Analysis, component: Component, *, saving: Saving, margin
     if pair is not None:
         cheaper = pair[0] if saving.ratio > 1 else pair[1]
         return (
-            f"{part_names(analysis.study, [component])} makes no difference (less than {margin}): "
+            f"{_whether(analysis, [component])} makes no difference (less than {margin}): "
             f"{cheaper} saves {saving.share_saved}."
         )
     verb = "can stay: it saves" if saving.ratio > 1 else "can go: removing it saves"
@@ -145,7 +177,7 @@ def _better(analysis: Analysis, components: Sequence[Component]) -> str:
     """The full model's level is better than others of its factor."""
     return " ".join(
         f"Use {group[0].factor}={analysis.study.reference[group[0].factor]}: better than "
-        f"{_levels(group)}, {_size(analysis, group)}."
+        f"{_levels(analysis, group)}; {_against_margin(analysis, group)}."
         for group in by_factor(components)
     )
 
@@ -157,12 +189,17 @@ def _worse(analysis: Analysis, components: Sequence[Component]) -> str:
 
 def _use_another(analysis: Analysis, group: Sequence[Component]) -> str:
     factor = group[0].factor
-    reference, size = analysis.study.reference[factor], _size(analysis, group)
+    reference, margin = analysis.study.reference[factor], _against_margin(analysis, group)
+    sizes = [
+        size_and_ends(analysis.study, -effect.estimate, low=-effect.high, high=-effect.low)
+        for effect in _effects(group)
+    ]
+    by = enumeration(sizes, most=len(sizes))
     if len(group) == 1:
-        return f"Use {factor}={group[0].level}: better than {reference}, {size}."
+        return f"Use {factor}={group[0].level}: better than {reference} by {by}; {margin}."
     levels = enumeration([f"{factor}={item.level}" for item in group], most=len(group))
     return (
-        f"{levels} are each better than {reference}, {size}; the best mean is that of "
+        f"{levels} are each better than {reference}, by {by}; {margin}. The best mean is that of "
         f"{factor}={best_level(group)}."
     )
 
@@ -177,8 +214,14 @@ def best_level(group: Sequence[Component]) -> str:
     return min(group, key=estimate).level
 
 
-def _levels(group: Sequence[Component]) -> str:
-    return enumeration([item.level for item in group], most=len(group))
+def _levels(analysis: Analysis, group: Sequence[Component]) -> str:
+    """Other levels, each with what is lost with it."""
+    texts = [
+        f"{item.level} by "
+        f"{size_and_ends(analysis.study, effect.estimate, low=effect.low, high=effect.high)}"
+        for item, effect in zip(group, _effects(group), strict=True)
+    ]
+    return enumeration(texts, most=len(texts))
 
 
 def _undecided(analysis: Analysis, components: Sequence[Component]) -> str:

@@ -9,10 +9,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from ablate.analysis.checks import FEW_SEEDS
 from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange, Verdict, Withheld
 from ablate.analysis.verdicts import FEWEST
-from ablate.report.cells import number, records
+from ablate.analysis.warnings import RunsAtChance
+from ablate.report.cells import cell_label, number, records
 from ablate.report.headline import (
     answered_components,
     best_level,
@@ -28,11 +31,13 @@ from ablate.report.wording import amount, cell_list, describe
 from ablate.study.design import Cell
 from ablate.study.result import Status
 from ablate.study.study import Study
-from ablate.wording import duration, one_line, quantity
+from ablate.wording import duration, enumeration, one_line, quantity
 
 TO_LEARN_MORE = 20
 """Further seeds where it is not known how many decide."""
 MOST_NAMED = 8
+NOTHING_TO_RUN = "nothing more has to be run"
+NO_MORE_SEEDS = "more seeds are not needed"
 USEFUL = {Verdict.NEEDED, Verdict.HELPS, Verdict.BETTER}
 
 
@@ -50,10 +55,59 @@ class NextStep:
 
 
 def next_step(data: ReportData) -> NextStep:
-    """The step that settles most of what is open."""
+    """The step that settles most of what is open, after what to do about runs that went wrong."""
     unfinished = _unfinished_runs(data)
-    if unfinished:
-        return unfinished
+    step = unfinished or _step_of_results(data)
+    if data.analysis.no_answer is not None or not data.analysis.components:
+        return step
+    first = [_look_at_guessing(data)]
+    if not unfinished and not _cells_without_result(data):
+        first.insert(0, _look_at_left_out(data))
+    said = list(filter(None, first))
+    if not said:
+        return step
+    return NextStep(
+        " ".join([*said, step.reason.replace(NOTHING_TO_RUN, NO_MORE_SEEDS)]), step.command
+    )
+
+
+def _look_at_left_out(data: ReportData) -> str:
+    """What to do about runs without a result; empty if there are none."""
+    labels = _labels(data, data.runs["status"] != Status.COMPLETE)
+    if not labels:
+        return ""
+    return (
+        f"{_runs_of(labels)} gave no result: see why under Runs without a result, and train "
+        f"again without that cause."
+    )
+
+
+def _look_at_guessing(data: ReportData) -> str:
+    """What to do about runs that did not learn; empty if there are none."""
+    found = [item for item in data.analysis.warnings if isinstance(item, RunsAtChance)]
+    if not found:
+        return ""
+    rates = found[0].rates
+    number = sum(rate.failed for rate in rates)
+    cells = cell_list(data.study, [rate.cell for rate in rates])
+    return (
+        f"Look at the {quantity(number, 'run')} of {cells} that did not learn: with a lower "
+        f"learning rate or more epochs the answer may change."
+    )
+
+
+def _labels(data: ReportData, chosen: pd.Series[bool]) -> list[str]:
+    """The cell of each chosen run, by its differences from the full model."""
+    return [f"[{cell_label(data.analysis, row)}]" for row in records(data.runs[chosen])]
+
+
+def _runs_of(labels: Sequence[str]) -> str:
+    """How many runs, and of which cells."""
+    return f"{quantity(len(labels), 'run')} of {enumeration(list(dict.fromkeys(labels)))}"
+
+
+def _step_of_results(data: ReportData) -> NextStep:
+    """The step after all runs are done."""
     if data.analysis.no_answer is not None:
         return NextStep("Change the training of the full model first; more seeds cannot help.")
     if not data.analysis.components:
@@ -74,9 +128,8 @@ def _settle(data: ReportData) -> NextStep:
     parts = answered_components(data.analysis)
     if any(_lacks_cells(part) for part in parts):
         return _other_cells(data)
-    failed = [effect for effect in map(decisive_effect, parts) if effect and effect.missing]
-    if failed:
-        cells = list(dict.fromkeys(cell for effect in failed for cell in effect.missing))
+    cells = _cells_without_result(data)
+    if cells:
         return NextStep(
             f"All runs of {cell_list(data.study, cells)} ended without a result, for the reasons "
             f"given under Runs without a result. Change how they are trained, or leave them out of "
@@ -97,7 +150,13 @@ def _settle(data: ReportData) -> NextStep:
     helping = [part for part in parts if part.margin_seeds is not None]
     if helping:
         return _weigh(data, helping)
-    return NextStep("Every part has a verdict at this margin: nothing more has to be run.")
+    return NextStep(f"Every part has a verdict at this margin: {NOTHING_TO_RUN}.")
+
+
+def _cells_without_result(data: ReportData) -> list[Cell]:
+    """The cells without a complete run that the answer needs."""
+    effects = map(decisive_effect, answered_components(data.analysis))
+    return list(dict.fromkeys(cell for effect in effects if effect for cell in effect.missing))
 
 
 def _lacks_cells(component: Component) -> bool:
@@ -155,7 +214,7 @@ def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
     seeds = seeds_to_decide(settled)
     if seeds is not None:
         names = part_names(data.study, settled)
-        return _with_range(data, seeds, result=f"settle {names}")
+        return _with_range(data, seeds, result=f"settle {names}", parts=len(settled))
     names = part_names(data.study, parts)
     return _with_seeds(
         data,
@@ -214,9 +273,11 @@ def _compare_alternatives(data: ReportData, group: Sequence[Component]) -> NextS
     )
 
 
-def _with_range(data: ReportData, seeds: SeedRange, *, result: str) -> NextStep:
+def _with_range(data: ReportData, seeds: SeedRange, *, result: str, parts: int = 1) -> NextStep:
     """The step to so many seeds that the result is likely."""
     reason = f"{seed_range_text(seeds)} in each cell would likely {result}"
+    if seeds.low < seeds.high:
+        reason += f" (how many is up to chance{' and differs by part' if parts > 1 else ''})"
     return _with_seeds(data, seeds.high, reason=reason)
 
 
@@ -226,8 +287,12 @@ def _with_seeds(data: ReportData, more: int, *, reason: str) -> NextStep:
     if not own:
         return NextStep(f"{reason}. Add them to {_file(data)}, then:", _first_command(data))
     took = _took(_training_seconds(data.analysis, more))
+    cells = len(data.analysis.cells)
+    most = "at most " if data.study.most_replicates is not None else ""
     return NextStep(
-        f"{reason}. The command trains {more} more{took}; finished runs are reused:",
+        f"{reason}. The command trains {most}{quantity(more, 'more seed')} in each of "
+        f"{quantity(cells, 'cell')} = {quantity(more * cells, 'run')}{took}; finished runs are "
+        f"reused:",
         with_replicates(own, data.study, seeds=int(data.analysis.cells["n"].max()) + more),
     )
 
@@ -283,11 +348,11 @@ def _unfinished_runs(data: ReportData) -> NextStep | None:
     ended = data.runs[~data.runs["status"].isin(settled)]["status"]
     if ended.empty:
         return None
-    count = int((ended == Status.FAILED).sum())
+    failed = _labels(data, data.runs["status"] == Status.FAILED)
     reason = f"{quantity(len(ended), 'run')} did not finish."
-    if count:
+    if failed:
         reason = (
-            f"{quantity(count, 'run')} failed. Remove the cause, which is named under Runs without "
+            f"{_runs_of(failed)} failed. Remove the cause, which is named under Runs without "
             f"a result."
         )
     return NextStep(f"{reason} The same command trains only what is missing:", _own_command(data))

@@ -15,6 +15,7 @@ from ablate.analysis.findings import Analysis
 from ablate.credentials import shown_argument
 from ablate.process import stop
 from ablate.report.blocks import Illustration, Table
+from ablate.report.design_text import design_text
 from ablate.report.drawing import Picture, figure_style
 from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
 from ablate.report.rendering import render
@@ -130,7 +131,7 @@ def _facts(data: ReportData) -> str:
     study, runs, scale = data.study, data.runs, data.scale
     complete = int((runs["status"] == Status.COMPLETE).sum())
     return (
-        f"{len(data.analysis.cells)} cells (combinations), {study.design.replace('_', ' ')} · "
+        f"{design_text(data.analysis)} · "
         f"{complete} of {len(runs)} runs complete · judged by {scale.title}, "
         f"{study.response.direction} is better · margin {scale.size(study.margin)}"
     )

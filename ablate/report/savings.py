@@ -12,8 +12,10 @@ from ablate.study.record import CELL_COSTS
 from ablate.wording import NO_BREAK, decimal
 
 TITLES = {"parameters": "parameters", "macs": "MACs", "train_seconds": "training time"}
-SMALLEST = 0.005
+SMALLEST = 0.02
 """Changes below this share of the full model's cost are not worth a sentence."""
+SMALLEST_TIME = 0.1
+"""The same of the training time, which varies between equal runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Saving:
     @property
     def matters(self) -> bool:
         """Whether the change is large enough for a sentence."""
-        return abs(self.ratio - 1) >= SMALLEST
+        least = SMALLEST_TIME if self.cost == "train_seconds" else SMALLEST
+        return abs(self.ratio - 1) >= least
 
     @property
     def change(self) -> str:

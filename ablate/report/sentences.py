@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ablate.analysis.estimates import ALPHA, smallest_flip_p
+from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.findings import (
     Candidate,
     CellRate,
@@ -76,10 +76,23 @@ def component_sentence(component: Component, study: Study) -> str:
     return " ".join([f"{subject}: {'; '.join(claims)}; {margin}.", *_settings(component, study)])
 
 
-def simplest_sentence(simplest: Simplest, study: Study) -> str:
-    """Return the answer to the question for a simpler model."""
+def simplest_sentence(simplest: Simplest, study: Study, *, judged: bool = True) -> str:
+    """Return the answer to the question for a simpler model.
+
+    Args:
+        simplest: The simplest model that does the job.
+        study: The study.
+        judged: Whether there is a verdict on a part that it lacks.
+    """
     margin = amount(study, study.margin)
     if simplest.levels != study.reference:
+        moved = [name for name, level in simplest.levels.items() if level != study.reference[name]]
+        if not judged and len(moved) > 1:
+            return (
+                f"One thing is shown: [{describe(study, simplest.levels)}] "
+                f"{_test_text(simplest, study)} What each of {enumeration(moved)} does alone is "
+                f"open."
+            )
         return _passed_sentence(simplest, study)
     if not simplest.tested or simplest.candidate is None:
         return (
@@ -162,7 +175,7 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
     estimate = amount(study, effect.estimate, sign=True)
     numbers = f"{estimate}, {interval_text(effect.low, effect.high, study=study)}"
     if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
-        numbers += f", but {holm_text(effect)}"
+        numbers += f"; {holm_text(effect)}"
     numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
     if effect.withheld is not None:
         return f"no verdict {where} {numbers}, since {withheld_reason(effect)}"
@@ -184,8 +197,9 @@ def confused_text(effect: Effect) -> str:
 
 def holm_text(effect: Effect) -> str:
     """Return why an effect is undecided though its interval excludes 0."""
-    p = p_equation(effect.p_adjusted)
-    return f"{p} after Holm's correction for several parts is above {ALPHA}"
+    p, side = p_equation(effect.p_adjusted), "worse" if effect.estimate > 0 else "better"
+    likely = f"likely {side} without, but not certain when several parts are tested"
+    return f"{likely}: {p} after Holm's correction"
 
 
 def interval_text(low: float, high: float, *, study: Study) -> str:
@@ -230,20 +244,31 @@ def _unestimated_sentence(component: Component, study: Study) -> str:
 
 
 def _passed_sentence(simplest: Simplest, study: Study) -> str:
+    size = size_text(simplest.parameters, simplest.macs)
+    name = describe(study, simplest.levels)
+    found = f"The simplest model that does the job: {name}{f', with {size}' if size else ''}."
+    if simplest.parameters > LARGER:
+        found = f"A model with fewer parts does the job, but with {size}: {name}."
+    return f"{found} It {_test_text(simplest, study)}"
+
+
+def _test_text(simplest: Simplest, study: Study) -> str:
+    """How a model that does the job compares with the full model, and what the test rules out."""
     loss, margin = simplest.loss, amount(study, study.margin)
     change = (
         "as good as"
         if loss == 0
         else f"{amount(study, abs(loss))} {'worse' if loss > 0 else 'better'} than"
     )
-    size = size_text(simplest.parameters, simplest.macs)
-    name = describe(study, simplest.levels)
-    found = f"The simplest model that does the job: {name}{f', with {size}' if size else ''}."
-    if simplest.parameters > LARGER:
-        found = f"A model with fewer parts does the job, but with {size}: {name}."
+    facts = []
+    if math.isfinite(simplest.low) and math.isfinite(simplest.high):
+        facts.append(" to ".join(scale_of(study).signed_ends(-simplest.high, -simplest.low)))
+    if 0 < simplest.n < study.replicates:
+        facts.append(f"{simplest.n} seeds")
+    shown = f" ({'; '.join(facts)})" if facts else ""
     return (
-        f"{found} It scored {change} the full model; a test confirms that it is less than {margin} "
-        f"worse ({p_equation(simplest.p)}, after Holm's correction over "
+        f"scored {change} the full model{shown}; a loss of "
+        f"{margin} or more is ruled out ({p_equation(simplest.p)}, after Holm's correction over "
         f"{quantity(simplest.tested, 'simpler model')})."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -9,13 +10,16 @@ from functools import singledispatch
 from ablate.analysis import warnings
 from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.analysis.estimates import smallest_flip_p
+from ablate.analysis.findings import CellRate
+from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import StudyWarning
 from ablate.report.sentences import confused_text
-from ablate.report.wording import amount, cell_list
+from ablate.report.wording import amount, cell_list, scale_of
 from ablate.study.study import Study
 from ablate.wording import enumeration, first_few, quantity, seconds
 
 MOST_INTERRUPTIONS = 5
+AVERAGES = "Averages over the other parts (not the table above)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,12 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.0f} %"
 
 
+def _score(value: float, study: Study) -> str:
+    """Return a score as the tables show it."""
+    scale = scale_of(study)
+    return scale.value(value) if scale.unit == "%" else f"{value:.3g}"
+
+
 @singledispatch
 def _words(warning: object, study: Study) -> tuple[str, str]:
     """Return the title and the text of a warning."""
@@ -70,8 +80,9 @@ def _(warning: warnings.RunsLeftOut, study: Study) -> tuple[str, str]:
 def _(warning: warnings.NoCellLearned, study: Study) -> tuple[str, str]:
     return (
         "Best cell at chance level",
-        f"The best mean is {warning.best:.3g} and guessing gives {warning.chance:.3g}: no model "
-        f"has learned anything, so differences between the models mean nothing.",
+        f"The best mean is {_score(warning.best, study)} and guessing gives "
+        f"{_score(warning.chance, study)}: no model has learned anything, so "
+        f"differences between the models mean nothing.",
     )
 
 
@@ -90,9 +101,19 @@ def _(warning: warnings.RunsAtChance, study: Study) -> tuple[str, str]:
     return (
         "Runs that did not learn",
         f"{failed} of {quantity(runs, 'run')} of {cell_list(study, cells)} stayed at the score of "
-        f"guessing ({warning.chance:.3g}). By cell: {enumeration(rates)}. Effects that use them "
-        f"measure that failure; intervals of means do not describe it.{withheld}",
+        f"guessing ({_score(warning.chance, study)}){_range_of_runs(warning.rates, study)}. "
+        f"By cell: {enumeration(rates)}. Effects that use them measure that failure; "
+        f"intervals of means do not describe it.{withheld}",
     )
+
+
+def _range_of_runs(rates: Sequence[CellRate], study: Study) -> str:
+    """Return between which scores all runs of some cells lie; empty where unknown."""
+    low, high = min(rate.lowest for rate in rates), max(rate.highest for rate in rates)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    runs = "all of them" if len(rates) == 1 else "all runs of these cells"
+    return f"; {runs} lie between {_score(low, study)} and {_score(high, study)}"
 
 
 @_words.register
@@ -108,7 +129,7 @@ def _(warning: warnings.UnseenFailures, study: Study) -> tuple[str, str]:
 def _(warning: warnings.ConfusedEffects, study: Study) -> tuple[str, str]:
     effects = [f"{effect.name} with {confused_text(effect)}" for effect in warning.effects]
     return (
-        "Confused effects",
+        "Effects that cannot be told apart",
         f"The combinations that were run mix {enumeration(effects)}. Such an effect is the sum of "
         f"both, so it gets no verdict. More cells, such as the full factorial, separate them.",
     )
@@ -116,12 +137,12 @@ def _(warning: warnings.ConfusedEffects, study: Study) -> tuple[str, str]:
 
 @_words.register
 def _(warning: warnings.SeedsNotShared, study: Study) -> tuple[str, str]:
-    return (
-        "Seeds shared only in part",
-        f"{enumeration(warning.effects)}: only {warning.used} of {quantity(warning.runs, 'run')} "
-        f"of each cell are compared. The others have seeds that the other cells lack; give all "
-        f"cells the same seeds.",
+    used = (
+        f"only {warning.used} of {quantity(warning.runs, 'run')} of each cell are compared. The "
+        f"others have seeds that the other cells lack; give all cells the same seeds."
     )
+    subject = AVERAGES if warning.averages else enumeration(warning.effects)
+    return "Seeds shared only in part", f"{subject}: {used}"
 
 
 @_words.register
@@ -253,6 +274,15 @@ def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
         f"intervals and p values use Student's t with {warning.n - 1} df, which assumes that the "
         f"differences are about normally distributed."
     )
+    if warning.averages:
+        return _few_seeds_of_averages(warning.n, assumption)
+    if warning.effects:
+        verdict = "no verdict" if warning.serious else "a quick look; five or more are reliable"
+        return (
+            "Too few seeds" if warning.serious else "Quick look",
+            f"{enumeration(warning.effects)}: only {quantity(warning.n, 'seed')} shared by the "
+            f"cells that are compared: {verdict}. {assumption}",
+        )
     if warning.serious:
         return (
             "Too few seeds",
@@ -262,6 +292,17 @@ def _(warning: warnings.FewSeeds, study: Study) -> tuple[str, str]:
         "Quick look",
         f"{quantity(warning.n, 'seed')} a cell is a quick look; five or more give reliable "
         f"averages. {assumption}",
+    )
+
+
+def _few_seeds_of_averages(seeds: int, assumption: str) -> tuple[str, str]:
+    """Return the title and the text where only averages and interactions have few seeds."""
+    verdict = "so no verdict on them" if seeds < FEWEST else "so they are a quick look"
+    verb = "is" if seeds == 1 else "are"
+    return (
+        "Few seeds of averages",
+        f"{AVERAGES}: only {quantity(seeds, 'seed')} {verb} shared by all cells, {verdict}. "
+        f"{assumption}",
     )
 
 

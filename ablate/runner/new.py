@@ -77,7 +77,7 @@ STUDY = """\
 #
 #   COMMAND
 #
-# Add plan_only=true to see the plan first. All keys: python -m ablate --help study=NAME
+# Add plan_only=true to see the plan first, and --help instead of --multirun for all keys.
 question: Are normalization and dropout needed?
 design: full_factorial   # every combination; leave_one_out: the full model, then each part removed
 replicates: 3            # runs of each cell, with the seeds 0, 1 and 2; 5 or more for an answer
@@ -113,8 +113,9 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(0 if given else 2)
     try:
         files = _files(given)
-        for file, content in files.items():
+        for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
             with file.open("x", encoding="utf-8") as stream:
                 stream.write(content)
     except (RequestError, OSError) as error:

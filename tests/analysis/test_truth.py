@@ -275,10 +275,15 @@ def test_seeds_shared_only_in_part_are_noticed():
     study = study_of("a", "b")
     runs = table_of(study, wave)
     runs["seed"] += 3 * (runs["b"] == "absent")
-    lost = warning(analyse(runs, study), warnings.SeedsNotShared)
+    analysis = analyse(runs, study)
+    answer, averages = (
+        found for found in analysis.warnings if isinstance(found, warnings.SeedsNotShared)
+    )
 
-    assert (lost.used, lost.runs) == (2, 5)
-    assert lost.effects == ("b", "a")
+    assert (answer.used, answer.runs, answer.effects) == (2, 5, ("b",))
+    assert answer.serious
+    assert (averages.used, averages.runs, averages.effects) == (2, 5, ("a", "b"))
+    assert not averages.serious
 
 
 def test_intervals_of_fractions_stay_within_what_is_possible():

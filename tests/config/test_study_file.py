@@ -118,6 +118,38 @@ def test_a_study_file_chooses_what_the_command_line_leaves_open(
 
 
 @pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        param(
+            "study/mine",
+            "# @package _global_\nrecipe: {epochs: 2}\nstudy: {factors: {wide: model.wide}}",
+            "Expected recipe in a study file without '# @package'",
+            id="study",
+        ),
+        param(
+            "model/mine",
+            "# @package _global_\nmodel: {_target_: ablate.models.convnet.build, wide: true}\n"
+            "recipe: {epochs: 2}",
+            "Expected recipe in a study file without '# @package'",
+            id="model",
+        ),
+        param(
+            "study/mine",
+            f"defaults: [override /model: mine]\n{FACTORS}",
+            "Expected model: NAME in the study file, next to its factors; received",
+            id="defaults",
+        ),
+    ],
+)
+def test_what_hydra_would_ignore_is_refused(
+    folder: Path, file: str, content: str, message: str
+) -> None:
+    write_study(folder, FACTORS)
+    (folder / "experiments" / f"{file}.yaml").write_text(f"{content}\n")
+    assert message in refusal_of("study=mine", "model=mine")
+
+
+@pytest.mark.parametrize(
     "value",
     ["null", "true", "1e-3", "a b", "{x}", "ü", "x=y", "'", '"', "\\", "a,b", "@", "~/x", "1", ""],
 )
@@ -174,10 +206,10 @@ def test_the_own_command_is_the_one_that_was_typed(
 
 
 @pytest.mark.parametrize(
-    "argument", ["study=mine", "study.replicates=3", "+study.x=1", "~study.name"]
+    "argument", ["study=mine", "study.replicates=3", "+study.x=1", "~study.question"]
 )
 def test_a_study_without_multirun_is_refused_with_the_command(folder: Path, argument: str) -> None:
-    write_study(folder, FACTORS)
+    write_study(folder, f"{FACTORS}model: {{_target_: mymodel.build}}\n")
     with pytest.raises(RequestError, match=r"Write python -m ablate --multirun .*recipe.epochs=3"):
         check_arguments([argument, "recipe.epochs=3"])
 

@@ -108,6 +108,7 @@ def test_the_program_that_runs_is_that_of_the_wheel(ablate, installed):
         pytest.param(("ablate", "--help"), "--multirun", id="script"),
         pytest.param(("python", "-m", "ablate.report", "--help"), "study=", id="report_module"),
         pytest.param(("ablate-report", "--help"), "study=", id="report_script"),
+        pytest.param(("ablate-new", "--help"), "NAME.py", id="new_script"),
     ],
 )
 def test_a_command_prints_its_help(ablate, command, expected):

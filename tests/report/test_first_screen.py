@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 from ablate.analysis.analyse import analyse_record
+from ablate.report.blocks import Paragraph, plain_text
 from ablate.report.cells import value_range
+from ablate.report.conditions import condition_sentence
+from ablate.report.design_text import design_text
 from ablate.report.headline import headline
 from ablate.report.next_step import next_step
 from ablate.report.page import report_data
@@ -25,6 +29,7 @@ from tests.conftest import ACCURACY
 
 LOSS = Response("loss", "lower")
 OTHER_PROGRAM = "python -m ablate.report runs=r.csv 'factors=[a]' response=y"
+PLANTED = study_of("a", "b")
 OWN = "python -m ablate --multirun study=mine"
 
 
@@ -82,7 +87,11 @@ def test_a_part_that_helps_is_not_about_to_be_removed(
     worth: float, spread: float, expected: str
 ) -> None:
     sentence, reason, _ = shown(helpful(worth, spread))
-    assert sentence == "a helps; whether by 1.0 points of test accuracy or more is open."
+    assert re.fullmatch(
+        r"a helps: without it \d\.\d points of test accuracy are lost \(0\.\d to \d\.\d\); whether "
+        r"by 1\.0 points or more is open\.",
+        sentence,
+    )
     assert reason.startswith("Nothing has to be run to know that it helps.")
     assert expected in reason
     assert "enough" not in reason
@@ -98,7 +107,9 @@ def pressures(*levels: str, worth: dict[str, float], spread: float = 2.0) -> Rep
 def test_levels_of_one_factor_are_named_and_the_factor_once() -> None:
     worth = {"8500": 92.0, "8700": 91.3, "8900": 91.5, "9100": 70.0}
     sentence, reason, _ = shown(pressures(*worth, worth=worth))
-    assert sentence.startswith("Use pressure=8500: better than 9100, by 1.0 or more. Undecided")
+    assert sentence.startswith(
+        "Use pressure=8500: better than 9100 by 21.8 (19.8 to 23.8); the margin is 1.0. Undecided"
+    )
     assert "pressure (8500 against 8700 and 8900)" in sentence
     assert "pressure and pressure" not in sentence + reason
 
@@ -107,8 +118,8 @@ def test_words_that_name_levels_are_not_read_as_words() -> None:
     worth = {"baseline": 37.0, "some": 56.0, "all": 57.2}
     sentence, reason, command = shown(pressures(*worth, worth=worth, spread=0.3))
     assert sentence == (
-        "pressure=some and pressure=all are each better than baseline, by 1.0 or more; the best "
-        "mean is that of pressure=all."
+        "pressure=some and pressure=all are each better than baseline, by 19.0 (18.9 to 19.1) and "
+        "20.2 (19.9 to 20.5); the margin is 1.0. The best mean is that of pressure=all."
     )
     assert "compared with baseline alone" in reason
     assert shlex.split(command)[-1] == "reference={pressure: all}"
@@ -120,7 +131,10 @@ def test_a_name_stays_as_it_is_written() -> None:
     sentence, _, _ = shown(
         data_of(study, lambda cell, seed: 90 + 0.1 * wave([*cell.values()], seed))
     )
-    assert "norm_order (before_activation against after_activation)" in sentence
+    assert (
+        "Whether norm_order is before_activation or after_activation makes no difference"
+        in sentence
+    )
     assert "Norm_order" not in sentence
     assert "Before_activation" not in sentence
     assert "Skip" not in sentence
@@ -186,7 +200,10 @@ def test_a_wild_value_is_short_and_has_its_own_warning() -> None:
 
     data = data_of(study, loss)
     sentence, _, _ = shown(data)
-    assert sentence.startswith("Keep a, worth 0.010 or more. b makes no difference")
+    assert sentence.startswith(
+        "Keep a: without it loss is 0.050 worse (0.049 to 0.051); the margin is 0.010. b makes no "
+        "difference"
+    )
     assert data.scale.number(1e11) == "1e+11"
     assert data.scale.signed(-1.234e11) == "−1.23e+11"
     assert value_range(data.analysis)[1] < 1
@@ -205,7 +222,9 @@ def test_a_part_that_the_full_model_lacks_is_an_alternative() -> None:
             ),
         )
     )
-    assert sentence == "Use dropout=absent: better than present, by 1.0 or more."
+    assert sentence == (
+        "Use dropout=absent: better than present by 5.0 (5.0 to 5.0); the margin is 1.0."
+    )
 
 
 def test_an_interval_shows_why_a_verdict_is_open() -> None:
@@ -234,7 +253,8 @@ def test_holm_explains_why_an_interval_without_0_is_undecided() -> None:
         assert full is not None
         if full.low > 0 and full.verdict == "undecided":
             text = str(content(data).blocks)
-            assert "after Holm's correction for several parts is above 0.05" in text
+            assert "likely worse without, but not certain when several parts are tested: p" in text
+            assert " after Holm's correction" in text
             return
     pytest.fail("no such study among sixty")
 
@@ -273,5 +293,57 @@ def test_one_range_goes_with_one_command() -> None:
     assert further is not None
     seeds = f"{further.low} to {further.high} more seeds"
     assert seeds in sentence
-    assert reason.startswith(f"{seeds} in each cell would likely settle a. The command trains")
+    assert reason.startswith(
+        f"{seeds} in each cell would likely settle a (how many is up to chance). The command trains"
+    )
     assert command == f"{OWN} study.replicates={5 + further.high}"
+
+
+def test_an_answer_says_where_it_does_not_hold() -> None:
+    study = study_of("a", "b", margin=0.01, responses=(ACCURACY,))
+
+    def score(cell: dict[str, str], seed: int) -> float:
+        absent = [level == "absent" for level in cell.values()]
+        return 0.9 - 0.02 * absent[0] - 0.5 * all(absent) + 0.001 * wave([*cell.values()], seed)
+
+    assert condition_sentence(data_of(study, score).analysis) == (
+        "This holds with all other parts in place: without b, removing a costs 52.0 points (52.0 "
+        "to 52.0); worst: [no a, no b] with 38.0\u00a0%."
+    )
+
+
+def test_an_answer_that_holds_everywhere_has_no_condition() -> None:
+    study = study_of("a", "b")
+    data = data_of(
+        study, lambda cell, seed: 5 * (cell["a"] == "present") + wave([*cell.values()], seed)
+    )
+    assert condition_sentence(data.analysis) == ""
+
+
+def test_the_most_important_warning_is_named_beside_the_answer() -> None:
+    runs = table_of(PLANTED, lambda cell, seed: 5 * (cell["a"] == "present") + wave("x", seed))
+    runs.loc[0, ["status", "score"]] = "failed", np.nan
+    found = StudyRecord(PLANTED, runs)
+    text = plain_text(
+        tuple(
+            block.text
+            for block in content(report_data(found, analyse_record(found))).blocks
+            if isinstance(block, Paragraph)
+        )[1]
+    )
+    assert "warnings; the most important: ▲ Runs left out. 1 run left out (1 failed)" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (("++", "+-", "-+", "--"), "all 4 combinations of the parts (cells)"),
+        (("++", "-+", "+-"), "3 models (cells): the full one, and each part removed or replaced"),
+        (("++", "--"), "2 of 4 combinations of the parts (cells)"),
+    ],
+)
+def test_the_design_is_told_by_its_cells(rows: tuple[str, ...], expected: str) -> None:
+    cells = cells_of_rows("ab", *rows)
+    study = study_of("a", "b", design="cells", cells=tuple(cell.levels for cell in cells))
+    data = data_of(study, lambda cell, seed: wave([*cell.values()], seed), cells=cells)
+    assert design_text(data.analysis).startswith(expected)

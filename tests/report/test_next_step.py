@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 from pytest import param
 
+from ablate.analysis.analyse import analyse_record
 from ablate.analysis.findings import SeedRange, Verdict
 from ablate.report.next_step import next_step, with_replicates
 from ablate.report.page import report_data
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
+from ablate.study.record import StudyRecord
 from ablate.study.study import Study
 from tests.report.simulated import data_of, runs_of
 
@@ -85,8 +87,31 @@ def test_runs_that_failed_are_to_be_looked_at(xyz: Study) -> None:
     runs.loc[:1, "status"] = "failed"
     runs.loc[:1, "test_accuracy"] = None
     step = next_step(report_data(data_of(xyz, runs).record, data_of(xyz, runs).analysis))
-    assert step.reason.startswith("2 runs failed. Remove the cause, which is named under Runs")
+    assert step.reason.startswith("2 runs of [full model] failed. Remove the cause, which is named")
     assert step.command == COMMAND
+
+
+def test_runs_that_went_wrong_come_before_what_is_decided(xyz: Study) -> None:
+    runs = runs_of(xyz, failing=False)
+    runs.loc[0, "status"], runs.loc[0, "test_accuracy"] = "diverged", None
+    runs.loc[runs.index[-2:], "test_accuracy"] = 0.1
+    record = StudyRecord(xyz, runs, provenance={"runs": "r.csv"}, chance=0.1)
+    analysis = analyse_record(record)
+    decided = replace(
+        analysis,
+        simplest=None,
+        components=tuple(
+            replace(part, full=part.full and replace(part.full, verdict=Verdict.NEEDED))
+            for part in analysis.components
+        ),
+    )
+    step = next_step(report_data(record, decided))
+    assert step.reason == (
+        "1 run of [full model] gave no result: see why under Runs without a result, and train "
+        "again without that cause. Look at the 2 runs of [no residual, no norm, no "
+        "separable] that did not learn: with a lower learning rate or more epochs the answer may "
+        "change. Every part has a verdict at this margin: more seeds are not needed."
+    )
 
 
 def test_cells_without_a_result_are_no_matter_of_seeds(xyz: Study) -> None:
@@ -118,7 +143,9 @@ def test_what_is_open_gets_a_command(
     step = next_step(replace(data, analysis=replace(data.analysis, components=components)))
     assert step.command == f"{COMMAND} study.replicates={replicates}"
     assert reason in step.reason
-    assert f"trains {replicates - 3} more (about" in step.reason
+    more = replicates - 3
+    assert f"trains {more} more seeds in each of 8 cells = {8 * more} runs (about" in step.reason
+    assert ("(how many is up to chance and differs by part)" in step.reason) == (more != 20)
 
 
 def test_a_decided_study_needs_no_command(xyz: Study) -> None:

@@ -193,9 +193,7 @@ def test_a_claim_that_holm_takes_back_is_explained():
         full = component.full
         if full.low > 0 and full.p_adjusted > 0.05 and full.high > study.margin:
             assert full.verdict == "undecided"
-            assert "after Holm's correction for several parts is above 0.05" in component_sentence(
-                component, study
-            )
+            assert "when several parts are tested: p" in component_sentence(component, study)
             return
     pytest.fail("no such study among fifty")
 
@@ -248,9 +246,16 @@ def test_the_method_of_an_effect_is_stated(changes, expected):
             "-+-",
             {"tested": 7, "loss": 0.25, "p": 0.0123},
             "The simplest model that does the job: no x, no z. It scored 0.2 worse than the full "
-            "model; a test confirms that it is less than 1.0 worse (p = 0.012, after Holm's "
-            "correction over 7 simpler models).",
+            "model; a loss of 1.0 or more is ruled out (p = 0.012, after Holm's correction over 7 "
+            "simpler models).",
             id="worse",
+        ),
+        param(
+            "-+-",
+            {"tested": 7, "loss": -0.75, "p": 0.03, "low": -1.9, "high": 0.3, "n": 3},
+            "It scored 0.8 better than the full model (−0.3 to +1.9; 3 seeds); a loss of 1.0 or "
+            "more is ruled out (p = 0.03",
+            id="interval",
         ),
         param("-+-", {"tested": 1, "loss": -0.5, "p": 0.0}, "0.5 better than", id="better"),
         param("-+-", {"tested": 1, "loss": 0.0, "p": 0.0}, "It scored as good as", id="equal"),
@@ -297,3 +302,11 @@ def test_the_simplest_model_is_stated(levels, facts, expected):
     named = dict(zip("xyz", (words[sign] for sign in levels), strict=True))
 
     assert expected in simplest_sentence(Simplest("cell", named, **facts), STUDY)
+
+
+def test_a_model_without_parts_that_have_no_verdict_is_one_thing_shown():
+    levels = {"x": "absent", "y": "present", "z": "absent"}
+    text = simplest_sentence(Simplest("cell", levels, 1, loss=0.0, p=0.0), STUDY, judged=False)
+
+    assert text.startswith("One thing is shown: [no x, no z] scored as good as the full model; a")
+    assert text.endswith("What each of x and z does alone is open.")

@@ -41,6 +41,13 @@ TEXTS = [
         id="runs_at_chance",
     ),
     param(
+        warnings.RunsAtChance(0.1, (CellRate(NO_X, 2, 5, 0.09, 0.99, 0.1, 0.25),), withheld=True),
+        "Runs that did not learn",
+        "2 of 5 runs of [no x] stayed at the score of guessing (0.1); all of them lie between 0.1 "
+        "and 0.25. By cell",
+        id="range_of_runs",
+    ),
+    param(
         warnings.UnseenFailures(5, 0.4507),
         "Rare failures",
         "5 runs of a cell without a failure allow a failure rate of up to 45 %.",
@@ -48,7 +55,7 @@ TEXTS = [
     ),
     param(
         warnings.ConfusedEffects((replace(EFFECT, confused_with=("y:z",)),)),
-        "Confused effects",
+        "Effects that cannot be told apart",
         "The combinations that were run mix x with y × z.",
         id="confused",
     ),
@@ -57,6 +64,12 @@ TEXTS = [
         "Seeds shared only in part",
         "x: only 2 of 5 runs of each cell are compared.",
         id="seeds_not_shared",
+    ),
+    param(
+        warnings.SeedsNotShared(("x",), 2, 3, averages=True),
+        "Seeds shared only in part",
+        "Averages over the other parts (not the table above): only 2 of 3 runs of each cell",
+        id="averages_use_fewer_seeds",
     ),
     param(
         GuessedReference((("x", "plain"),), ("x", "deep")),
@@ -129,6 +142,19 @@ TEXTS = [
         id="too_few_seeds",
     ),
     param(
+        warnings.FewSeeds(2, serious=True, effects=("x",)),
+        "Too few seeds",
+        "x: only 2 seeds shared by the cells that are compared: no verdict.",
+        id="too_few_seeds_of_one",
+    ),
+    param(
+        warnings.FewSeeds(2, serious=False, averages=True),
+        "Few seeds of averages",
+        "Averages over the other parts (not the table above): only 2 seeds are shared by all "
+        "cells, so no verdict on them.",
+        id="few_seeds_of_averages",
+    ),
+    param(
         warnings.NoSpread(CELLS),
         "No spread over seeds",
         "All runs have the same score in [no x] and [no x, no y]",
@@ -141,7 +167,7 @@ TEXTS = [
         id="wild",
     ),
     param(
-        warnings.Underpowered(("x", "y"), "x", detectable=2.5, serious=True),
+        warnings.Underpowered(("x", "y"), "x", detectable=2.5),
         "Underpowered",
         "the margin of 1.0 would often be missed in the full model. This means more than one time "
         "in five, for x and y; for x, only effects of 2.5 or more would be found",
@@ -206,3 +232,10 @@ def test_no_effect_above_the_range_of_a_fraction_is_named():
 def test_what_is_no_warning_is_refused():
     with pytest.raises(TypeError, match="Expected a kind of warning"):
         warning_texts([EFFECT], STUDY)
+
+
+def test_a_score_is_written_as_in_the_tables():
+    study = study_of("x", responses=(Response("test_accuracy", "higher", "fraction"),), margin=0.01)
+    (text,) = warning_texts([warnings.NoCellLearned(0.1025, 0.1)], study)
+
+    assert "The best mean is 10.2\u00a0% and guessing gives 10.0\u00a0%" in text.evidence

@@ -14,23 +14,26 @@ from ablate.report.blocks import (
     Definitions,
     Fold,
     Item,
+    Link,
     Listing,
     Paragraph,
     Table,
+    plain_text,
 )
+from ablate.report.conditions import condition_sentence
 from ablate.report.glossary import verdict_pairs, word_pairs
-from ablate.report.headline import decisive_effect, headline
+from ablate.report.headline import decisive_effect, headline, simplest_text
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
+from ablate.report.sections.warnings import warning_items
 from ablate.report.sentences import (
     component_sentence,
     holm_text,
-    simplest_sentence,
     withheld_reason,
 )
 from ablate.report.wording import Scale, sentence
-from ablate.wording import MISSING, whole_number
+from ablate.wording import MISSING, quantity, whole_number
 
 ORDER = 10
 BAR_WIDTH = 240
@@ -105,8 +108,12 @@ def content(data: ReportData) -> Content:
     analysis = data.analysis
     blocks: list[Block] = [Paragraph(headline(analysis), "lead")]
     rows = part_rows(analysis, data.scale)
+    blocks += _most_important_warning(analysis)
+    condition = "" if analysis.no_answer is not None else condition_sentence(analysis)
+    if condition:
+        blocks.append(Paragraph(sentence(condition)))
     if analysis.simplest is not None:
-        blocks.append(Paragraph(sentence(simplest_sentence(analysis.simplest, data.study))))
+        blocks.append(Paragraph(sentence(simplest_text(analysis))))
     if rows:
         blocks += [_table(rows, analysis, data.scale), Paragraph(_legend(data, rows), "note")]
         blocks.append(
@@ -119,6 +126,17 @@ def content(data: ReportData) -> Content:
         )
     )
     return Content("The answer", tuple(blocks))
+
+
+def _most_important_warning(analysis: Analysis) -> list[Paragraph]:
+    """How many warnings there are and the first of them, with a link to all."""
+    items = warning_items(analysis)
+    if not items or not items[0].marked:
+        return []
+    number = quantity(len(items), "warning")
+    which = "; the most important" if len(items) > 1 else ""
+    text = plain_text(items[0].text)
+    return [Paragraph((Link("#warnings", number), f"{which}: ▲ {items[0].title}. {text}"), "note")]
 
 
 def part_rows(analysis: Analysis, scale: Scale) -> tuple[PartRow, ...]:

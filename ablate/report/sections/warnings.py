@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ablate.analysis.findings import Analysis
-from ablate.report.blocks import Item, Listing
+from ablate.report.blocks import Item, Listing, Paragraph
 from ablate.report.section import Content, ReportData
 from ablate.report.warning_texts import WarningText, warning_texts
 from ablate.report.wording import sentence
@@ -20,7 +20,8 @@ def content(data: ReportData) -> Content | None:
     if not items:
         return None
     serious = any(item.marked for item in items)
-    return Content("Warnings", (Listing(items),), level=3, boxed=serious)
+    legend = (Paragraph("▲: it may change the answer; read it first.", "note"),) if serious else ()
+    return Content("Warnings", (Listing(items), *legend), level=3, boxed=serious)
 
 
 def warning_items(analysis: Analysis) -> tuple[Item, ...]:
