@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from ablate.api.results import StudyResults
+from ablate.errors import RequestError, nearest
 from ablate.report.command import record_of, request_of
 from ablate.report.results.read import read_frame
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 SOURCE = "the table"
+OPTIONS = ("direction", "margin", "chance", "name")
 
 
 def analyse(
@@ -40,19 +41,26 @@ def analyse(
     Raises:
         RequestError: The table does not have what is asked for, or an option is not valid.
     """
+    if not isinstance(frame, pd.DataFrame) or not frame.columns.is_unique:
+        raise RequestError("Expected a pandas DataFrame in which every column has another name.")
+    for option in options:
+        if option not in OPTIONS:
+            raise RequestError(
+                f"Expected the options {', '.join(OPTIONS)}; received {option!r}."
+                f"{nearest(option, OPTIONS)}"
+            )
+    columns = [factors] if isinstance(factors, str) else list(factors)
     request = request_of(
         {
             "runs": SOURCE,
-            "factors": list(factors),
+            "factors": columns,
             "response": response,
             "seed": seed,
-            "reference": dict(reference or {}),
+            "reference": reference or {},
             "name": "results",
             **options,
         }
     )
     results = read_frame(frame, request)
-    command = (
-        f"ablate.analyse(frame, factors={list(factors)!r}, response={response!r}, seed={seed!r})"
-    )
+    command = f"ablate.analyse(frame, factors={columns!r}, response={response!r}, seed={seed!r})"
     return StudyResults(record_of(results, request), commands=(command,))

@@ -13,6 +13,7 @@ from ablate.store.folder import StudyFolder
 from ablate.store.models import kept_models
 from ablate.store.plan import Plan
 from ablate.study.design import Cell
+from ablate.wording import error_summary
 
 if TYPE_CHECKING:
     import keras
@@ -42,18 +43,30 @@ def load_model(
     plan = stored.read_plan()
     chosen = _cell(plan, cell)
     kept = kept_models(stored, chosen.slug)
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+        raise RequestError(f"Expected seed to be a whole number; received {seed!r}.")
     if not kept or (seed is not None and seed not in kept):
         raise RequestError(_not_kept(plan, stored, cell=chosen, seed=seed))
     path = stored.run(chosen.slug, kept[0] if seed is None else seed).model
     os.environ.setdefault("KERAS_BACKEND", plan.backend)
     import keras  # only here: the rest of the interface needs no Keras
 
-    return keras.models.load_model(path, compile=False)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds for layers and files that it cannot read
+        raise RequestError(
+            f"Cannot load {path}: {error_summary(error, limit=300)}. A layer of your own must be "
+            f"registered (@keras.saving.register_keras_serializable()) in a module that you have "
+            f"imported; a damaged file is written again if you remove the run's folder and run the "
+            f"study again."
+        ) from error
 
 
 def _cell(plan: Plan, name: str) -> Cell:
     cells = {describe(plan.study, dict(each.cell.levels)): each.cell for each in plan.cells}
     by_slug = {cell.slug: cell for cell in cells.values()}
+    if not isinstance(name, str):
+        raise RequestError(f"Expected the name of a cell; received {name!r}.")
     if name not in cells and name not in by_slug:
         raise RequestError(
             f"Expected a cell of study {plan.study.name!r}; received {name!r}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ablate.api.results import StudyResults
+from ablate.errors import RequestError
 from ablate.fields import check_folder_name
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
@@ -20,6 +21,8 @@ def open(study: str, *, folder: str | Path = ".") -> StudyResults:
     Raises:
         RequestError: No such study was run there.
     """
+    if not isinstance(study, str):
+        raise RequestError(f"Expected the name of a study; received {study!r}.")
     name = check_folder_name(study, "study")
     record = read_record(StudyFolder(Path(folder) / "runs" / name))
     return StudyResults(record, folder=Path(folder))

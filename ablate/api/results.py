@@ -84,10 +84,10 @@ class StudyResults:
             RequestError: The report has no such figure.
         """
         drawn = {picture.name: picture for picture in pictures(section_contents(self._data))}
-        if name not in drawn:
+        if not isinstance(name, str) or name not in drawn:
             raise RequestError(
                 f"Expected a figure of the report: {', '.join(sorted(drawn))}; received "
-                f"{name!r}.{nearest(name, drawn)}"
+                f"{name!r}.{nearest(str(name), drawn)}"
             )
         return drawn[name]
 

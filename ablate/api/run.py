@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from ablate.errors import RequestError
 
 REFUSED = 2
 STOPPED = (130, 143)
+FINISHED = (0, 1)
 PREFIX = "ablate: "
+REPORT = re.compile(r"Report: +reports/(?P<name>.+)/index\.html")
+"""How the command names the report that it has written."""
 
 
 def run(
@@ -35,6 +39,7 @@ def run(
         RequestError: The request was refused before training.
         KeyboardInterrupt: The study was stopped.
     """
+    _check(study, overrides, Path(folder))
     command = [sys.executable, "-m", "ablate", "--multirun", f"study={study}", *overrides]
     # A session of its own: a Ctrl-C on the terminal reaches the study once, from here.
     with subprocess.Popen(
@@ -51,7 +56,25 @@ def run(
         raise KeyboardInterrupt
     if code == REFUSED:
         raise RequestError(_reason(lines))
-    return open_study(_name(study, overrides), folder=folder)
+    name = _reported_name(lines)
+    if code not in FINISHED or not name:
+        raise RequestError(
+            f"Expected a study with a report; its command ended with exit code {code} and printed "
+            f"none."
+        )
+    return open_study(name, folder=folder)
+
+
+def _check(study: object, overrides: object, folder: Path) -> None:
+    words = (study, *overrides) if isinstance(overrides, list | tuple) else (study, overrides)
+    for word in words:
+        if not isinstance(word, str) or "\0" in word:
+            raise RequestError(
+                f"Expected the name of a study and a list of overrides such as "
+                f"['recipe.epochs=3']; received {word!r}."
+            )
+    if not folder.is_dir():
+        raise RequestError(f"Expected a folder to run the study in; {folder} is none.")
 
 
 def _printed_lines(process: subprocess.Popen[str]) -> list[str]:
@@ -74,7 +97,8 @@ def _reason(lines: Sequence[str]) -> str:
     return reasons[-1] if reasons else "\n".join(lines)
 
 
-def _name(study: str, overrides: Sequence[str]) -> str:
-    """The name under which the study's results are stored."""
-    given = [item.partition("=")[2] for item in overrides if item.startswith("study.name=")]
-    return given[-1] if given else study
+def _reported_name(lines: Sequence[str]) -> str:
+    """The name under which the study's results are stored; empty if it has no report."""
+    found = [REPORT.fullmatch(line.strip()) for line in lines]
+    names = [match["name"] for match in found if match]
+    return names[-1] if names else ""

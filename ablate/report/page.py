@@ -20,7 +20,7 @@ from ablate.report.drawing import Picture, figure_style
 from ablate.report.files import cells_csv, effects_csv, report_json, runs_csv
 from ablate.report.rendering import render
 from ablate.report.section import Content, ReportData, all_sections
-from ablate.store.disk import open_atomically
+from ablate.store.disk import make_folder, open_atomically
 from ablate.study.record import FITTING_COLUMNS, StudyRecord
 from ablate.study.result import Status
 from ablate.wording import one_line
@@ -159,7 +159,7 @@ def _own_command(text: str) -> str:
 def _write_files(folder: Path, texts: Mapping[str, str], drawn: Iterable[Picture]) -> None:
     """Write each file whole or not at all; the page, which shows them all, comes last."""
     figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    make_folder(figures, below=folder)
     stale = set(all_sections())
     for picture in drawn:
         stale.discard(picture.name)

@@ -34,7 +34,7 @@ from ablate.store.disk import check_disk_space
 from ablate.store.folder import StudyFolder
 from ablate.store.launched import JOB_EXIT_SECONDS
 from ablate.store.lock import study_lock, wait_for_workers
-from ablate.store.models import keep_models_of
+from ablate.store.models import remove_models
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
 from ablate.store.tables import study_record
@@ -206,7 +206,8 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
         report, record, interactions=request.interactions, paper_columns=request.paper_columns
     )
     if request.retention.model == "best" and not state.pending:
-        keep_models_of(state.folder, recommended_cells(analysis))
+        cells = {planned.cell.slug for planned in state.plan.cells}
+        remove_models(state.folder, cells - {*recommended_cells(analysis)})
     recording.finish(report)
     data = report_data(record, analysis)
     show_end(console, data, report=report, store_uri=request.store_uri)

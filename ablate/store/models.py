@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from ablate.store.disk import remove
 from ablate.store.folder import RunFolder, StudyFolder
@@ -12,9 +12,17 @@ from ablate.study.result import Status
 
 def kept_models(folder: StudyFolder, cell: str) -> tuple[int, ...]:
     """The seeds of a cell whose trained model is on disk, in their order."""
-    files = folder.path.joinpath(cell).glob("*/model.keras")
-    seeds = [path.parent.name for path in files if path.is_file() and not path.is_symlink()]
-    return tuple(sorted(int(seed) for seed in seeds if seed.isdecimal()))
+    own = folder.path / cell
+    # A link may lead out of the study: what it leads to is neither read nor removed.
+    found = [
+        path.name
+        for path in ([] if own.is_symlink() else own.glob("*"))
+        if path.name.isdecimal()
+        and not path.is_symlink()
+        and not (path / "model.keras").is_symlink()
+        and (path / "model.keras").is_file()
+    ]
+    return tuple(sorted(int(seed) for seed in found))
 
 
 def keep_best_model(folder: StudyFolder, cell: str, *, response: Response) -> None:
@@ -33,11 +41,11 @@ def keep_best_model(folder: StudyFolder, cell: str, *, response: Response) -> No
             remove(folder.run(cell, seed).model)
 
 
-def keep_models_of(folder: StudyFolder, cells: Collection[str]) -> None:
-    """Remove the models of all cells but these."""
-    for path in folder.path.glob("*/*/model.keras"):
-        if path.parent.parent.name not in cells:
-            remove(path)
+def remove_models(folder: StudyFolder, cells: Iterable[str]) -> None:
+    """Remove the models of some cells."""
+    for cell in cells:
+        for seed in kept_models(folder, cell):
+            remove(folder.run(cell, seed).model)
 
 
 def _validation_score(run: RunFolder, response: Response) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -139,17 +139,26 @@ def _compile(
     optimizer = make_optimizer(
         recipe, make_rate(recipe, steps), classes={} if mixed else optimizers
     )
-    taken = {"loss", *(measure.name for measure in task.measures(dataset.classes))}
-    for name in recipe.metrics or ():
-        if name in taken:
-            raise RequestError(
-                f"Expected another name for recipe.metrics.{name}, which the task measures itself."
-            )
+    _check_metric_names(recipe, [measure.name for measure in task.measures(dataset.classes)])
     metrics = [fit_metric(metric, classes=_outputs(shape)) for metric in make_metrics(recipe)]
     _recompile(model, optimizer, Objective(objective.loss, (*objective.metrics, *metrics)))
     if not logits:
         return []
     return ["The model's outputs are logits: its loss is computed from logits."]
+
+
+def _check_metric_names(recipe: Recipe, own: Sequence[str]) -> None:
+    """Refuse names of metrics that others of a run's numbers have."""
+    for name in recipe.metrics or ():
+        if name in ("loss", *own):
+            raise RequestError(
+                f"Expected another name for recipe.metrics.{name}, which the task measures itself."
+            )
+        if name.startswith(("val_", "test_", "train_")) or name.endswith("_inference"):
+            raise RequestError(
+                f"Expected another name for recipe.metrics.{name}: test_, val_, train_ and "
+                f"_inference are added to name the part of the images."
+            )
 
 
 def _keep_compiled(

@@ -157,10 +157,10 @@ class Trainer:
         known = (*self._measures, "loss")
         names = (*known, *(name for name in test if name not in known))
         numbers = {
-            **{f"test_{name}": test[name] for name in names},
-            **{f"val_{name}": validation[name] for name in names},
+            **{f"test_{name}": test.get(name, math.nan) for name in names},
+            **{f"val_{name}": validation.get(name, math.nan) for name in names},
             **{f"train_{name}": judged.numbers.get(name, math.nan) for name in names},
-            **{f"train_{name}_inference": train[name] for name in names},
+            **{f"train_{name}_inference": train.get(name, math.nan) for name in names},
         }
         return {name: number for name, number in numbers.items() if math.isfinite(number)}
 

@@ -16,7 +16,7 @@ from ablate.config.retention import Retention
 from ablate.errors import RequestError
 from ablate.store import checkpoint
 from ablate.store.checkpoint import Checkpoint
-from ablate.store.disk import is_disk_error
+from ablate.store.disk import is_disk_error, remove
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import changed_files
@@ -236,6 +236,7 @@ class CellRuns:
     def _save_model(self, folder: RunFolder) -> None:
         """Save the trained model; a run whose model cannot be saved is complete without it."""
         unfinished = folder.path / ".unfinished.keras"
+        remove(unfinished)
         try:
             self._trainer.save_model(unfinished)
             unfinished.replace(folder.model)

@@ -55,6 +55,17 @@ def test_an_option_that_is_not_valid_is_refused(
         ablate.analyse(frame, factors=["norm"], response="acc", **option)
 
 
+def test_an_unknown_option_is_named(frame: pd.DataFrame) -> None:
+    with pytest.raises(ablate.RequestError, match="Did you mean 'margin'"):
+        ablate.analyse(frame, factors="norm", response="acc", margins=0.05)
+
+
+@pytest.mark.parametrize("table", [None, {"norm": [1]}, [1, 2]])
+def test_a_table_of_another_type_is_refused(table: pd.DataFrame) -> None:
+    with pytest.raises(ablate.RequestError, match="DataFrame"):
+        ablate.analyse(table, factors="norm", response="acc")
+
+
 def test_results_of_other_programs_hold_no_model(frame: pd.DataFrame) -> None:
     with pytest.raises(ablate.RequestError, match="no trained models"):
         ablate.analyse(frame, factors=["norm"], response="acc").load_model()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,10 @@ from tests.conftest import ROOT
 
 SMALL = ["model.filters=[4,4]", "recipe.batch_size=256"]
 SCRIPT = """
+import signal
 import ablate
+# Where tests run in the background, an interrupt is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     ablate.run("xyz", overrides={overrides!r})
 except KeyboardInterrupt:
@@ -131,19 +135,50 @@ def test_a_refusal_is_an_error_with_its_line(folder: Path) -> None:
         ablate.run("xyz", overrides=["recipe.epochs=0"], folder=folder)
 
 
+@pytest.mark.parametrize(
+    ("study", "overrides", "where"),
+    [(3, [], "."), ("xyz", [3], "."), ("xyz", None, "."), ("x\0y", [], "."), ("xyz", [], "none")],
+)
+def test_arguments_of_another_kind_are_refused(
+    study: str, overrides: list[str], where: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ablate.RequestError, match="Expected"):
+        ablate.run(study, overrides=overrides, folder=tmp_path / where)
+
+
+def test_a_plan_alone_has_no_results(folder: Path) -> None:
+    with pytest.raises(ablate.RequestError, match="exit code 0"):
+        ablate.run(
+            "xyz",
+            overrides=[*SMALL, "study.replicates=3", "recipe.epochs=1", "plan_only=true"],
+            folder=folder,
+        )
+
+
+def test_a_damaged_model_is_named(study: ablate.StudyResults, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    for file in tmp_path.rglob("model.keras"):
+        file.write_bytes(b"no model")
+    with pytest.raises(ablate.RequestError, match=r"Cannot load .*model\.keras"):
+        ablate.load_model("xyz", folder=tmp_path)
+
+
 def test_a_study_that_was_never_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(ablate.RequestError, match="xyz"):
         ablate.open("xyz", folder=tmp_path)
 
 
 def test_an_interrupt_stops_the_study(tmp_path: Path) -> None:
-    script = SCRIPT.format(overrides=[*SMALL, "recipe.epochs=100000"])
+    script = SCRIPT.format(overrides=[*SMALL, "recipe.epochs=3000"])
     command = [sys.executable, "-c", script]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         while not list(tmp_path.rglob("journal.jsonl")):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=240)
+        try:
+            printed, _ = process.communicate(timeout=240)
+        finally:
+            process.kill()
     assert printed.endswith("stopped\n")
     assert "Finished runs are saved." in printed

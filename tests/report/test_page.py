@@ -270,3 +270,14 @@ def test_words_and_tables_agree(report: Report, xyz: Study) -> None:
         else:
             reason = withheld_reason(component.full)
             assert f"| {component.name} ({reason}) | no verdict |" in text
+
+
+def test_a_linked_folder_of_figures_is_made_anew(xyz: Study, tmp_path: Path) -> None:
+    outside, report = tmp_path / "outside", tmp_path / "report"
+    outside.mkdir()
+    report.mkdir()
+    (report / "figures").symlink_to(outside)
+    write_report(report, StudyRecord(xyz, runs_of(xyz)))
+
+    assert list(outside.iterdir()) == []
+    assert list((report / "figures").glob("*.svg"))
