@@ -15,7 +15,7 @@ from ablate.config.locate import PACKAGE
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.errors import RequestError
-from ablate.process.stop import StopError
+from ablate.process import stop
 from ablate.store import identity
 from ablate.store.identity import SourceReader
 
@@ -240,7 +240,7 @@ def test_a_file_that_is_named_counts_in_pieces(
     file.write_bytes(b"weights")
     checks: list[None] = []
     monkeypatch.setattr(identity, "PIECE_BYTES", 2)
-    monkeypatch.setattr(identity.stop, "check", lambda: checks.append(None))
+    monkeypatch.setattr(stop, "check", lambda: checks.append(None))
     found = read(PACKAGE, naming(file))[str(file)]
     assert found == hashlib.blake2s(b"weights", digest_size=8).hexdigest()
     assert len(checks) == 4
@@ -250,12 +250,12 @@ def test_a_signal_stops_the_reading_of_a_file_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped() -> None:
-        raise StopError(143)
+        raise stop.StopError(143)
 
     file = tmp_path / "a.h5"
     file.write_bytes(b"weights")
-    monkeypatch.setattr(identity.stop, "check", stopped)
-    with pytest.raises(StopError):
+    monkeypatch.setattr(stop, "check", stopped)
+    with pytest.raises(stop.StopError):
         read(PACKAGE, naming(file))
 
 
