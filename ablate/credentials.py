@@ -233,7 +233,9 @@ def _secrets(uri: str) -> Iterator[str]:
     query = rest.partition("?")[2]
     # Another reader may divide a user and a password at other places.
     found = [user, *user.split(":", 1), *re.split(r"[\s:/@?#]", user), query, *_values(query)]
-    if is_ambiguous(uri):
+    if not is_address(uri):
+        found.append(rest)  # what follows its last @ is no secret
+    elif is_ambiguous(uri):
         found += [rest, *re.split("[:/@?&=]", rest)]
     for secret in found:
         if "${" in secret:

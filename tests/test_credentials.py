@@ -210,3 +210,11 @@ def test_a_secret_of_a_launcher_is_hidden_where_it_stands_alone() -> None:
     assert hide_arguments("Unknown {'_redis_password': 'pw99'}", [argument]) == (
         "Unknown {'_redis_password': '***'}"
     )
+
+
+def test_the_example_in_the_refusal_of_a_mistyped_address_stays() -> None:
+    uri = "postgresql:/bob:top@h/db"
+    text = f"received {uri!r}. Write store.uri=sqlite:///mlflow.db"
+    assert hide_arguments(text, [f"store.uri={uri}"]).endswith(
+        "Write store.uri=sqlite:///mlflow.db"
+    )
