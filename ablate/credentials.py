@@ -7,7 +7,7 @@ cannot be parsed without doubt is hidden as a whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
@@ -18,12 +18,20 @@ SHORT = 4
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
 _WITHIN = re.compile(r"[A-Za-z][\w+.-]*://[^'\"\]},]*", re.ASCII)
 """An address inside a list or a mapping."""
-_STORE_KEY = re.compile(r"ur[il]\b")
-"""What `store.uri` ends with, and what a user may write instead by mistake."""
-_SECRET_KEY = re.compile(
-    r"\+{0,2}hydra\..*(password|passwd|token|secret|credential)", re.IGNORECASE
+_KNOWN = re.compile(r"(sqlite|https?|postgres(ql)?|mysql|mssql)\b", re.IGNORECASE)
+"""A scheme that a mistyped address may start with."""
+_KEY = re.compile(r"[\w.+~/@-]*")
+_STORE_KEY = re.compile(r"\+{0,2}store\b|.*ur[il]$")
+"""A key of the store, or one that was meant: `store.url`, `uri`."""
+_PASSWORD = r"(?:passw|passphrase|pwd)\w*"
+_SECRET = rf"(?:{_PASSWORD}|(?:token|secret|credential|api_?key|access_?key|env_vars)\w*)"
+_SECRET_WORD = re.compile(rf"{_SECRET}|\bexport\s", re.IGNORECASE)
+"""What stands in an argument for a launcher or a store that sets a secret."""
+_PASSWORD_VALUE = re.compile(rf"{_PASSWORD}['\"]?\s*[:=]", re.IGNORECASE)
+_IN_QUERY = re.compile(rf"[?&;#]\s*[\w-]*{_SECRET}\s*=", re.IGNORECASE)
+_SECRET_VALUE = re.compile(
+    rf"(?:{_SECRET}['\"]?\s*[:=]|\bexport\s+\w+=)\s*['\"]?([^'\",}}\]\s&;]+)", re.IGNORECASE
 )
-"""Keys of launchers, such as that of Ray's password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +60,31 @@ def without_credentials(uri: str) -> str:
     reduced to its scheme.
     """
     scheme, separator, rest = uri.partition("://")
-    if not separator or (scheme == "sqlite" and rest.startswith("/")):
-        return uri
+    if not separator or not is_address(uri):
+        return _without_doubt(uri)
+    if scheme == "sqlite" and rest.startswith("/"):
+        # No name of a file has these, but an address that is mistaken for one.
+        if any(":" in part.rpartition("@")[0] for part in rest.split("/")):
+            return f"{scheme}://{HIDDEN}"
+        return f"{uri.partition('?')[0]}?{HIDDEN}" if _has_query(rest) else uri
     address = _parse(uri)
     if address is None or not address.clear:
         return f"{scheme}://{HIDDEN}" if rest else uri
     user = f"{HIDDEN}@" if address.user else ""
     query = f"?{HIDDEN}" if address.query else ""
     return f"{scheme}://{user}{address.server}{address.path}{query}"
+
+
+def _without_doubt(text: str) -> str:
+    """What may be a mistyped address, reduced to a scheme if it could hold credentials."""
+    if "@" not in text and not _has_query(text) and not _PASSWORD_VALUE.search(text):
+        return text
+    scheme = _KNOWN.match(text)
+    return f"{scheme.group() if scheme else ''}{HIDDEN}"
+
+
+def _has_query(text: str) -> bool:
+    return "=" in text.partition("?")[2]
 
 
 def is_address(text: str) -> bool:
@@ -78,8 +103,11 @@ def hide_credentials(text: str, uri: str) -> str:
     shown = without_credentials(uri)
     if shown == uri:
         return text
-    text = text.replace(uri, shown)
-    for secret in sorted(set(_secrets(uri)), key=len, reverse=True):
+    return _replace(text.replace(uri, shown), _secrets(uri))
+
+
+def _replace(text: str, secrets: Iterable[str]) -> str:
+    for secret in sorted(set(secrets), key=len, reverse=True):
         pattern = re.escape(secret)
         if len(secret) < SHORT:
             pattern = rf"(?<!\w){pattern}(?!\w)"
@@ -90,12 +118,36 @@ def hide_credentials(text: str, uri: str) -> str:
 def shown_argument(argument: str) -> str:
     """Return an argument of the command line without the credentials in it."""
     key, mark, uri = _split_argument(argument)
-    if _SECRET_KEY.match(key):
-        return f"{key}={HIDDEN}"
     if uri:
         return f"{key}={mark}{without_credentials(uri)}{mark}"
-    # An address within another value: up to its last @, since a password may hold anything.
-    return re.sub(r"://.*@", f"://{HIDDEN}@", argument, flags=re.DOTALL)
+    if _sets_secret(argument):
+        return f"{key}={HIDDEN}"
+    key, equals, value = argument.partition("=")
+    if not equals or not _KEY.fullmatch(key):
+        return _shown_value(argument)
+    shown = _shown_value(value)
+    doubtful = _STORE_KEY.match(key) and shown == value and ("@" in value or _has_query(value))
+    return f"{key}={HIDDEN if doubtful else shown}"
+
+
+def _sets_secret(argument: str) -> bool:
+    key, _, value = argument.partition("=")
+    kind = _SECRET_WORD if re.match(r"\+{0,2}(hydra|store)\b", key) else _PASSWORD_VALUE
+    # An address loses no more than its credentials.
+    return kind.search(key if is_address(value) else argument) is not None
+
+
+def _shown_value(value: str) -> str:
+    """A value that may hold an address, such as a list of them."""
+    if _IN_QUERY.search(unquote_plus(value)):
+        head, _, query = value.partition("?")
+        if "@" in query or _IN_QUERY.search(unquote_plus(head)):
+            return HIDDEN
+        value = f"{head}?{HIDDEN}"
+    # Up to its last @, since a password may hold anything.
+    head, at, tail = value.rpartition("@")
+    start = re.search(r"://|:(?=\S)" if "://" in head else ":", head)
+    return f"{head[: start.end()]}{HIDDEN}{at}{tail}" if at and start else value
 
 
 def hide_arguments(text: str, arguments: Sequence[str]) -> str:
@@ -104,10 +156,22 @@ def hide_arguments(text: str, arguments: Sequence[str]) -> str:
         shown = shown_argument(argument)
         if shown != argument:
             text = text.replace(argument, shown).replace(repr(argument)[1:-1], shown)
-            uri = _split_argument(argument)[2]
-            for address in [uri] if uri else _WITHIN.findall(argument):
-                text = hide_credentials(text, address)
+            text = _replace(text, _secrets_within(argument))
     return text
+
+
+def _secrets_within(argument: str) -> Iterator[str]:
+    """What an argument holds that may be secret."""
+    key, _, uri = _split_argument(argument)
+    value = argument.partition("=")[2] if _KEY.fullmatch(key) else argument
+    words = [word for word in re.findall(r"[^\s'\",{}\[\]]+", value) if "@" in word or "?" in word]
+    for address in [uri] if uri else [*_WITHIN.findall(argument), *words]:
+        if without_credentials(address) != address:
+            yield address
+            yield from _secrets(address)
+    if not uri:
+        for secret in _SECRET_VALUE.findall(argument):
+            yield from _spellings(secret)
 
 
 def _split_argument(argument: str) -> tuple[str, str, str]:
@@ -118,7 +182,8 @@ def _split_argument(argument: str) -> tuple[str, str, str]:
     key, _, value = argument.partition("=")
     mark = value[:1] if value[:1] in ("'", '"') else ""
     uri = value.strip(mark) if mark else value
-    gives_store = _STORE_KEY.search(key) and is_address(uri)
+    meant = is_address(uri) or re.search("ur[il]$", key) is not None
+    gives_store = _STORE_KEY.match(key) and meant and uri[:1] not in ("{", "[")
     return (key, mark, uri) if gives_store else (key, mark, "")
 
 
@@ -161,12 +226,16 @@ def _parse_database(uri: str) -> _Address | None:
 
 def _secrets(uri: str) -> Iterator[str]:
     """Everything in an address that may be secret, as libraries write it."""
-    rest = uri.partition("://")[2]
+    scheme = _KNOWN.match(uri)
+    rest = uri.partition("://")[2] if is_address(uri) else uri[scheme.end() :] if scheme else uri
+    rest = rest if is_address(uri) else rest.lstrip(":/\\")
     user = rest.rpartition("@")[0]
     query = rest.partition("?")[2]
     # Another reader may divide a user and a password at other places.
     found = [user, *user.split(":", 1), *re.split(r"[\s:/@?#]", user), query, *_values(query)]
-    if is_ambiguous(uri):
+    if not is_address(uri):
+        found.append(rest)  # what follows its last @ is no secret
+    elif is_ambiguous(uri):
         found += [rest, *re.split("[:/@?&=]", rest)]
     for secret in found:
         if "${" in secret:

@@ -7,7 +7,9 @@ import sys
 import pytest
 from pytest import param
 
+from ablate.config.store_uri import check_store_uri
 from ablate.credentials import hide_arguments, hide_credentials, shown_argument, without_credentials
+from ablate.errors import RequestError
 from ablate.wording import own_command, terminal_line
 
 SECRET = "top"
@@ -144,3 +146,75 @@ def test_other_arguments_are_shown_unless_they_hold_secrets() -> None:
         "hydra.launcher.ray.init._redis_password=***"
     )
     assert shown_argument("+x={a: 'redis://u:p/q@h'}") == "+x={a: 'redis://***@h'}"
+
+
+MISTYPED = [
+    "postgresql:/bob:top@h/db",
+    "postgresql//bob:top@h",
+    "bob:top@h/db",
+    "http:\\\\bob:top@h",
+    "postgresql+psycopg2:bob:top@h",
+    "bob:top@postgresql://h/db",
+    "top/x@h",
+    "postgresql:/h/db?password=top",
+    "sqlite:///x.db?password=top",
+    "sqlite:///bob:top@h",
+]
+
+
+@pytest.mark.parametrize("uri", MISTYPED)
+def test_a_mistyped_address_is_hidden(uri: str) -> None:
+    assert SECRET not in without_credentials(uri)
+    assert SECRET not in hide_credentials(f"cannot open {uri}: no user top", uri)
+
+
+@pytest.mark.parametrize("uri", MISTYPED[:-1])
+def test_the_refusal_of_a_mistyped_address_holds_no_credentials(uri: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        check_store_uri(uri)
+    assert SECRET not in str(refused.value).replace("stop", "")
+
+
+@pytest.mark.parametrize("form", ["{}", "'{}'", "[{}]", "{{a: '{}'}}"])
+@pytest.mark.parametrize("key", ["store.uri", "store.uir", "store", "strore.uri", "+store.uri"])
+@pytest.mark.parametrize("uri", MISTYPED)
+def test_an_argument_with_a_mistyped_address_is_hidden(uri: str, key: str, form: str) -> None:
+    argument = f"{key}={form.format(uri)}"
+    assert SECRET not in shown_argument(argument)
+    assert SECRET not in hide_arguments(f"received {argument!r}, {[uri]!r} and {uri}", [argument])
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "store={uri: 'http://127.0.0.1:9/p?password=pw99'}",
+        "store.uir=postgresql://h/db?password=pw99",
+        "runs=http://h/p?token=pw99",
+        "{uri: 'postgresql://h/?api_key=pw99'}",
+        "x='mssql:///?odbc_connect=UID%3Dbob%3BPWD%3Dpw99'",
+        "data={password: pw99}",
+        "hydra.launcher={ray: {init: {_redis_password: pw99}}}",
+        "hydra.launcher.setup=['export TOKEN=pw99']",
+        "hydra.launcher.setup=['export X=pw99']",
+        "+hydra.launcher.additional_parameters={token: pw99}",
+        "hydra.launcher.env={'WANDB_API_KEY': pw99}",
+    ],
+)
+def test_a_secret_under_any_key_of_an_argument_is_hidden(argument: str) -> None:
+    assert "pw99" not in shown_argument(argument)
+    assert "pw99" not in hide_arguments(f"received {argument!r}", [argument])
+
+
+def test_a_secret_of_a_launcher_is_hidden_where_it_stands_alone() -> None:
+    argument = "hydra.launcher={ray: {init: {_redis_password: pw99}}}"
+    assert hide_arguments("Unknown {'_redis_password': 'pw99'}", [argument]) == (
+        "Unknown {'_redis_password': '***'}"
+    )
+
+
+def test_the_example_in_the_refusal_of_a_mistyped_address_stays() -> None:
+    uri = "postgresql:/bob:top@h/db"
+    text = f"received {uri!r}. Write store.uri=sqlite:///mlflow.db"
+    assert hide_arguments(text, [f"store.uri={uri}"]).endswith(
+        "Write store.uri=sqlite:///mlflow.db"
+    )

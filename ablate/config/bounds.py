@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from ablate.config.keys import leads_out
 from ablate.errors import RequestError
 from ablate.wording import escaped_name
 
@@ -51,16 +52,12 @@ def check_own_files(folder: Path) -> None:
                 f"Expected YAML files of at most {MOST_BYTES:,} bytes; {escaped_name(file)} has "
                 f"{size:,}."
             )
-        if (values := _expanded_values(file)) > MOST_VALUES:
-            raise RequestError(
-                f"Expected at most {MOST_VALUES:,} values in {escaped_name(file)}; its aliases "
-                f"expand to {values:,}."
-            )
+        _check_content(file)
 
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
     visited: set[str] = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         if (real := os.path.realpath(root)) in visited:  # a link to a folder above
             folders.clear()
             continue
@@ -71,29 +68,88 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _expanded_values(file: Path) -> int:
-    """How many values a file has with its aliases expanded; 0 if it has none or is malformed."""
+def _refuse(error: OSError) -> None:
+    """Refuse a folder whose files cannot be listed, since Hydra could read one of them."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise RequestError(f"Cannot list {escaped_name(error.filename)}: {error.strerror}.")
+
+
+def _check_content(file: Path) -> None:
+    """Check the aliases and the defaults lists of a file; malformed ones are left to Hydra."""
     try:
         content = file.read_bytes()
-        if b"&" not in content or b"*" not in content:
-            return 0
+        # A name may be written with escapes.
+        if not (b"&" in content and b"*" in content) and not re.search(rb"defaults|\\", content):
+            return
         root = yaml.compose(content, Loader=yaml.SafeLoader)
-        return 0 if root is None else _count(root, {})
+        values = 0 if root is None else _count(root, {})
+        path = None if root is None else next(_paths(root), None)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return 0  # Hydra's message names the fault
+        return  # Hydra's message names the fault
+    if values > MOST_VALUES:
+        raise RequestError(
+            f"Expected at most {MOST_VALUES:,} values in {escaped_name(file)}; its aliases "
+            f"expand to {values:,}."
+        )
+    if path is not None:
+        raise RequestError(
+            f"Expected names of files in the folders of the groups in the defaults list of "
+            f"{escaped_name(file)}; received {path!r}."
+        )
+
+
+def _paths(root: yaml.Node) -> Iterator[str]:
+    """What lists of defaults name outside of the folders of groups, which were not checked."""
+    for node in _nodes_below(root):
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            # Also in nodes that are merged into others.
+            if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
+                yield from _paths_of_defaults(value)
+
+
+def _paths_of_defaults(defaults: yaml.SequenceNode) -> Iterator[str]:
+    for entry in defaults.value:
+        if isinstance(entry, yaml.MappingNode):
+            keys = [str(key.value) for key, _ in entry.value]
+            yield from (key for key in keys if _is_path_of_group(key))
+            choices = [each for _, value in entry.value for each in _nodes_below(value)]
+            yield from (each.value for each in choices if _is_path(each))
+        elif isinstance(entry, yaml.ScalarNode) and leads_out(entry.value.removeprefix("/")):
+            yield entry.value
+
+
+def _is_path_of_group(key: str) -> bool:
+    return key[-1:] in ("", "/") or leads_out(re.sub(r"(^|\s)/(?!/)", r"\1", key))
+
+
+def _is_path(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and leads_out(node.value)
+
+
+def _nodes_below(root: yaml.Node) -> Iterator[yaml.Node]:
+    """A node and all below it, each once."""
+    waiting, found = [root], {id(root)}
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for each in _nodes_in(node):
+            if id(each) not in found:
+                found.add(id(each))
+                waiting.append(each)
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:
     """The values below a node; an anchor is counted once and remembered."""
     if id(node) not in known:
         known[id(node)] = 0  # as long as it is being counted: one that contains itself is malformed
-        below: list[yaml.Node] = []
-        if isinstance(node, yaml.SequenceNode):
-            below = node.value
-        elif isinstance(node, yaml.MappingNode):
-            below = [each for pair in node.value for each in pair]
-        known[id(node)] = 1 + sum(_count(each, known) for each in below)
+        known[id(node)] = 1 + sum(_count(each, known) for each in _nodes_in(node))
     return known[id(node)]
+
+
+def _nodes_in(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [each for pair in node.value for each in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
 def check_interpolations(content: Mapping[str, Any]) -> None:

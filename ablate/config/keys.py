@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -16,6 +17,17 @@ RENAMED: Mapping[str, str] = MappingProxyType(
     {"device.patience_seconds": "device.heartbeat_timeout_seconds"}
 )
 """New names of keys, by the old one."""
+
+
+_DOTS = re.compile(r"(?:^|[/@\s])\.+(?:$|[/@\s])")
+_COMPUTED = re.compile(r"\$\{(?!oc\.env)[^{}]*:")
+"""An interpolation that calls a function, which could write dots; variables have their own rule."""
+
+
+def leads_out(choice: str) -> bool:
+    """Whether the name of a choice leads to a file outside of the folders of the groups."""
+    doubtful = _DOTS.search(choice) or _COMPUTED.search(choice)
+    return doubtful is not None or choice.startswith("/") or "//" in choice
 
 
 def refuse_renamed_key(key: str) -> None:

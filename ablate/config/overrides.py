@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString
 
-from ablate.config.keys import GROUPS, refuse_renamed_key
+from ablate.config.keys import GROUPS, leads_out, refuse_renamed_key
 from ablate.errors import RequestError, nearest
 from ablate.wording import one_line
 
@@ -73,8 +73,18 @@ def parse_override(argument: str) -> Override:
         raise RequestError(
             f"Expected {key}=NAME, one of the choices of {key}; received {argument}."
         )
+    if (key in GROUPS or "/" in key) and not override.is_delete():
+        _refuse_path(key, str(override.value()))
     refuse_renamed_key(key)
     return override
+
+
+def _refuse_path(group: str, choice: str) -> None:
+    if leads_out(choice):
+        raise RequestError(
+            f"Expected {group}=NAME of a file in experiments/{group}/, without a path that leads "
+            f"out of it; received {choice!r}."
+        )
 
 
 def parse_values(

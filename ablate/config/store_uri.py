@@ -12,6 +12,8 @@ from ablate.errors import RequestError, nearest
 STORE_URI = "sqlite:///mlflow.db"
 """The default of `store.uri`."""
 SQLITE = "sqlite:///"
+ENDINGS = (".db", ".sqlite")
+"""Of an SQLite file that a configuration file may choose."""
 STORE_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 
 
@@ -65,17 +67,21 @@ def check_store_of_file(uri: str) -> None:
     shown = without_credentials(uri)
     override = shlex.quote(f"store.uri={shown}")
     raise RequestError(
-        f"Expected store.uri of a file to be an SQLite file in the working directory, such as "
-        f"{STORE_URI}; received {shown!r}. If you trust it, add {override} to the command."
+        f"Expected store.uri of a file to be an SQLite file in the working directory that ends in "
+        f"{' or '.join(ENDINGS)}, such as {STORE_URI}; received {shown!r}. If you "
+        f"trust it, add {override} to the command."
     )
 
 
 def _is_inside(path: str) -> bool:
-    """Whether a path leads to a file in the working directory that is not hidden."""
+    """Whether a path leads to a database in the working directory that is not hidden."""
     here = Path.cwd().resolve()
     file = (here / path).resolve()
-    return file.is_relative_to(here) and not any(
-        part.startswith(".") for part in file.relative_to(here).parts
+    # Not to somebody's code or study, which MLflow would open.
+    return (
+        file.is_relative_to(here)
+        and file.suffix in ENDINGS
+        and not any(part.startswith(".") for part in file.relative_to(here).parts)
     )
 
 

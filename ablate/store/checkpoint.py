@@ -147,7 +147,7 @@ def _newest_first(folder: Path) -> list[Path]:
     """Files of checkpoints, by the epoch in their name: clocks may be wrong."""
     if not folder.is_dir():
         return []
-    named = [path for path in folder.iterdir() if re.fullmatch(r"\d{6,}", path.name)]
+    named = [path for path in folder.iterdir() if re.fullmatch(r"[0-9]{6,}", path.name)]
     return sorted(named, key=_epoch, reverse=True)
 
 

@@ -13,13 +13,16 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import platform
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ablate.config.locate import PACKAGE, TRUSTED, check_target
 from ablate.config.variant import Variant
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store.plan import Plan, PlannedCell, digest
 
 CELL_TRAINER = "ablate.workers.keras_cell_trainer"
@@ -33,6 +36,11 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {"tensorflow": {"oneDNN": "on"}, "ja
 """What `ablate.training.library_environment` sets for each backend."""
 NEUTRAL = ("ablate.errors", "ablate.fields", "ablate.process.stop", "ablate.wording")
 """Modules that check input, word messages or stop a command, and cannot change a result."""
+
+MOST_BYTES = 10**10
+"""Of a file that a configuration names; the largest weights of Keras's own models have 10**9."""
+PIECE_BYTES = 10**6
+"""That are read between two safe points."""
 
 
 class SourceReader:
@@ -144,13 +152,31 @@ def _is_file(text: str) -> bool:
 
 
 def _file_digest(path: Path) -> str:
+    """The digest of as many bytes as a file says it has: those of /proc have no end."""
+    digest = hashlib.blake2s(digest_size=8)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2s(digest_size=8)).hexdigest()
+        # What has become a pipe since it was found is not waited for.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            left = _size(file.fileno(), path)
+            while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
+                stop.check()
+                digest.update(piece)
+                left -= len(piece)
     except OSError as error:
         raise RequestError(
             f"Cannot read {path}, which the configuration names: {error.strerror}."
         ) from error
+    return digest.hexdigest()
+
+
+def _size(descriptor: int, path: Path) -> int:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+        raise RequestError(
+            f"Expected a regular file of at most {MOST_BYTES:,} bytes; received {path}, which the "
+            f"configuration names."
+        )
+    return status.st_size
 
 
 class _Source:

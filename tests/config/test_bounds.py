@@ -11,6 +11,7 @@ from pytest import param
 
 from ablate.config.arguments import check_arguments
 from ablate.config.bounds import MOST_BYTES, check_interpolations, check_own_files
+from ablate.config.overrides import parse_override
 from ablate.config.request import content_of
 from ablate.errors import RequestError
 from tests.faults.plan_requests import SMALL, write_study
@@ -131,3 +132,71 @@ def test_interpolations_that_expand_without_measure_are_refused(content: dict[st
 )
 def test_usual_interpolations_are_left_to_hydra(content: dict[str, object]) -> None:
     check_interpolations(content)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "../../out/b",
+        "x/../../../out/b",
+        "//tmp/out/b",
+        "'${oc.decode:\"..\"}/../out/b'",
+        "{/model: ../../out/b}",
+        "{/model: [a, ../../out/b]}",
+        "{override /model@x: ../../out/b}",
+        "{optional ../out: b}",
+        "{/: [tmp/out/b]}",
+        "{override //out: b}",
+        "{model: /tmp/out/b}",
+        "{model: '${a:x}/b'}",
+    ],
+)
+@pytest.mark.parametrize(
+    "form", ["defaults: [{}]", 'x: &x {{"\\x64efaults": [{}]}}\n<<: *x'], ids=["plain", "merged"]
+)
+def test_a_path_in_a_defaults_list_is_refused(folder: Path, entry: str, form: str) -> None:
+    write_study(folder, form.format(entry))
+    with pytest.raises(RequestError, match=r"in the defaults list of experiments/study/mine\.y"):
+        check_own_files(Path("experiments"))
+
+
+def test_a_defaults_list_of_names_is_read(folder: Path) -> None:
+    names = "_self_, x, /model/mine, y/z.v2, {/model: mine}, {optional a@b.c: '${model}'}"
+    write_study(folder, f"defaults: [{names}, {{override /data: [a, b]}}, {{recipe: null}}]")
+    check_own_files(Path("experiments"))
+
+
+@pytest.mark.parametrize(
+    ("study", "arguments"),
+    [
+        ("model: ../../out/bomb\n", []),
+        ("data: //tmp/out/bomb\n", []),
+        ("", ["model=../../out/bomb"]),
+        ("", ["model=/tmp/out/bomb"]),
+        ("", ["+model/x=../../out/bomb"]),
+    ],
+)
+def test_a_choice_outside_of_its_group_is_refused_unread(
+    folder: Path, study: str, arguments: list[str]
+) -> None:
+    write_study(folder, study + SMALL)
+    (folder / "out").mkdir()
+    (folder / "out" / "bomb.yaml").write_text(bomb(9))
+    with pytest.raises(RequestError, match=r"received '.*out/bomb'"):
+        check_arguments(["-m", "study=mine", *arguments])
+
+
+def test_a_level_outside_of_its_group_is_refused() -> None:
+    with pytest.raises(RequestError, match="without a path that leads out of it"):
+        parse_override("model='../../out/bomb'")
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(RequestError, match="Cannot list experiments: Permission denied"):
+        check_own_files(Path("experiments"))

@@ -93,7 +93,12 @@ def variant_of(folder: Path, content: str, *arguments: str) -> Variant:
             id="key_of_a_level",
         ),
         param("model: nothing", [], "Unknown model 'nothing'. Known: convnet, mine", id="choice"),
-        param("model: ../mine", [], "Unknown model/.. 'mine'", id="choice_outside_the_folder"),
+        param(
+            "model: ../mine",
+            [],
+            "as study.model; received '../mine'",
+            id="choice_outside_the_folder",
+        ),
         param("model: [mine]", [], "Expected study.model as one of the choices", id="list"),
         param("model: 3", [], "Expected study.model as one of the choices", id="number"),
         param("model: mine\nmodel.n: .nan", [], "as study.model.n; received nan", id="no_value"),

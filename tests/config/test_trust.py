@@ -52,6 +52,9 @@ def test_packages_are_allowed_by_the_user(
         param({"store": {"uri": "sqlite:///%2e%2e/x.db"}}, [], "add store.uri=", id="escapes"),
         param({"store": {"uri": "sqlite:///.git/x"}}, [], "add store.uri=", id="hidden_file"),
         param({"store": {"uri": "sqlite:///link/x.db"}}, [], "add store.uri=", id="link"),
+        param({"store": {"uri": "sqlite:///mine.py"}}, [], "ends in .db or .sqlite", id="code"),
+        param({"store": {"uri": "sqlite:///code.db"}}, [], "add store.uri=", id="link_to_code"),
+        param({"store": {"uri": "sqlite:///a/s.yaml"}}, [], "ends in .db or .sqlite", id="study"),
         param({"store": {"uri": "sqlite+x:///a.db"}}, [], "add store.uri=", id="driver"),
         param({"store": {"uri": "http://b:w/@host"}}, [], "'http://***'", id="password"),
     ],
@@ -65,6 +68,7 @@ def test_a_file_decides_nothing_for_the_user(
 ) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "link").symlink_to(tmp_path)
+    (tmp_path / "here" / "code.db").symlink_to("mine.py")
     monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(RequestError) as refused:
         decide(content, given)
@@ -73,7 +77,7 @@ def test_a_file_decides_nothing_for_the_user(
 
 
 def test_a_store_in_the_working_directory_may_be_in_a_file() -> None:
-    for uri in ("sqlite:///mlflow.db", "sqlite:///stores/all.db", f"sqlite:///{Path.cwd()}/x.db"):
+    for uri in ("sqlite:///mlflow.db", "sqlite:///a/all.sqlite", f"sqlite:///{Path.cwd()}/x.db"):
         content = {"store": {"uri": uri}, "on_change": "refuse"}
         assert decide(content, []) == content
     content = {"store": {"uri": "http://host"}, "on_change": "keep"}

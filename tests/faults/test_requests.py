@@ -73,7 +73,7 @@ def refused(*arguments: str) -> str:
         param(["model=[convnet]"], "Expected model=NAME", id="list_of_choices"),
         param(["model={a: 1}"], "Expected model=NAME", id="mapping_for_a_choice"),
         param(["study=null"], "Expected study=NAME", id="nothing_for_a_choice"),
-        param(["study=../../x"], "Unknown study", id="choice_outside_the_folder"),
+        param(["study=../../x"], "without a path that leads out", id="choice_outside_the_folder"),
         param(["study@x=xyz"], "without '@'", id="group_moved"),
         param(["hydra.verbose=true"], "Of Hydra's own keys", id="hydra_key"),
         param(["+hydra.x=1"], "Of Hydra's own keys", id="added_hydra_key"),

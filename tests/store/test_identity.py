@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from ablate.config.locate import PACKAGE
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.errors import RequestError
+from ablate.process import stop
 from ablate.store import identity
 from ablate.store.identity import SourceReader
 
@@ -223,3 +226,48 @@ def test_code_that_cannot_be_found_is_refused() -> None:
     variant = Variant({"_target_": "not_there.build"}, DIGITS, Recipe(), ("not_there",))
     with pytest.raises(RequestError, match="Cannot find the code of the module 'not_there'"):
         read(PACKAGE, variant)
+
+
+def naming(path: Path) -> Variant:
+    """A variant whose model names a file."""
+    return Variant({**VARIANT.model, "weights": str(path)}, DIGITS, Recipe())
+
+
+def test_a_file_that_is_named_counts_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.h5"
+    file.write_bytes(b"weights")
+    checks: list[None] = []
+    monkeypatch.setattr(identity, "PIECE_BYTES", 2)
+    monkeypatch.setattr(stop, "check", lambda: checks.append(None))
+    found = read(PACKAGE, naming(file))[str(file)]
+    assert found == hashlib.blake2s(b"weights", digest_size=8).hexdigest()
+    assert len(checks) == 4
+
+
+def test_a_signal_stops_the_reading_of_a_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped() -> None:
+        raise stop.StopError(143)
+
+    file = tmp_path / "a.h5"
+    file.write_bytes(b"weights")
+    monkeypatch.setattr(stop, "check", stopped)
+    with pytest.raises(stop.StopError):
+        read(PACKAGE, naming(file))
+
+
+@pytest.mark.parametrize("name", ["pagemap", "maps"])
+def test_a_file_without_an_end_is_not_read(name: str) -> None:
+    file = Path("/proc/self") / name
+    assert read(PACKAGE, naming(file))[str(file)] == hashlib.blake2s(digest_size=8).hexdigest()
+
+
+def test_a_file_too_large_to_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.h5"
+    file.touch()
+    os.truncate(file, identity.MOST_BYTES + 1)  # without a byte on the disk
+    with pytest.raises(RequestError, match=r"at most 10,000,000,000 bytes; received .*a\.h5"):
+        read(PACKAGE, naming(file))

@@ -45,11 +45,13 @@ def _row(file: Path) -> dict[str, str]:
             "score": trial["score"],
             "status": trial["status"],
         }
+        words = {key: "" if value is None else str(value) for key, value in row.items()}
+        "".join([*words, *words.values()]).encode()  # JSON can name halves of characters
     except (*FAULTS, DamagedFileError) as error:
         raise RequestError(
             f"Cannot read {file} as a trial of Keras Tuner: {error_message(error)}."
         ) from None
-    return {key: "" if value is None else str(value) for key, value in row.items()}
+    return words
 
 
 def _value(metric: dict[str, Any], best_step: int | None) -> float | None:

@@ -106,8 +106,8 @@ def read_seeds(table: pd.DataFrame, complete: pd.Series, *, request: Request) ->
             f"Expected a seed, or another label that pairs runs, in every row of column "
             f"{request.seed!r}; row {(empty & complete).idxmax()} of {request.runs} has none."
         )
-    if labels[~empty].str.fullmatch(r"\d{1,18}([.,]0+)?").all():
-        whole = labels.str.extract(r"^(\d+)", expand=False)
+    if labels[~empty].str.fullmatch(r"[0-9]{1,18}([.,]0+)?").all():
+        whole = labels.str.extract(r"^([0-9]+)", expand=False)
         return Seeds(labels, whole.where(~empty).astype("Int64"))
     names = tuple(dict.fromkeys(labels[~empty]))
     numbers = labels.map({label: number for number, label in enumerate(names)})
@@ -127,6 +127,5 @@ def _requested_level(name: str, value: Any, seen: Sequence[str]) -> str:
 
 
 def _as_number(word: str) -> float:
-    return (
-        float(word) if re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", word, re.IGNORECASE) else math.nan
-    )
+    number = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?"
+    return float(word) if re.fullmatch(number, word, re.IGNORECASE) else math.nan

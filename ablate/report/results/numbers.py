@@ -10,7 +10,7 @@ import pandas as pd
 from ablate.errors import RequestError
 from ablate.study.study import LARGEST
 
-GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+", re.ASCII)
 """A number with a comma that may separate thousands as well as decimals."""
 
 

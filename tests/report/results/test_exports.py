@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -183,6 +184,10 @@ def number_in_a_trial(number: str) -> bytes:
         pytest.param(b"\xff", id="no_utf8"),
         pytest.param(number_in_a_trial("[1" + "0" * 400 + "]"), id="large_number"),
         pytest.param(number_in_a_trial("[]"), id="no_numbers"),
+        pytest.param(
+            json.dumps({**trial(0, True, 0.5), "trial_id": "\ud800"}).encode(),
+            id="half_a_character",
+        ),
         pytest.param(None, id="a_pipe"),
     ],
 )
@@ -214,3 +219,18 @@ def test_a_pandas_table_is_read(tmp_path: Path) -> None:
         read_frame(frame, Request("the table", ("skipp",), "accuracy", name="mine"))
     with pytest.raises(RequestError, match="in the table; received no row"):
         read_frame(frame[:0], request)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame({"skip": ["a", "\ud800"]}, dtype=object), r"'\ud800' as row 1 of the column"),
+        (
+            pd.DataFrame([[1]], columns=pd.Index(["\ud800"], dtype=object)),
+            r"'\ud800' as the name of the column",
+        ),
+    ],
+)
+def test_half_a_character_in_a_pandas_table_is_refused(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(message)):
+        read_frame(frame, Request("the table", ("skip",), "accuracy", name="mine"))

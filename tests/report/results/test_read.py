@@ -313,6 +313,19 @@ def test_a_direction_that_no_name_shows_is_named(tmp_path: Path) -> None:
     assert not results(tmp_path, text, response="value", direction="higher").guessed_direction
 
 
+def test_seeds_in_digits_of_another_script_are_labels(tmp_path: Path) -> None:
+    text = re.sub(r",([01])\n", lambda seed: f",{'٠١'[int(seed[1])]}\n", GOOD)
+    found = results(tmp_path, text, seed="seed")
+    assert found.runs["seed"].tolist() == [0, 1] * 4
+    assert "٠" in " ".join(found.notes)
+
+
+def test_a_reference_like_a_number_is_compared_with_levels_that_are_none(tmp_path: Path) -> None:
+    text = GOOD.replace(",x,", ",1.2.3,").replace(",z,", ",1..,")
+    with pytest.raises(RequestError, match=r"has no level '1\.2\.4'"):
+        results(tmp_path, text, reference={"b": "1.2.4"})
+
+
 def test_any_label_pairs_runs(tmp_path: Path) -> None:
     labelled = GOOD.replace(",0\n", ",fold A\n").replace(",1\n", ",fold B\n")
     found = results(tmp_path, labelled, seed="seed")
