@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,11 @@ ACCURACY = Response("test_accuracy", "higher", "fraction")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+# Processes inherit what is ignored, and a shell ignores both where it runs tests in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def nothing_was_trained(folder: Path) -> bool:

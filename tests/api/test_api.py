@@ -22,10 +22,7 @@ from tests.conftest import ROOT
 
 SMALL = ["model.filters=[4,4]", "recipe.batch_size=256"]
 SCRIPT = """
-import signal
 import ablate
-# Where tests run in the background, an interrupt is ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     ablate.run("xyz", overrides={overrides!r})
 except KeyboardInterrupt:

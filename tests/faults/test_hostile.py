@@ -177,7 +177,7 @@ def test_files_that_replace_shipped_ones_are_checked(
 
 
 @pytest.mark.parametrize("group", ["study", "data", "model", "recipe", "device", "store", "report"])
-@pytest.mark.parametrize("arguments", [["plan_only=true"], ["--cfg", "job"]], ids=str)
+@pytest.mark.parametrize("arguments", [["--multirun", "plan_only=true"], ["--cfg", "job"]], ids=str)
 def test_no_file_allows_code(planted: Path, group: str, arguments: list[str]) -> None:
     file = planted / "experiments" / group / "mine.yaml"
     file.parent.mkdir(parents=True)
