@@ -125,7 +125,11 @@ def open_to_append(path: Path) -> TextIO:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that it exists completely or, on any failure, as it was before."""
+    """Write a text file so that it exists completely or, on any failure, as it was before.
+
+    Anything else at its path is removed first.
+    """
+    make_way(path)
     with open_atomically(path) as file:
         file.write(text.encode("utf-8"))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.errors import RequestError, nearest
-from ablate.store.disk import make_folder, make_way, open_to_append, remove, write_atomically
+from ablate.store.disk import make_folder, open_to_append, remove, write_atomically
 from ablate.store.events import EpochEnded, Event, Interrupted, Started, from_line, to_line
 from ablate.store.plan import Plan
 from ablate.store.plan_file import PLAN
@@ -122,7 +122,6 @@ class RunFolder:
     def commit(self, result: Result) -> None:
         """Write the result, which ends the run."""
         self.make()
-        make_way(self._result)
         write_atomically(self._result, json.dumps(result_as_json(result), indent=1))
 
     def result(self) -> Result | None:
@@ -156,7 +155,6 @@ class RunFolder:
         """Save the run's identifier in MLflow, so that reports need no MLflow."""
         if self.path.is_symlink() or self.path.parent.is_symlink():
             return  # the folder is not in the study
-        make_way(self.path / "mlflow_run_id")
         write_atomically(self.path / "mlflow_run_id", run_id)
 
     def mlflow_run_id(self) -> str:
@@ -204,7 +202,6 @@ class StudyFolder:
     def write_plan(self, plan: Plan) -> None:
         """Write the frozen plan."""
         self.path.mkdir(parents=True, exist_ok=True)
-        make_way(self._plan)
         write_atomically(self._plan, json.dumps(plan.as_json(), indent=1))
 
     def read_plan(self) -> Plan:

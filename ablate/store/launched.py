@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ablate.errors import RequestError
-from ablate.store.disk import make_way, write_atomically
+from ablate.store.disk import write_atomically
 from ablate.store.lock import Holder, parse_holder
 
 FILE = "launched"
@@ -39,7 +39,6 @@ def launch_file(study: Path) -> Iterator[None]:
         study: The folder of the study, whose lock this process holds.
     """
     file = study / FILE
-    make_way(file)
     write_atomically(file, json.dumps(asdict(Holder.here())))
     try:
         yield
