@@ -50,7 +50,7 @@ def remove_models(folder: StudyFolder, cells: Iterable[str]) -> None:
 
 def _validation_score(run: RunFolder, response: Response) -> float:
     """How good a run is on the validation images; higher is better, also for a loss."""
-    result = run.read_result()[0]
+    result = run.result()
     if result is None or result.status is not Status.COMPLETE:
         return float("-inf")
     name = response.name.removeprefix("test_")
