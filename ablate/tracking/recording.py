@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.config.store_uri import STORE_URI
-from ablate.credentials import hide_credentials
+from ablate.credentials import hide_credentials, without_credentials
 from ablate.store.state import StudyState
 from ablate.tracking.watch import RetryingWatchThread, Watch
 from ablate.tracking.watchdog import Watchdog, attempt
@@ -95,7 +95,7 @@ class Recording:
     def _command(self) -> str:
         words = ["python", "-m", "ablate.sync", f"study={self.state.folder.path.name}"]
         if self.uri != STORE_URI:
-            words.append(f"store.uri={without_password(self.uri)}")
+            words.append(f"store.uri={without_credentials(self.uri)}")
         return shlex.join(words)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,9 +23,10 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
-from ablate.tracking.mlflow.database import SQLITE, create_if_missing, database_lock
+from ablate.config.store_uri import SQLITE
+from ablate.credentials import without_credentials
+from ablate.tracking.mlflow.database import create_if_missing, database_lock
 from ablate.tracking.watchdog import Watchdog
-from ablate.wording import without_password
 
 # One call may carry 100 params or tags, 1000 metrics and one megabyte.
 PARAMS_PER_CALL, METRICS_PER_CALL = 40, 900
@@ -91,7 +93,7 @@ class Client:
         if watchdog.limited:
             os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
         if self._is_server:
-            self._activity = f"no answer yet from {without_password(uri)}"
+            self._activity = f"no answer yet from {without_credentials(uri)}"
             self._client = self._connect(uri)
         else:
             database = Path(uri[len(SQLITE) :])
@@ -116,21 +118,8 @@ class Client:
 
     def search_runs(self, experiment: str, condition: str) -> list[MlflowRun]:
         """The runs of an experiment that fulfil a condition, oldest first."""
-        found: list[MlflowRun] = []
-        token = None
-        while True:
-            page = self._call(
-                self._client.search_runs,
-                [experiment],
-                condition,
-                max_results=RUNS_PER_PAGE,
-                order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
-                page_token=token,
-            )
-            found.extend(_mlflow_run(run) for run in page)
-            token = page.token
-            if not token:
-                return found
+        search = functools.partial(self._call, self._client.search_runs)
+        return [_mlflow_run(run) for run in search_all_pages(search, experiment, condition)]
 
     def create_run(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> MlflowRun:
         """Create a run, which is then RUNNING."""
@@ -200,6 +189,31 @@ class Client:
     def _call(self, method: Callable[..., Answer], *arguments: Any, **keywords: Any) -> Answer:
         with self._watchdog.call(self._activity, limited=self._is_server):
             return method(*arguments, **keywords)
+
+
+def search_all_pages(
+    search: Callable[..., Any], experiment: str, condition: str = ""
+) -> Iterator[Any]:
+    """MLflow's runs of an experiment that fulfil a condition, oldest first.
+
+    Args:
+        search: The method `search_runs` of a client of MLflow.
+        experiment: The ID of the experiment.
+        condition: MLflow's filter; empty for all runs.
+    """
+    token = None
+    while True:
+        page = search(
+            [experiment],
+            filter_string=condition,
+            max_results=RUNS_PER_PAGE,
+            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def _import_store(uri: str) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ablate.config.store_uri import SQLITE
 from ablate.store.disk import open_to_append
-
-SQLITE = "sqlite:///"
 
 
 def absolute_uri(uri: str) -> str:

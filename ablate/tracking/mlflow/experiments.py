@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from ablate.config.store_uri import SQLITE
 from ablate.credentials import hide_credentials, without_credentials
 from ablate.errors import RequestError, nearest
 from ablate.process import stop
 
 # Imported before MLflow, since it sets what MLflow reads during its import.
-from ablate.tracking.mlflow.client import RUNS_PER_PAGE, silence_libraries
-from ablate.tracking.mlflow.database import SQLITE
+from ablate.tracking.mlflow.client import search_all_pages, silence_libraries
 from ablate.wording import error_summary
 
 from mlflow.tracking import MlflowClient  # isort: skip
@@ -61,23 +61,7 @@ def _search(name: str, uri: str) -> tuple[list[Any], list[str] | None]:
     if experiment is None:
         known = client.search_experiments(max_results=MOST_EXPERIMENTS)
         return [], [item.name for item in known]
-    return _runs(client, experiment.experiment_id), None
-
-
-def _runs(client: MlflowClient, experiment: str) -> list[Any]:
-    found: list[Any] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment],
-            max_results=RUNS_PER_PAGE,
-            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
-            page_token=token,
-        )
-        found.extend(page)
-        token = page.token
-        if not token:
-            return found
+    return list(search_all_pages(client.search_runs, experiment.experiment_id)), None
 
 
 def _row(run: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ablate.store.disk import make_way, write_atomically
+from ablate.config.store_uri import SQLITE
+from ablate.store.disk import write_atomically
 from ablate.store.events import EpochEnded, Event, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, digest
@@ -16,7 +17,7 @@ from ablate.study.design import Run
 from ablate.study.result import Result, Status
 from ablate.tracking.attachments import report_files
 from ablate.tracking.mlflow.client import Client, MlflowRun, Point
-from ablate.tracking.mlflow.database import SQLITE, absolute_uri
+from ablate.tracking.mlflow.database import absolute_uri
 from ablate.tracking.mlflow.values import (
     LONGEST_KEY,
     curve_names,
@@ -344,6 +345,5 @@ def _origin(file: Path) -> str:
     would delete the runs of the others as outdated runs of its own.
     """
     if not read_word(file):
-        make_way(file)
         write_atomically(file, uuid.uuid4().hex)
     return read_word(file)
