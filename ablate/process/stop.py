@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -65,7 +65,7 @@ class _Stop:
         if self.code:
             # The kernel and the shell both send one when a terminal is closed.
             if number != signal.SIGHUP:
-                _exit_at_once(code)
+                exit_at_once(code)
             return
         self.code = code
         if self.raises:
@@ -81,9 +81,11 @@ class _Stop:
 _stop = _Stop()
 
 
-def _exit_at_once(code: int) -> None:
-    if os.isatty(1):
-        os.write(1, SHOW_CURSOR)
+def exit_at_once(code: int) -> NoReturn:
+    """End this process and its workers without saving anything; leave the terminal usable."""
+    with contextlib.suppress(OSError):
+        if os.isatty(1):
+            os.write(1, SHOW_CURSOR)
     os._exit(code)
 
 

@@ -26,6 +26,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from ablate.errors import RequestError
 from ablate.process import stop
@@ -43,7 +44,6 @@ WORKER_EXIT_SECONDS = 20.0
 """How long to wait for the workers of a killed command; they end by themselves at once."""
 LOST_EXIT = 1
 HELD = (errno.EWOULDBLOCK, errno.EACCES)
-SHOW_CURSOR = "\x1b[?25h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +140,16 @@ def study_lock(study: Path) -> Iterator[None]:
         lock = _Lock(study)
         try:
             lock.take()
-            with lock.heartbeat():
-                try:
+            try:
+                with lock.heartbeat():
                     if not wait_for_workers(study, seconds=WORKER_EXIT_SECONDS):
                         raise RequestError(
                             f"Workers of an earlier command still train study {study.name!r}. Wait "
                             f"until they have ended, or end them, and run this again."
                         )
                     yield
-                finally:
-                    lock.clear()
+            finally:
+                lock.clear()  # after the last heartbeat, which writes the name
         finally:
             lock.close()
 
@@ -320,12 +320,11 @@ def _is_running(holder: Holder) -> bool | None:
     return True
 
 
-def _end_at_once(message: str) -> None:
+def _end_at_once(message: str) -> NoReturn:
     """End this process and its workers: another one may already write what this one would write."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"{SHOW_CURSOR if sys.stderr.isatty() else ''}ablate: {message}", file=sys.stderr)
-        sys.stderr.flush()
-    os._exit(LOST_EXIT)
+        print(f"ablate: {message}", file=sys.stderr, flush=True)
+    stop.exit_at_once(LOST_EXIT)
 
 
 def _open(path: Path) -> int:
