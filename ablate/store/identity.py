@@ -38,9 +38,9 @@ NEUTRAL = ("ablate.errors", "ablate.fields", "ablate.process.stop", "ablate.word
 """Modules that check input, word messages or stop a command, and cannot change a result."""
 
 MOST_BYTES = 10**10
-"""Of a file that a configuration names; the largest weights of Keras's own models have 10**9."""
+"""Largest size of a file that a configuration names; Keras's own weights have 10**9 at most."""
 PIECE_BYTES = 10**6
-"""That are read between two safe points."""
+"""Bytes that are read between two safe points."""
 
 
 class SourceReader:
@@ -153,20 +153,20 @@ def _is_file(text: str) -> bool:
 
 def _file_digest(path: Path) -> str:
     """The digest of as many bytes as a file says it has: those of /proc have no end."""
-    digest = hashlib.blake2s(digest_size=8)
+    hasher = hashlib.blake2s(digest_size=8)
     try:
         # What has become a pipe since it was found is not waited for.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             left = _size(file.fileno(), path)
             while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
                 stop.check()
-                digest.update(piece)
+                hasher.update(piece)
                 left -= len(piece)
     except OSError as error:
         raise RequestError(
             f"Cannot read {path}, which the configuration names: {error.strerror}."
         ) from error
-    return digest.hexdigest()
+    return hasher.hexdigest()
 
 
 def _size(descriptor: int, path: Path) -> int:
