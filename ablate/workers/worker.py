@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 
 from ablate.config.retention import Retention
+from ablate.errors import RequestError
 from ablate.store import image_cache
 from ablate.store.disk import is_disk_error, open_to_append
 from ablate.store.folder import StudyFolder
@@ -97,7 +98,7 @@ def _send_heartbeat(messages: Connection) -> None:
 
 def _print_to(log: Path) -> None:
     """Append to a log what this process prints from now on."""
-    with suppress(OSError), open_to_append(log) as file:
+    with suppress(OSError, RequestError), open_to_append(log) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         for stream in (sys.stdout, sys.stderr):
