@@ -8,7 +8,6 @@ import csv
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,14 +15,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import psutil
+
+from benchmarks.outcome import is_recorded, table_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = ("--multirun", "model.filters=[8,16]", "recipe.epochs=20", "study.replicates=2")
 """Sixteen runs of the default study with small models."""
-VARYING_COLUMNS = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_run_id")
-"""Columns of runs.csv that differ each time a run is trained."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 25.0
 """The command is killed after a time drawn uniformly between these."""
 MOST_STARTS = 60
@@ -72,7 +70,7 @@ def _round(folder: Path, generator: random.Random, uninterrupted: Path) -> dict[
             # 1: a run was killed more often than one command retries; the next command resumes it.
             if code != 1:
                 break
-    table = _table(folder)
+    table = table_of(folder, "xyz")
     return {
         "commands": starts,
         "commands_killed": commands,
@@ -82,8 +80,8 @@ def _round(folder: Path, generator: random.Random, uninterrupted: Path) -> dict[
         "complete": int((table["status"] == "complete").sum()),
         "resumed": _count_events(folder, "resumed"),
         "epochs": _count_events(folder, "epoch"),
-        "equal": code == 0 and table.equals(_table(uninterrupted)),
-        "recorded": _recorded(folder),
+        "equal": code == 0 and table.equals(table_of(uninterrupted, "xyz")),
+        "recorded": is_recorded(folder, runs=16, epochs=20),
     }
 
 
@@ -117,36 +115,9 @@ def _start(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _table(folder: Path) -> pd.DataFrame:
-    file = folder / "reports" / "xyz" / "runs.csv"
-    if not file.is_file():
-        return pd.DataFrame({"status": []})
-    return pd.read_csv(file, dtype=str).drop(columns=list(VARYING_COLUMNS))
-
-
 def _count_events(folder: Path, kind: str) -> int:
     journals = (folder / "runs" / "xyz").glob("*/*/journal.jsonl")
     return sum(file.read_text().count(f'"event": "{kind}"') for file in journals)
-
-
-def _recorded(folder: Path) -> bool:
-    """Whether MLflow holds each run once and FINISHED, and each epoch as one point."""
-    if not (folder / "mlflow.db").is_file():
-        return False
-    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:
-        children = store.execute(
-            "select status, count(*) from runs join tags using (run_uuid) "
-            "where key = 'ablate.seed' and lifecycle_stage = 'active' group by status"
-        ).fetchall()
-        twice = store.execute(
-            "select count(*) from (select 1 from metrics join runs using (run_uuid) "
-            "where lifecycle_stage = 'active' group by run_uuid, key, step having count(*) > 1)"
-        ).fetchone()[0]
-        points = store.execute(
-            "select count(*) from metrics join runs using (run_uuid) "
-            "where key = 'val_loss' and step > 0 and lifecycle_stage = 'active'"
-        ).fetchone()[0]
-    return children == [("FINISHED", 16)] and twice == 0 and points == 16 * 20
 
 
 if __name__ == "__main__":
