@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablate.process.entry import run
+from benchmarks.outcome import is_recorded, table_of
 from benchmarks.signals.life import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,8 +29,6 @@ STUDY_FILE = "replicates: 2\nfactors: {residual: model.residual}\n"
 STUDY = ("--multirun", "study=two", "recipe.epochs=10")
 RUNS, EPOCHS = 4, 10
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
-VARYING_COLUMNS = ("train_seconds", "seconds_per_epoch", "peak_memory_bytes", "mlflow_run_id")
-"""Columns of runs.csv that differ each time a run is trained."""
 FORBIDDEN = ("Traceback", "Exception ignored", "KeyboardInterrupt", "core dumped")
 COLUMNS = (
     "round", "signal", "to", "start", "sent_after_seconds", "ended_after_seconds", "phase",
@@ -219,6 +217,7 @@ def play(share: Share, name: str, database: Path | None) -> dict[str, object] | 
     if not in_time and code == 0:
         return None
     output = command.output.read_text(errors="replace")
+    logs = [path.read_text(errors="replace") for path in (folder / "runs").rglob("*log")]
     row = {
         "signal": name,
         "to": "group" if group else "command",
@@ -228,14 +227,14 @@ def play(share: Share, name: str, database: Path | None) -> dict[str, object] | 
         "phase": phase(folder),
         "exit_code": code,
         "reported": output.count("Stopped. Finished runs are saved.") == 1,
-        "clean": not any(word in output for word in FORBIDDEN),
+        "clean": not any(word in text for text in (output, *logs) for word in FORBIDDEN),
     }
     again = 0
     if (folder / "runs").exists():
         again = Command(folder, forked=True).finish()
         row |= {
-            "equal": again == 0 and table(folder).equals(share.expected),
-            "recorded": recorded(folder),
+            "equal": again == 0 and table_of(folder, "two").equals(share.expected),
+            "recorded": is_recorded(folder, runs=RUNS, epochs=EPOCHS),
         }
     else:
         row |= {"equal": "nothing was written", "recorded": "nothing was written"}
@@ -261,29 +260,8 @@ def phase(folder: Path) -> str:
     return "before"
 
 
-def table(folder: Path) -> pd.DataFrame:
-    file = folder / "reports" / "two" / "runs.csv"
-    if not file.is_file():
-        return pd.DataFrame({"status": []})
-    return pd.read_csv(file, dtype=str).drop(columns=list(VARYING_COLUMNS))
-
-
-def recorded(folder: Path) -> bool:
-    """Whether MLflow holds each run once and FINISHED, and each epoch as one point."""
-    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:
-        children = store.execute(
-            "select status, count(*) from runs join tags using (run_uuid) "
-            "where key = 'ablate.seed' and lifecycle_stage = 'active' group by status"
-        ).fetchall()
-        points = store.execute(
-            "select count(*) from metrics join runs using (run_uuid) "
-            "where key = 'val_loss' and step > 0 and lifecycle_stage = 'active'"
-        ).fetchone()[0]
-    return children == [("FINISHED", RUNS)] and points == RUNS * EPOCHS
-
-
 def play_share(share: int, options: argparse.Namespace) -> None:
-    """Play every second round, in one process; append each to a table."""
+    """Play the rounds of one share, in one process; append each to a table."""
     prepare()
     os.environ["PYTHONPATH"] = str(ROOT)
     parent = Path(tempfile.mkdtemp())  # TemporaryDirectory would end with each forked command
@@ -292,7 +270,10 @@ def play_share(share: int, options: argparse.Namespace) -> None:
     first = Command(undisturbed, forked=True)
     assert first.finish() == 0, first.output.read_text()
     rounds = Share(
-        parent, random.Random(f"{options.seed} {share}"), measured_life(parent), table(undisturbed)
+        parent,
+        random.Random(f"{options.seed} {share}"),
+        measured_life(parent),
+        table_of(undisturbed, "two"),
     )
     print(f"share {share}: {rounds.life}", flush=True)
     late = 0

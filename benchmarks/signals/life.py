@@ -15,7 +15,7 @@ def load() -> Callable[[], None]:
     from ablate.runner.command import main
     from ablate.workers import processes
 
-    processes.PRELOADED = ("ablate.workers.server", "benchmarks.signals.stand_in")
+    processes.PRELOADED = ("ablate.workers.server", "benchmarks.signals.server")
     return main
 
 

@@ -1,104 +1,83 @@
-"""A stand-in for training, which a server of worker processes imports instead of Keras.
+"""A stand-in for Keras, which waits instead of training.
 
-It trains nothing. It writes journals, checkpoints and results as a worker does, through the same
-code. Its numbers depend on the cell, the seed and the epoch alone.
+Workers and jobs write journals, checkpoints and results by their own code.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-from ablate.config.retention import Retention
-from ablate.store.folder import StudyFolder
-from ablate.store.lock import worker_lock
-from ablate.store.plan import Datasets, ModelSize, PlannedCell
+from ablate.config.variant import Variant
+from ablate.data.info import DatasetInfo
+from ablate.store.plan import Datasets, ModelSize, PlannedCell, digest
 from ablate.training.initial_state import Epoch, InitialState
+from ablate.workers import launch, slots
+from ablate.workers.cell_trainer import Finished, Step
 from ablate.workers.slots import Slot
-from ablate.workers.unit import Unit
 
 EPOCH_SECONDS = 0.05
-MEASURES = ("accuracy", "loss")
 
 
-class DivergedError(Exception):
-    """Never raised; the module that defines it imports Keras."""
+class StandInTrainer:
+    """A cell trainer that waits; see `ablate.workers.cell_trainer.CellTrainer`.
 
+    The numbers of a run depend on its model, its seed and what it was resumed from.
+    """
 
-def stand_in(name: str, **content: object) -> None:
-    """Put a module with some content where the program imports another one."""
-    module = ModuleType(name)
-    vars(module).update(content)
-    sys.modules[name] = module
-
-
-stand_in("ablate.training.trainer", DivergedError=DivergedError)
-
-from ablate.workers.cell_runs import Callbacks, CellRuns  # noqa: E402 (imports the module above)
-from ablate.workers.cell_trainer import Finished, Step  # noqa: E402
-
-
-class Trainer:
-    """Trains the seeds of a cell by waiting."""
-
-    def __init__(self, cell: PlannedCell) -> None:
-        self._cell = cell
-        self._epochs: list[Epoch] = []
+    def __init__(
+        self,
+        variant: Variant,
+        info: DatasetInfo,
+        *,
+        load_images: Callable[[], object],
+        heartbeat: Callable[[], None],
+    ) -> None:
+        self._variant, self._info, self._heartbeat = variant, info, heartbeat
+        self._epochs: tuple[Epoch, ...] = ()
+        self._sum = 0.0
 
     def prepare(self) -> None:
-        """Nothing is prepared."""
+        """Prepare nothing."""
+
+    def train_epoch(self, number: int) -> None:
+        """Take the time of an epoch."""
+        time.sleep(EPOCH_SECONDS)
+        self._heartbeat()
 
     def train(
         self, seeds: Sequence[int], start: Callable[[int], InitialState]
     ) -> Iterator[tuple[int, Step]]:
+        fresh = int(digest(self._variant.model)[:8], 16) / 2**32
         for seed in seeds:
-            self._epochs = list(start(seed).epochs)
-            for number in range(len(self._epochs) + 1, self._cell.variant.recipe.epochs + 1):
-                time.sleep(EPOCH_SECONDS)
-                numbers = {
-                    f"{part}{name}": self._number(seed, number, part + name)
-                    for part in ("", "val_")
-                    for name in MEASURES
-                }
-                self._epochs.append(Epoch(number, numbers, EPOCH_SECONDS))
+            begun = start(seed)
+            self._epochs = begun.epochs
+            self._sum = float(begun.arrays[0]) if begun.arrays else fresh
+            for number in range(len(self._epochs) + 1, self._variant.recipe.epochs + 1):
+                self.train_epoch(number)
+                self._sum += (seed + 1) / number
+                loss = 1 / (1 + self._sum)
+                names = [f"{part}{name}" for part in ("", "val_") for name in ("loss", "accuracy")]
+                self._epochs += (Epoch(number, dict.fromkeys(names, loss), EPOCH_SECONDS),)
                 yield seed, self._epochs[-1]
-            names = [f"{part}_{name}" for part in ("test", "val", "train") for name in MEASURES]
-            names += [f"train_{name}_inference" for name in MEASURES]
-            yield seed, Finished({name: self._number(seed, 0, name) for name in names})
+            yield seed, Finished({each.name: self._sum / 100 for each in self._info.responses})
 
     def save_model(self, path: Path) -> None:
         path.write_bytes(b"a model")
 
     def state(self, seed: int) -> InitialState:
-        return InitialState(tuple(self._epochs), (np.full(3, len(self._epochs), np.float32),))
+        return InitialState(self._epochs, (np.array(self._sum),))
 
     def fits(self, start: InitialState) -> bool:
-        return [array.shape for array in start.arrays] == [(3,)]
-
-    def _number(self, *keys: object) -> float:
-        text = json.dumps([self._cell.cell.slug, *keys])
-        return int.from_bytes(hashlib.blake2s(text.encode(), digest_size=4).digest()) / 2**32
-
-
-def train(
-    folder: StudyFolder, unit: Unit, *, slot: Slot, retention: Retention, messages: Connection
-) -> None:
-    with worker_lock(folder.path):
-        plan = folder.read_plan()
-        planned = plan.find(unit.cell)
-        runs = CellRuns(
-            folder, plan, planned=planned, trainer=Trainer(planned), callbacks=Callbacks()
-        )
-        runs.train(unit.seeds, retention=retention)
+        return True
 
 
 def measure(
@@ -115,5 +94,16 @@ def probe(planned: PlannedCell, slot: Slot, *, datasets: Datasets, answer: Conne
     answer.send_bytes(json.dumps(pace).encode())
 
 
-stand_in("ablate.workers.worker", train=train)
-stand_in("ablate.workers.model_checks", measure=measure, probe=probe)
+def replace_keras(trainer: type[StandInTrainer] = StandInTrainer) -> None:
+    """Replace Keras in this process, and the modules of this program that need more of it."""
+    modules: dict[str, dict[str, object]] = {
+        "keras": {"backend": SimpleNamespace(backend=lambda: "tensorflow")},
+        "ablate.training.trainer": {"DivergedError": ArithmeticError},
+        "ablate.workers.keras_cell_trainer": {"KerasCellTrainer": trainer},
+        "ablate.workers.model_checks": {"measure": measure, "probe": probe},
+    }
+    for name, content in modules.items():
+        module = ModuleType(name)
+        vars(module).update(content)
+        sys.modules[name] = module
+    launch.occupy = slots.occupy = lambda *unused: "cpu"

@@ -64,10 +64,12 @@ def write_study_files(folder: Path, *faults: str) -> None:
 
 
 @contextlib.contextmanager
-def start_command(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def start_command(
+    folder: Path, *arguments: str, module: str = "ablate"
+) -> Iterator[subprocess.Popen[str]]:
     """Start the command; it is killed at the end of the block if it still runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ablate", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

@@ -1,83 +1,39 @@
 """The command with a stand-in for Keras: `python -m tests.faults.stand_in --multirun ...`.
 
-Planning, launchers, jobs, journals, checkpoints, results and the report are the program's own. The
-responses of a run depend on what it was resumed from. Each process writes its number to the file
+Planning, launchers, jobs, journals, checkpoints and results are the program's own. The responses of
+a run depend on what it was resumed from. Each process that trains writes its number to the file
 `jobs`, and no run ends while there is a file `hold`.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import time
-import types
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ablate.config.variant import Variant
-from ablate.data.info import DatasetInfo
 from ablate.planning import forecast
 from ablate.process.entry import run
 from ablate.runner import command, execute, sweep
 from ablate.store.plan import ModelSize
 from ablate.store.state import StudyState
-from ablate.training.initial_state import Epoch, InitialState
-from ablate.workers import launch
-from ablate.workers.cell_trainer import Finished, Step
+from benchmarks.signals.stand_in import StandInTrainer, replace_keras
 
 HELD_EPOCHS = 3
 START = command.task
 
 
-class StandInTrainer:
-    """Trains nothing, epoch by epoch; see `ablate.workers.cell_trainer.CellTrainer`."""
-
-    def __init__(
-        self,
-        variant: Variant,
-        info: DatasetInfo,
-        *,
-        load_images: Callable[[], object],
-        heartbeat: Callable[[], None],
-    ) -> None:
-        self._variant, self._info, self._heartbeat = variant, info, heartbeat
-        self._epochs: tuple[Epoch, ...] = ()
-        self._sum = 0.0
+class HeldTrainer(StandInTrainer):
+    """Writes its process to `jobs`, and waits in the middle of a run while there is `hold`."""
 
     def prepare(self) -> None:
-        pass
-
-    def train(
-        self, seeds: Sequence[int], start: Callable[[int], InitialState]
-    ) -> Iterator[tuple[int, Step]]:
         with Path("jobs").open("a", encoding="utf-8") as file:
             file.write(f"{os.getpid()}\n")
-        for seed in seeds:
-            begun = start(seed)
-            self._epochs = begun.epochs
-            self._sum = float(begun.arrays[0]) if begun.arrays else 0.0
-            for number in range(len(self._epochs) + 1, self._variant.recipe.epochs + 1):
-                while number > HELD_EPOCHS and Path("hold").exists():
-                    self._heartbeat()
-                    time.sleep(0.02)
-                self._sum += (seed + 1) / number
-                loss = 1 / (1 + self._sum)
-                names = [f"{part}{name}" for part in ("", "val_") for name in ("loss", "accuracy")]
-                self._epochs += (Epoch(number, dict.fromkeys(names, loss), 0.5),)
-                yield seed, self._epochs[-1]
-            yield seed, Finished({each.name: self._sum / 100 for each in self._info.responses})
 
-    def save_model(self, path: Path) -> None:
-        path.write_bytes(b"a model")
-
-    def state(self, seed: int) -> InitialState:
-        return InitialState(self._epochs, (np.array(self._sum),))
-
-    def fits(self, start: InitialState) -> bool:
-        return True
+    def train_epoch(self, number: int) -> None:
+        while number > HELD_EPOCHS and Path("hold").exists():
+            self._heartbeat()
+            time.sleep(0.02)
 
 
 class NoRecording:
@@ -105,14 +61,6 @@ class NoRecording:
         pass
 
 
-WITHOUT_KERAS: dict[str, dict[str, object]] = {
-    "keras": {},
-    "ablate.training.trainer": {"DivergedError": ArithmeticError},
-    "ablate.workers.keras_cell_trainer": {"KerasCellTrainer": StandInTrainer},
-}
-"""Modules that a worker imports and that would load Keras, with all that it needs of them."""
-
-
 def no_report(state: StudyState, *unused: object, **options: object) -> bool:
     """Write no report, whose figures would take long, but return whether all runs are complete."""
     if not state.pending:
@@ -122,11 +70,7 @@ def no_report(state: StudyState, *unused: object, **options: object) -> bool:
 
 def task(config: Any) -> None:
     """What launchers call, in this process or in another one."""
-    for name, content in WITHOUT_KERAS.items():
-        module = types.ModuleType(name)
-        vars(module).update(content)
-        sys.modules[name] = module
-    launch.occupy = lambda *unused: "cpu"
+    replace_keras(HeldTrainer)
     START(config)
 
 
