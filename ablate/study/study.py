@@ -13,6 +13,10 @@ from ablate.study.response import Response
 
 SINGLE = "single"
 """Name of the folder that holds the runs of single variants; no study can have it."""
+MOST_LEVELS = 100
+"""Levels of a factor; the report of a hundred takes a minute, and a study has few."""
+LARGEST = 1e70
+"""Bound of measured numbers, so that fourth powers, sums and ratios of them stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,6 @@ class Level:
                 f"Expected a level name that YAML cannot take for a truth value; received "
                 f"{self.name!r}. Use present and absent."
             )
-
-
-MOST_LEVELS = 100
-"""Levels of a factor; the report of a hundred takes a minute, and a study has few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,6 @@ class Factor:
         raise RequestError(
             f"Factor {self.name!r} has no level {name!r}.{nearest(name, self.level_names)}"
         )
-
-
-LARGEST = 1e70
-"""Bound of measured numbers, so that fourth powers, sums and ratios of them stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
