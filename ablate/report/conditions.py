@@ -9,7 +9,7 @@ from ablate.analysis.findings import Analysis, Component, Setting
 from ablate.analysis.parts import is_alternative
 from ablate.analysis.warnings import RunsAtChance
 from ablate.report.cells import number, records
-from ablate.report.headline import answered_components
+from ablate.report.decisions import answered_components
 from ablate.report.losses import ends_text
 from ablate.report.wording import amount, describe, scale_of
 from ablate.wording import quantity

@@ -16,17 +16,18 @@ from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange, 
 from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import RunsAtChance
 from ablate.report.cells import cell_label, number, records
-from ablate.report.headline import (
+from ablate.report.decisions import (
+    MOST_WORTH_ASKING,
     answered_components,
     best_level,
-    can_be_settled,
     decisive_effect,
+    is_worth_asking,
     seeds_to_decide,
     verdict_of,
 )
 from ablate.report.names import by_factor, part_names
 from ablate.report.section import ReportData
-from ablate.report.sentences import MOST_WORTH_ASKING, seed_range_text
+from ablate.report.sentences import seed_range_text
 from ablate.report.wording import amount, cell_list, describe
 from ablate.study.design import Cell
 from ablate.study.result import Status
@@ -210,7 +211,7 @@ def _missing_cells(analysis: Analysis) -> list[Cell]:
 
 def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
     """The command with the seeds that would likely decide some parts."""
-    settled = [part for part in parts if can_be_settled(part)]
+    settled = [part for part in parts if is_worth_asking(part.further)]
     seeds = seeds_to_decide(settled)
     if seeds is not None:
         names = part_names(data.study, settled)
@@ -227,7 +228,7 @@ def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
 
 def _may_be_enough(analysis: Analysis, candidate: Candidate) -> bool:
     """Whether a simpler model lacks no part that is known to help, and seeds can show it."""
-    if candidate.further is None or candidate.further.high > MOST_WORTH_ASKING:
+    if not is_worth_asking(candidate.further):
         return False
     useful = {
         (part.factor, part.level) for part in analysis.components if verdict_of(part) in USEFUL
@@ -251,8 +252,8 @@ def _weigh(data: ReportData, parts: Sequence[Component]) -> NextStep:
     if len(parts) > 1:
         decided = "Nothing has to be run to know that they help."
     known = [part.margin_seeds for part in parts if part.margin_seeds is not None]
-    seeds = SeedRange(max(each.low for each in known), max(each.high for each in known))
-    if seeds.high > MOST_WORTH_ASKING:
+    seeds = SeedRange.for_all(known)
+    if not is_worth_asking(seeds):
         return NextStep(
             f"{decided} Showing {open_question} may need more than {MOST_WORTH_ASKING} more seeds, "
             f"since the effect is close to the margin."

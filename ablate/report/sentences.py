@@ -18,6 +18,7 @@ from ablate.analysis.findings import (
     Withheld,
 )
 from ablate.analysis.parts import is_alternative
+from ablate.report.decisions import is_worth_asking
 from ablate.report.wording import amount, cell_list, describe, scale_of
 from ablate.study.study import Study
 from ablate.wording import decimal, enumeration, p_equation, quantity
@@ -34,8 +35,6 @@ MEANINGS = {
 }
 LARGER = 1.05
 """Multiple of the full model's parameters above which a model with fewer parts is a larger one."""
-MOST_WORTH_ASKING = 100
-"""Further seeds above which a report says only that there may be more."""
 REASONS = {
     Withheld.MISSING_CELLS: "cells have no complete run",
     Withheld.TOO_FEW_SEEDS: "fewer than three seeds",
@@ -279,7 +278,7 @@ def _candidate_sentence(candidate: Candidate, study: Study) -> str:
     interval = interval_text(-candidate.high, -candidate.low, study=study)
     seeds = (
         f" {seed_range_text(candidate.further)} would likely show it."
-        if candidate.further is not None and candidate.further.high <= MOST_WORTH_ASKING
+        if is_worth_asking(candidate.further)
         else ""
     )
     facts = "; ".join(filter(None, (f"{change}, {interval}", size)))

@@ -21,8 +21,9 @@ from ablate.report.blocks import (
     plain_text,
 )
 from ablate.report.conditions import condition_sentence
+from ablate.report.decisions import decisive_effect
 from ablate.report.glossary import verdict_pairs, word_pairs
-from ablate.report.headline import decisive_effect, headline, simplest_text
+from ablate.report.headline import headline, simplest_text
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
