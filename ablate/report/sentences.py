@@ -173,9 +173,8 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
         return f"no verdict {where} ({effect_method(effect, study)})"
     estimate = amount(study, effect.estimate, sign=True)
     numbers = f"{estimate}, {interval_text(effect.low, effect.high, study=study)}"
-    if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
-        numbers += f"; {holm_text(effect)}"
-    numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
+    observations = quantity(effect.n, "seed" if effect.paired else "run")
+    numbers = f"({'; '.join(filter(None, (numbers, holm_text(effect), observations)))})"
     if effect.withheld is not None:
         return f"no verdict {where} {numbers}, since {withheld_reason(effect)}"
     verdict = effect.verdict or Verdict.UNDECIDED
@@ -195,7 +194,10 @@ def confused_text(effect: Effect) -> str:
 
 
 def holm_text(effect: Effect) -> str:
-    """Return why an effect is undecided though its interval excludes 0."""
+    """Return why an effect is undecided though its interval excludes 0; else empty."""
+    excludes_zero = effect.low > 0 or effect.high < 0
+    if effect.verdict is not Verdict.UNDECIDED or not excludes_zero:
+        return ""
     p, side = p_equation(effect.p_adjusted), "worse" if effect.estimate > 0 else "better"
     likely = f"likely {side} without, but not certain when several parts are tested"
     return f"{likely}: {p} after Holm's correction"

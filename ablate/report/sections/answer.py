@@ -233,9 +233,8 @@ def _where(analysis: Analysis, component: Component, effect: Effect | Setting) -
         return f"where {' and '.join(f'{factor} is {level}' for factor, level in effect.where)}"
     control = "control, changes nothing" if component.factor in analysis.study.controls else ""
     average = "on average over the other parts" if effect is not component.full else ""
-    open_ = effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0)
-    holm = holm_text(effect) if open_ else ""
-    return "; ".join(filter(None, (control, average, withheld_reason(effect), holm)))
+    reasons = (withheld_reason(effect), holm_text(effect))
+    return "; ".join(filter(None, (control, average, *reasons)))
 
 
 def _legend(data: ReportData, rows: Sequence[PartRow]) -> str:
