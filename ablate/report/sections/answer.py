@@ -148,7 +148,8 @@ def part_rows(analysis: Analysis, scale: Scale) -> tuple[PartRow, ...]:
         for effect in _shown_effects(component)
     ]
     limit = _limit([effect for _, effect in known], analysis.study.margin)
-    return tuple(_part_row(analysis, pair, limit=limit, scale=scale) for pair in known)
+    costs = known_costs(analysis)
+    return tuple(_part_row(analysis, pair, limit=limit, scale=scale, costs=costs) for pair in known)
 
 
 def _shown_effects(component: Component) -> tuple[Effect | Setting, ...]:
@@ -160,7 +161,12 @@ def _shown_effects(component: Component) -> tuple[Effect | Setting, ...]:
 
 
 def _part_row(
-    analysis: Analysis, pair: tuple[Component, Effect | Setting], *, limit: float, scale: Scale
+    analysis: Analysis,
+    pair: tuple[Component, Effect | Setting],
+    *,
+    limit: float,
+    scale: Scale,
+    costs: Sequence[str],
 ) -> PartRow:
     component, effect = pair
     verdict = None if isinstance(effect, Setting) else effect.verdict
@@ -171,7 +177,7 @@ def _part_row(
         bar=_bar(effect, limit=limit, margin=analysis.study.margin),
         estimate=scale.signed(effect.estimate),
         interval=scale.signed_interval(effect.low, effect.high),
-        saves=_saves(analysis, component, known_costs(analysis)),
+        saves=_saves(analysis, component, costs),
         n=whole_number(effect.n),
     )
 
