@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 from ablate.analysis.findings import Analysis, Component, Effect, Verdict, Withheld
@@ -245,10 +244,9 @@ def _short_reason(analysis: Analysis, component: Component) -> str:
         return "it was switched only in other models than the full one"
     if effect.withheld is Withheld.CONFUSED:
         run = int((analysis.cells["n"] > 0).sum())
-        total = math.prod(len(factor.levels) for factor in analysis.study.factors)
         return (
-            f"only {run} of {total} combinations were run, which mix the effect of a part with an "
-            f"interaction of others: "
+            f"only {run} of {analysis.study.combinations} combinations were run, which mix the "
+            f"effect of a part with an interaction of others: "
         )
     if effect.missing:
         return f"no run of {cell_list(analysis.study, effect.missing)} is complete"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -242,8 +241,7 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
     """
     found = list(dict.fromkeys(cells))
     holds_reference = any(study.is_reference(cell.levels) for cell in found)
-    combinations = math.prod(len(factor.levels) for factor in study.factors)
-    if not holds_reference or combinations == len(found):
+    if not holds_reference or study.combinations == len(found):
         return {}
     return {"design": "cells", "cells": tuple(cell.levels for cell in found)}
 
