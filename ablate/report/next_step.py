@@ -169,44 +169,52 @@ def _lacks_cells(component: Component) -> bool:
 def _other_cells(data: ReportData) -> NextStep:
     """The cells that separate what the cells so far cannot."""
     study, own = data.study, _own_command(data)
-    missing = _missing_cells(data.analysis)
     if own:
-        total = math.prod(len(factor.levels) for factor in study.factors)
         time = _training_seconds(data.analysis, study.replicates) / len(data.analysis.cells)
-        took = _took(time * len(missing))
+        took = _took(time * (study.combinations - len(_combinations_with_runs(data.analysis))))
         return NextStep(
-            f"More seeds cannot help here, other combinations can. The command trains all {total} "
-            f"combinations{took}; finished runs are reused:",
+            f"More seeds cannot help here, other combinations can. The command trains all "
+            f"{study.combinations} combinations{took}; finished runs are reused:",
             with_arguments(
                 own, {"study.design": "full_factorial"}, without=("study.resolution", "study.cells")
             ),
         )
+    named, count = _missing_cells(data.analysis)
     separate = [part for part in answered_components(data.analysis) if _lacks_cells(part)]
     if all(decisive_effect(part) is None for part in separate):
         # The full model without the part is enough for its effect in the full model.
         wanted = {**study.reference, **{part.factor: part.level for part in separate[:1]}}
-        missing = [Cell(tuple(wanted.items()))]
+        named, count = f"[{describe(study, wanted)}]", 1
     return NextStep(
-        f"More seeds cannot help here, other combinations can: run "
-        f"{cell_list(study, missing, most=MOST_NAMED)} too. Add "
-        f"{'it' if len(missing) == 1 else 'them'} to {_file(data)}, then:",
+        f"More seeds cannot help here, other combinations can: run {named} too. Add "
+        f"{'it' if count == 1 else 'them'} to {_file(data)}, then:",
         _first_command(data),
     )
 
 
-def _missing_cells(analysis: Analysis) -> list[Cell]:
-    """The combinations of levels without a complete run."""
-    study = analysis.study
-    names = [factor.name for factor in study.factors]
-    run = {
+def _missing_cells(analysis: Analysis) -> tuple[str, int]:
+    """Some of the combinations without a complete run in words, and the number of all."""
+    study, run = analysis.study, _combinations_with_runs(analysis)
+    # Twenty factors have a million combinations, so not a list of all.
+    combinations = itertools.product(*(factor.level_names for factor in study.factors))
+    missing = (levels for levels in combinations if levels not in run)
+    named = [
+        f"[{describe(study, dict(zip(study.reference, levels, strict=True)))}]"
+        for levels in itertools.islice(missing, MOST_NAMED)
+    ]
+    count = study.combinations - len(run)
+    rest = [f"{count - len(named)} more"] if count > len(named) else []
+    return enumeration([*named, *rest], most=MOST_NAMED + 1), count
+
+
+def _combinations_with_runs(analysis: Analysis) -> set[tuple[str, ...]]:
+    """The levels of each cell that has a complete run."""
+    names = [factor.name for factor in analysis.study.factors]
+    return {
         tuple(str(row[name]) for name in names)
         for row in records(analysis.cells)
         if number(row["n"]) > 0
     }
-    combinations = itertools.product(*(factor.level_names for factor in study.factors))
-    return [
-        Cell(tuple(zip(names, levels, strict=True))) for levels in combinations if levels not in run
-    ]
 
 
 def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
