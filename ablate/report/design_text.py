@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from ablate.analysis.findings import Analysis
-from ablate.report.cells import records
+from ablate.report.cells import levels_of, records
 
 
 def design_text(analysis: Analysis) -> str:
     """The cells of a study in a few words, judged by the cells themselves."""
     study = analysis.study
-    cells = [
-        {factor.name: str(row[factor.name]) for factor in study.factors}
-        for row in records(analysis.cells)
-    ]
+    cells = [levels_of(study, row) for row in records(analysis.cells)]
     if len(cells) == study.combinations:
         return f"all {study.combinations} combinations of the parts (cells)"
     moved = [sum(level != study.reference[name] for name, level in cell.items()) for cell in cells]

@@ -15,7 +15,7 @@ from ablate.analysis.checks import FEW_SEEDS
 from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange, Verdict, Withheld
 from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import RunsAtChance
-from ablate.report.cells import cell_label, number, records
+from ablate.report.cells import cell_label, levels_of, number, records
 from ablate.report.decisions import (
     MOST_WORTH_ASKING,
     answered_components,
@@ -37,8 +37,6 @@ from ablate.wording import duration, enumeration, one_line, quantity
 TO_LEARN_MORE = 20
 """Further seeds where it is not known how many decide."""
 MOST_NAMED = 8
-NOTHING_TO_RUN = "nothing more has to be run"
-NO_MORE_SEEDS = "more seeds are not needed"
 USEFUL = {Verdict.NEEDED, Verdict.HELPS, Verdict.BETTER}
 
 
@@ -61,15 +59,14 @@ def next_step(data: ReportData) -> NextStep:
     step = unfinished or _step_of_results(data)
     if data.analysis.no_answer is not None or not data.analysis.components:
         return step
-    first = [_look_at_guessing(data)]
-    if not unfinished and not _cells_without_result(data):
-        first.insert(0, _look_at_left_out(data))
-    said = list(filter(None, first))
-    if not said:
-        return step
-    return NextStep(
-        " ".join([*said, step.reason.replace(NOTHING_TO_RUN, NO_MORE_SEEDS)]), step.command
-    )
+    first = _look_at_guessing(data) if unfinished else _look_at_runs(data)
+    return NextStep(f"{first} {step.reason}", step.command) if first else step
+
+
+def _look_at_runs(data: ReportData) -> str:
+    """What to do about runs that went wrong; empty if there are none."""
+    left_out = "" if _cells_without_result(data) else _look_at_left_out(data)
+    return " ".join(filter(None, (left_out, _look_at_guessing(data))))
 
 
 def _look_at_left_out(data: ReportData) -> str:
@@ -151,7 +148,8 @@ def _settle(data: ReportData) -> NextStep:
     helping = [part for part in parts if part.margin_seeds is not None]
     if helping:
         return _weigh(data, helping)
-    return NextStep(f"Every part has a verdict at this margin: {NOTHING_TO_RUN}.")
+    rest = "more seeds are not needed" if _look_at_runs(data) else "nothing more has to be run"
+    return NextStep(f"Every part has a verdict at this margin: {rest}.")
 
 
 def _cells_without_result(data: ReportData) -> list[Cell]:
@@ -209,9 +207,8 @@ def _missing_cells(analysis: Analysis) -> tuple[str, int]:
 
 def _combinations_with_runs(analysis: Analysis) -> set[tuple[str, ...]]:
     """The levels of each cell that has a complete run."""
-    names = [factor.name for factor in analysis.study.factors]
     return {
-        tuple(str(row[name]) for name in names)
+        tuple(levels_of(analysis.study, row).values())
         for row in records(analysis.cells)
         if number(row["n"]) > 0
     }
