@@ -1,4 +1,4 @@
-"""What `python -m ablate.report` does: write a report from the store, or from a CSV file."""
+"""What `python -m ablate.report` does: report on a study, or on results of another program."""
 
 from __future__ import annotations
 
