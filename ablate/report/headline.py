@@ -23,7 +23,6 @@ from ablate.report.sentences import (
     no_answer_sentence,
     seed_range_text,
     setting_text,
-    simplest_sentence,
     withheld_reason,
 )
 from ablate.report.wording import amount, cell_list, sentence
@@ -40,16 +39,6 @@ def headline(analysis: Analysis) -> str:
     if not components or not marked_cells(analysis) - {None}:
         return "No answer yet: no run that could answer the question is complete."
     return sentence(with_title(analysis.study, " ".join(_clauses(analysis, components))))
-
-
-def simplest_text(analysis: Analysis) -> str:
-    """The sentence about a simpler model; empty where there is none to speak of."""
-    simplest, study = analysis.simplest, analysis.study
-    if simplest is None:
-        return ""
-    lacking = [item for item in analysis.components if simplest.levels[item.factor] == item.level]
-    judged = any(verdict_of(item) is not None for item in lacking)
-    return simplest_sentence(simplest, study, judged=judged)
 
 
 def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import math
 
 from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.findings import (
+    Analysis,
     Candidate,
     CellRate,
     Component,
@@ -18,7 +19,7 @@ from ablate.analysis.findings import (
     Withheld,
 )
 from ablate.analysis.parts import is_alternative
-from ablate.report.decisions import is_worth_asking
+from ablate.report.decisions import is_worth_asking, verdict_of
 from ablate.report.wording import amount, cell_list, describe, scale_of
 from ablate.study.study import Study
 from ablate.wording import decimal, enumeration, p_equation, quantity
@@ -73,6 +74,16 @@ def component_sentence(component: Component, study: Study) -> str:
         claims.append(_claim(component.average, study, "on average over the other factors"))
     margin = f"margin {amount(study, study.margin)}"
     return " ".join([f"{subject}: {'; '.join(claims)}; {margin}.", *_settings(component, study)])
+
+
+def simplest_text(analysis: Analysis) -> str:
+    """Return the sentence about a simpler model; empty where there is none."""
+    simplest, study = analysis.simplest, analysis.study
+    if simplest is None:
+        return ""
+    lacking = [item for item in analysis.components if simplest.levels[item.factor] == item.level]
+    judged = any(verdict_of(item) is not None for item in lacking)
+    return simplest_sentence(simplest, study, judged=judged)
 
 
 def simplest_sentence(simplest: Simplest, study: Study, *, judged: bool = True) -> str:

@@ -23,7 +23,7 @@ from ablate.report.blocks import (
 from ablate.report.conditions import condition_sentence
 from ablate.report.decisions import decisive_effect
 from ablate.report.glossary import verdict_pairs, word_pairs
-from ablate.report.headline import headline, simplest_text
+from ablate.report.headline import headline
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
@@ -31,6 +31,7 @@ from ablate.report.sections.warnings import warning_items
 from ablate.report.sentences import (
     component_sentence,
     holm_text,
+    simplest_text,
     withheld_reason,
 )
 from ablate.report.wording import Scale, sentence
