@@ -34,7 +34,7 @@ from ablate.report.results.scale import (
 )
 from ablate.report.results.text_file import read_table
 from ablate.study.design import Cell
-from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED
+from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED, StudyRecord
 from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.wording import first_few, quantity
@@ -129,6 +129,19 @@ def read_results(request: Request, table: pd.DataFrame | None = None) -> Results
         guessed_reference=guessed_reference(request, study.factors),
         guessed_direction=guessed,
         notes=tuple(filter(None, (left_out, of_epochs, _empty_note(table, levels), _names(seeds)))),
+    )
+
+
+def record_of(results: Results, request: Request) -> StudyRecord:
+    """The results of another program with what is known of them besides."""
+    notes = {"runs were read": " ".join(results.notes)} if results.notes else {}
+    return StudyRecord(
+        results.study,
+        results.runs,
+        provenance={"runs": request.source, **notes},
+        chance=request.chance,
+        guessed_reference=results.guessed_reference,
+        guessed_direction=results.guessed_direction,
     )
 
 
