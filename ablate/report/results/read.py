@@ -64,7 +64,7 @@ class Results:
     notes: tuple[str, ...] = ()
 
 
-def read_file(request: Request) -> pd.DataFrame:
+def _read_file(request: Request) -> pd.DataFrame:
     """The table at the path of a request, as text.
 
     Raises:
@@ -106,7 +106,7 @@ def read_results(request: Request, table: pd.DataFrame | None = None) -> Results
         RequestError: The table does not have what the request needs.
     """
     _check_columns(request)
-    table = read_file(request) if table is None else table
+    table = _read_file(request) if table is None else table
     table = with_requested_names(table, request.columns, source=request.runs)
     status = statuses(table, but=request.columns)
     _refuse_no_complete(status, request)
