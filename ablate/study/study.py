@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -224,6 +225,11 @@ class Study:
     def reference(self) -> dict[str, str]:
         """The level of every factor in the full model."""
         return {factor.name: factor.reference.name for factor in self.factors}
+
+    @property
+    def combinations(self) -> int:
+        """How many combinations of levels there are: the cells of a full factorial."""
+        return math.prod(len(factor.levels) for factor in self.factors)
 
     def is_reference(self, levels: Iterable[tuple[str, str]]) -> bool:
         """Whether levels, as pairs of factor and level, are those of the full model."""
