@@ -39,7 +39,7 @@ def beats_kept_models(folder: StudyFolder, result: Result, *, response: Response
     return all(score > _validation_score(other, response) for other in kept if other is not None)
 
 
-def keep_one_model(folder: StudyFolder, cell: str, seed: int) -> None:
+def keep_one_model(folder: StudyFolder, cell: str, *, seed: int) -> None:
     """Remove the models of a cell but that of one run."""
     for other in kept_models(folder, cell):
         if other != seed:

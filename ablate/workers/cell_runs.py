@@ -229,7 +229,7 @@ class CellRuns:
             self._save_model(folder)
         folder.commit(result)
         if retention.model == "best" and folder.model.exists():
-            keep_one_model(self._folder, result.cell, seed)
+            keep_one_model(self._folder, result.cell, seed=seed)
         if result.status.settled and not retention.checkpoints:
             checkpoint.discard(folder.checkpoints)
 
