@@ -119,7 +119,8 @@ class Client:
     def search_runs(self, experiment: str, condition: str) -> list[MlflowRun]:
         """The runs of an experiment that fulfil a condition, oldest first."""
         search = functools.partial(self._call, self._client.search_runs)
-        return [_mlflow_run(run) for run in search_all_pages(search, experiment, condition)]
+        runs = search_all_pages(search, experiment, condition=condition)
+        return [_mlflow_run(run) for run in runs]
 
     def create_run(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> MlflowRun:
         """Create a run, which is then RUNNING."""
@@ -192,7 +193,7 @@ class Client:
 
 
 def search_all_pages(
-    search: Callable[..., Any], experiment: str, condition: str = ""
+    search: Callable[..., Any], experiment: str, *, condition: str = ""
 ) -> Iterator[Any]:
     """MLflow's runs of an experiment that fulfil a condition, oldest first.
 
