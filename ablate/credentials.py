@@ -226,9 +226,7 @@ def _parse_database(uri: str) -> _Address | None:
 
 def _secrets(uri: str) -> Iterator[str]:
     """Everything in an address that may be secret, as libraries write it."""
-    scheme = _KNOWN.match(uri)
-    rest = uri.partition("://")[2] if is_address(uri) else uri[scheme.end() :] if scheme else uri
-    rest = rest if is_address(uri) else rest.lstrip(":/\\")
+    rest = _without_scheme(uri)
     user = rest.rpartition("@")[0]
     query = rest.partition("?")[2]
     # Another reader may divide a user and a password at other places.
@@ -242,6 +240,13 @@ def _secrets(uri: str) -> Iterator[str]:
             continue  # it names a variable of the environment
         for plain in {secret, unquote(secret), unquote_plus(secret)}:
             yield from _spellings(plain)
+
+
+def _without_scheme(uri: str) -> str:
+    if is_address(uri):
+        return uri.partition("://")[2]
+    scheme = _KNOWN.match(uri)
+    return uri[scheme.end() if scheme else 0 :].lstrip(":/\\")
 
 
 def _values(query: str) -> Iterator[str]:

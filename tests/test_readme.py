@@ -6,10 +6,13 @@ import re
 import pytest
 import yaml
 
+import ablate
 from ablate.study.file import study_from_mapping
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+"""The model of one's own, then the interface for scripts and notebooks."""
 FAULTS = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -62,8 +65,17 @@ def test_brackets_in_commands_are_quoted_for_zsh():
     assert [command for command in bare if re.search(r"\S*=?\[\S+\]", command)] == []
 
 
+def test_python_of_the_readme_names_what_there_is():
+    _, text = PYTHON
+    ast.parse(text)
+    results = set(re.findall(r"study\.(\w+)", text)) - {"replicates"}
+
+    assert set(re.findall(r"ablate\.(\w+)\(", text)) <= set(ablate.__all__)
+    assert [name for name in results if not hasattr(ablate.StudyResults, name)] == []
+
+
 def test_model_of_the_readme_can_be_built():
-    (text,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    text, _ = PYTHON
     tree = ast.parse(text)
     (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     (factors,) = re.findall(r"factors: \{(.*?)\}", README)

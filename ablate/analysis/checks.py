@@ -290,16 +290,15 @@ def _check_seeds(evidence: Evidence) -> Iterator[StudyWarning]:
         yield warnings.OneRunPerCell()
         return
     paired = [effect for effect in evidence.effects if effect.paired]
-    beside = {id(effect) for effect in paired if _is_beside_answer(evidence, effect)}
-    answers = [effect for effect in paired if id(effect) not in beside]
-    enough = min((effect.n for effect in answers), default=0)
-    if answers and enough < FEW_SEEDS:
-        few = tuple(dict.fromkeys(effect.name for effect in answers if effect.n == enough))
+    answers = [effect for effect in paired if not _is_beside_answer(evidence, effect)]
+    fewest = min((effect.n for effect in answers), default=FEW_SEEDS)
+    if fewest < FEW_SEEDS:
+        few = tuple(dict.fromkeys(effect.name for effect in answers if effect.n == fewest))
         named = few if any(effect.n >= FEW_SEEDS for effect in answers) else ()
-        yield warnings.FewSeeds(enough, serious=enough < FEWEST, effects=named)
-    fewest = min((effect.n for effect in paired), default=FEW_SEEDS)
-    if fewest < (min(enough, FEW_SEEDS) if answers else FEW_SEEDS):
-        yield warnings.FewSeeds(fewest, serious=False, averages=True)
+        yield warnings.FewSeeds(fewest, serious=fewest < FEWEST, effects=named)
+    fewest_of_all = min((effect.n for effect in paired), default=FEW_SEEDS)
+    if fewest_of_all < min(fewest, FEW_SEEDS):
+        yield warnings.FewSeeds(fewest_of_all, serious=False, averages=True)
 
 
 def _check_equal_runs(study: Study, evidence: Evidence) -> Iterator[StudyWarning]:

@@ -55,9 +55,7 @@ def _most_seeds(
         and (effect.verdict is Verdict.UNDECIDED or effect.withheld is Withheld.TOO_FEW_SEEDS)
     ]
     known = [number for number in found if number is not None]
-    if not known:
-        return None
-    return SeedRange(max(each.low for each in known), max(each.high for each in known))
+    return SeedRange.for_all(known) if known else None
 
 
 def _margin_seeds(study: Study, effect: Effect | None) -> SeedRange | None:

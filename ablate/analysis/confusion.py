@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,7 +24,7 @@ def confused_effects(
     differ in one factor alone, so nothing is confused with it. An interaction of three or more
     factors is taken to be 0.
     """
-    if len(cells) == math.prod(len(factor.levels) for factor in study.factors):
+    if len(cells) == study.combinations:
         return ((),) * len(contrasts)
     main: dict[tuple[str, ...], Array] = {
         (factor.name,): _columns(factor, cells) for factor in study.factors

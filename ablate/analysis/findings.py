@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -144,6 +144,11 @@ class SeedRange:
 
     low: int
     high: int
+
+    @classmethod
+    def for_all(cls, ranges: Sequence[SeedRange]) -> SeedRange:
+        """Return the seeds that would likely decide all of some verdicts."""
+        return cls(max(each.low for each in ranges), max(each.high for each in ranges))
 
 
 @dataclass(frozen=True, slots=True)

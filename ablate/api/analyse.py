@@ -9,8 +9,8 @@ import pandas as pd
 
 from ablate.api.results import StudyResults
 from ablate.errors import RequestError, nearest
-from ablate.report.command import record_of, request_of
-from ablate.report.results.read import read_frame
+from ablate.report.results.arguments import request_of
+from ablate.report.results.read import read_frame, record_of
 
 SOURCE = "the table"
 OPTIONS = ("direction", "margin", "chance", "name")

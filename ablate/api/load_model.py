@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_folder_name
-from ablate.report.wording import describe
+from ablate.report.wording import FULL_MODEL, describe
 from ablate.store.folder import StudyFolder
 from ablate.store.models import kept_models
 from ablate.store.plan import Plan
@@ -17,8 +17,6 @@ from ablate.wording import error_summary
 
 if TYPE_CHECKING:
     import keras
-
-FULL_MODEL = "full model"
 
 
 def load_model(

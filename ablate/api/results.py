@@ -11,14 +11,15 @@ import pandas as pd
 
 from ablate.analysis.analyse import analyse_record
 from ablate.analysis.findings import Analysis, Component
-from ablate.api.load_model import FULL_MODEL, load_model
+from ablate.api.load_model import load_model
 from ablate.errors import RequestError, nearest
+from ablate.report.decisions import decisive_effect, verdict_of
 from ablate.report.drawing import Picture
 from ablate.report.files import effect_row
-from ablate.report.headline import decisive_effect, verdict_of
 from ablate.report.page import html_page, pictures, report_data, section_contents
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
+from ablate.report.wording import FULL_MODEL
 from ablate.study.record import EFFECT_COLUMNS, StudyRecord
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ checked first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ablate.config.environment import guard_environment
 from ablate.config.flags import split_flags
 from ablate.config.hydra_errors import REQUEST_ERRORS
 from ablate.config.keys import GROUPS
-from ablate.config.locate import shipped_folder
+from ablate.config.locate import shipped_folder, targets_in
 from ablate.config.overrides import parse_override, quote_text
 from ablate.config.study_file import study_overrides
 from ablate.errors import RequestError, nearest
@@ -87,7 +87,7 @@ def _is_of_launcher(argument: str) -> bool:
 def _refuse_study_of_single_run(overrides: Sequence[str]) -> None:
     """Refuse a study for a run that ignores it: the command without a flag trains one variant."""
     for argument in overrides:
-        if re.match(r"study(\.|$)", _key(argument)):
+        if _is_of_study(argument):
             raise RequestError(
                 f"Expected --multirun with {argument}; without it, one run of one variant is "
                 f"trained. Write {command_of(['--multirun', *overrides])}."
@@ -103,7 +103,7 @@ def _compose_with_study(overrides: list[str]) -> tuple[list[str], DictConfig]:
             return overrides, config
     except REQUEST_ERRORS:
         # The command line may give keys of a group that only the study file chooses.
-        own = [word for word in overrides if re.match(r"study(\.|$)", _key(word))]
+        own = [argument for argument in overrides if _is_of_study(argument)]
         others = [f"~{group}" for group in GROUPS if group != "study"]
         added = study_overrides(_compose([*own, *others]), overrides)
         if not added:
@@ -111,8 +111,8 @@ def _compose_with_study(overrides: list[str]) -> tuple[list[str], DictConfig]:
     return [*added, *overrides], _compose([*added, *overrides])
 
 
-def _key(argument: str) -> str:
-    return str(parse_override(argument).key_or_group)
+def _is_of_study(argument: str) -> bool:
+    return parse_override(argument).key_or_group.partition(".")[0] == "study"
 
 
 def _refuse_files_of_hydra() -> None:
@@ -154,20 +154,12 @@ def _check_request(config: DictConfig, overrides: Sequence[str]) -> None:
 def _check_launcher(launcher: Mapping[str, Any]) -> None:
     plugins = Plugins.instance().discover(Launcher)
     installed = [f"{plugin.__module__}.{plugin.__name__}" for plugin in plugins]
-    targets = list(_targets(launcher))
+    targets = list(targets_in(launcher))
     if len(targets) != 1 or targets != [launcher.get("_target_")] or targets[0] not in installed:
         raise RequestError(
             f"Expected an installed launcher of Hydra and nothing else that is called; received "
             f"{targets!r}. Known: {', '.join(sorted(installed))}."
         )
-
-
-def _targets(node: Mapping[str, Any] | list[Any]) -> Iterator[object]:
-    if isinstance(node, Mapping) and "_target_" in node:
-        yield node["_target_"]
-    for value in node.values() if isinstance(node, Mapping) else node:
-        if isinstance(value, Mapping | list):
-            yield from _targets(value)
 
 
 def _check_shown(config: DictConfig, flags: Mapping[str, str]) -> None:

@@ -161,9 +161,12 @@ def check_interpolations(content: Mapping[str, Any]) -> None:
     Raises:
         RequestError: It is too much.
     """
-    size = _Sizes(content)
+    nodes = dict(_nodes_of(content))
+    size = _Sizes(nodes)
     computed = 0
-    for path, text in _texts(content):
+    for path, text in nodes.items():
+        if not isinstance(text, str) or "${" not in text:
+            continue
         computed += len(re.findall(r"\$\{[^{}:]*\$\{", text))
         if size.of(path) > MOST_VALUES:
             key = escaped_name(".".join(path))
@@ -182,12 +185,11 @@ KeyPath = tuple[str, ...]
 """The keys that lead to a node, from the outermost."""
 
 
-def _texts(node: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
-    """The texts that have an interpolation, each with its path."""
-    if isinstance(node, str) and "${" in node:
-        yield path, node
+def _nodes_of(node: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
+    """A node and all below it, each with its path."""
+    yield path, node
     for key, value in _items(node):
-        yield from _texts(value, (*path, key))
+        yield from _nodes_of(value, (*path, key))
 
 
 def _items(node: object) -> list[tuple[str, Any]]:
@@ -199,24 +201,19 @@ def _items(node: object) -> list[tuple[str, Any]]:
 class _Sizes:
     """How many values each node stands for once interpolations are resolved."""
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
-        self._content = content
+    def __init__(self, nodes: Mapping[KeyPath, object]) -> None:
+        self._nodes = nodes
         self._known: dict[KeyPath, int] = {}
 
     def of(self, path: KeyPath) -> int:
         """The size of the node at a path; 0 if there is none."""
         if path not in self._known:
             self._known[path] = 0  # as long as it is being counted: circles are refused later
-            self._known[path] = self._count(path)
+            self._known[path] = self._count(path) if path in self._nodes else 0
         return self._known[path]
 
     def _count(self, path: KeyPath) -> int:
-        node: Any = self._content
-        for key in path:
-            found = dict(_items(node))
-            if key not in found:
-                return 0
-            node = found[key]
+        node = self._nodes[path]
         if isinstance(node, str):
             return 1 + len(node) // LETTERS + sum(self.of(key) for key in _keys(node, path))
         return 1 + sum(self.of((*path, key)) for key, _ in _items(node))

@@ -128,7 +128,8 @@ def _refuse_ignored_choices(choices: dict[str, Any]) -> None:
                     )
         # Files of these groups are composed later, so that what they say would win.
         ignored = [key for key in order[number + 1 :] if key in content]
-        if ignored and re.search(r"^#\s*@package\s+_global_", file.read_text(), re.MULTILINE):
+        text = file.read_text(encoding="utf-8") if ignored else ""
+        if re.search(r"^#\s*@package\s+_global_", text, re.MULTILINE):
             raise RequestError(
                 f"Expected {ignored[0]} in a study file without '# @package', next to its factors, "
                 f"or on the command line; received it in {file}, where it has no effect."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def check_target(target: object, allow: Sequence[str], *, own: Sequence[str] = T
             f"that code, add 'allow=[{names}]' to the command, or set {ALLOW_VARIABLE}={names}."
         )
     if any(part.startswith("_") for part in target.split(".")):
-        # The commands are in __main__, and they do not build models.
+        # What is private is not offered, and importing a __main__ may start a command.
         raise RequestError(f"Expected _target_ to be public; received {target!r}.")
     return target
 
@@ -61,13 +61,19 @@ def check_targets(node: object, allow: Sequence[str]) -> None:
     Raises:
         RequestError: One is not allowed; see `check_target`.
     """
+    for target in targets_in(node):
+        check_target(target, allow)
+
+
+def targets_in(node: object) -> Iterator[object]:
+    """Every `_target_` below a node at any depth; that of the node itself comes first."""
     if isinstance(node, Mapping):
         if "_target_" in node:
-            check_target(node["_target_"], allow)
+            yield node["_target_"]
         node = list(node.values())
     if isinstance(node, list | tuple):
         for item in node:
-            check_targets(item, allow)
+            yield from targets_in(item)
 
 
 def locate(

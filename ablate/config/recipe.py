@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.config.recipe_nodes import Node, check_node, targets_in
+from ablate.config.locate import targets_in
+from ablate.config.recipe_nodes import Node, check_node
 from ablate.errors import RequestError, nearest
 from ablate.fields import (
     check_choice,
@@ -170,7 +171,8 @@ class Recipe:
 
     def targets(self) -> tuple[str, ...]:
         """The dotted names of the classes that it names, at any depth."""
-        return tuple(targets_in([self.as_node(), self.optimizer_node, self.schedule_node]))
+        nodes = [self.as_node(), self.optimizer_node, self.schedule_node]
+        return tuple(map(str, targets_in(nodes)))
 
 
 def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from ablate.config.locate import TRUSTED
+from ablate.config.locate import TRUSTED, targets_in
 from ablate.errors import RequestError, nearest
 
 Node = Mapping[str, object]
@@ -19,21 +19,24 @@ CALLBACKS = ("EarlyStopping", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateO
 
 FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "optimizer": (r"keras\.optimizers\.[A-Z]\w*",),
-        "schedule": (
-            r"keras\.optimizers\.schedules\.[A-Z]\w*",
-            r"ablate\.training\.schedules\.[A-Z]\w*",
-        ),
-        "loss": (r"keras\.losses\.[A-Z]\w*",),
-        "metrics": (r"keras\.metrics\.[A-Z]\w*",),
-        "callbacks": (rf"keras\.callbacks\.({'|'.join(CALLBACKS)})",),
+        "optimizer": ("keras.optimizers",),
+        "schedule": ("keras.optimizers.schedules", "ablate.training.schedules"),
+        "loss": ("keras.losses",),
+        "metrics": ("keras.metrics",),
+        "callbacks": ("keras.callbacks",),
     }
 )
-"""What of Keras and of this program each key of the recipe may name.
+"""The modules of Keras and of this program whose classes each key of the recipe may name.
 
 These two packages are always trusted, but only for what they are for here: a study that someone
 else wrote may name an optimizer, and not a function of Keras that loads or writes a file.
 """
+NESTED = (
+    *(module for modules in FAMILIES.values() for module in modules),
+    "keras.initializers",
+    "keras.regularizers",
+)
+"""The modules whose classes an argument may name."""
 
 
 def check_node(node: object, key: str) -> Node:
@@ -50,36 +53,23 @@ def check_node(node: object, key: str) -> Node:
         RequestError: It is no node, or its target is not what the key is for.
     """
     family = key.partition(".")[0]
-    example = re.split(r"\.[\[(]", FAMILIES[family][0].replace("\\", ""))[0]
+    example = FAMILIES[family][0]
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
         raise RequestError(
             f"Expected recipe.{key} as {{_target_: {example}.NAME, ...}}; received {node!r}."
         )
-    for inner, target in _targets(node):
-        families = FAMILIES[family] if inner is node else _all_families()
-        if target.partition(".")[0] in TRUSTED and not any(
-            re.fullmatch(pattern, target) for pattern in families
-        ):
+    for number, target in enumerate(map(str, targets_in(node))):
+        modules = NESTED if number else FAMILIES[family]
+        if target.partition(".")[0] in TRUSTED and not _is_class_of(target, modules):
             raise RequestError(_refusal(target, key, family=family, example=example))
     _check_arguments(node, key)
     return node
 
 
-def targets_in(node: object) -> Iterator[str]:
-    """Every `_target_` below a node, at any depth."""
-    for _, target in _targets(node):
-        yield target
-
-
-def _targets(node: object) -> Iterator[tuple[object, str]]:
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            yield node, str(node["_target_"])
-        for value in node.values():
-            yield from _targets(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _targets(value)
+def _is_class_of(target: str, modules: Sequence[str]) -> bool:
+    module, _, name = target.rpartition(".")
+    known = name in CALLBACKS or module != "keras.callbacks"
+    return known and module in modules and re.fullmatch(r"[A-Z]\w*", name) is not None
 
 
 def _check_arguments(node: object, key: str, *, trusted: bool = False) -> None:
@@ -111,11 +101,6 @@ def _check_arguments(node: object, key: str, *, trusted: bool = False) -> None:
     elif isinstance(node, list | tuple):
         for value in node:
             _check_arguments(value, key, trusted=trusted)
-
-
-def _all_families() -> tuple[str, ...]:
-    inner = r"keras\.(initializers|regularizers)\.[A-Z]\w*"
-    return (*(pattern for family in FAMILIES.values() for pattern in family), inner)
 
 
 def _refusal(target: str, key: str, *, family: str, example: str) -> str:

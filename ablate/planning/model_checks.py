@@ -12,6 +12,7 @@ from typing import Any
 from ablate.errors import RequestError
 from ablate.process import stop
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
+from ablate.store.schema import decode
 from ablate.workers.processes import CONTEXT, end, spawn
 from ablate.workers.slots import Slot
 
@@ -61,10 +62,7 @@ def measure_cells(
     for slug, refusal in refused.items():
         shared = len(refused) == len(cells) and len(set(refused.values())) == 1
         raise RequestError(refusal if shared else f"In cell {slug}: {refusal}")
-    return {
-        slug: ModelSize(**{**answer["size"], "notes": tuple(answer["size"]["notes"])})
-        for slug, answer in answers.items()
-    }
+    return {slug: decode(answer["size"], ModelSize) for slug, answer in answers.items()}
 
 
 def _ask_all(

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import pandas as pd
 
 from ablate.analysis.findings import Analysis
-from ablate.report.wording import describe, scale_of
+from ablate.report.wording import FULL_MODEL, describe, scale_of
 from ablate.study.record import interval_columns
+from ablate.study.study import Study
 from ablate.wording import one_line, seconds, short_number, whole_number
 
-FULL, BEST, SIMPLEST = "full model", "best mean", "fewest parts"
+FULL, BEST, SIMPLEST = FULL_MODEL, "best mean", "fewest parts"
 LABEL_LIMIT = 120
 
 
@@ -33,11 +34,15 @@ def text(value: object) -> str:
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
+def levels_of(study: Study, row: Mapping[str, object]) -> dict[str, str]:
+    """The level of every factor, from a row that has them."""
+    return {factor.name: str(row[factor.name]) for factor in study.factors}
+
+
 def reference_cell(analysis: Analysis) -> str | None:
     """Slug of the full model's cell, None if it is not among the cells."""
-    study = analysis.study
     for row in records(analysis.cells):
-        if study.is_reference((factor.name, str(row[factor.name])) for factor in study.factors):
+        if levels_of(analysis.study, row) == analysis.study.reference:
             return str(row["cell"])
     return None
 
@@ -80,7 +85,7 @@ def cell_numbers(analysis: Analysis) -> dict[str, int]:
 
 def cell_label(analysis: Analysis, row: Mapping[str, object]) -> str:
     """A cell by how it differs from the full model, from a row that has its levels."""
-    levels = {key: str(value) for key, value in row.items()}
+    levels = levels_of(analysis.study, row)
     return one_line(describe(analysis.study, levels), LABEL_LIMIT)
 
 

@@ -1,13 +1,11 @@
-"""What `python -m ablate.report` does: write a report from the store, or from a CSV file."""
+"""What `python -m ablate.report` does: report on a study, or on results of another program."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import sys
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,20 +14,20 @@ from ablate.analysis.assumptions import GuessedDirection, GuessedReference
 from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions, check_paper_columns
 from ablate.config.store_uri import STORE_URI, check_store_uri
-from ablate.errors import RequestError, nearest
-from ablate.fields import check_folder_name, check_number
+from ablate.errors import RequestError
+from ablate.fields import check_folder_name
 from ablate.report.page import report_data, write_report
-from ablate.report.results.read import Results, read_frame, read_results
-from ablate.report.results.request import Request
+from ablate.report.results.arguments import check_word, request_of
+from ablate.report.results.read import Results, read_frame, read_results, record_of
+from ablate.report.results.request import MLFLOW, Request
 from ablate.report.section import ReportData
 from ablate.report.terminal import end_lines
 from ablate.report.warning_texts import warning_texts
 from ablate.store.folder import StudyFolder
 from ablate.store.tables import read_record
-from ablate.study.record import FITTING_COLUMNS, StudyRecord
-from ablate.study.response import Direction
+from ablate.study.record import FITTING_COLUMNS
 from ablate.study.result import Status
-from ablate.study.study import LARGEST, SINGLE, Study
+from ablate.study.study import SINGLE, Study
 from ablate.wording import printable, terminal_line
 
 USAGE = """\
@@ -72,8 +70,6 @@ OF_A_FILE = (
     "store.uri",
     *BOTH,
 )
-MLFLOW = "mlflow:"
-"""What precedes the name of an experiment in `runs=`."""
 REQUIRED = ("runs", "factors", "response")
 
 
@@ -121,7 +117,7 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _report_study(values: Mapping[str, Any]) -> int:
-    name = check_folder_name(_word(values["study"], "study"), "study")
+    name = check_folder_name(check_word(values["study"], "study"), "study")
     if name == SINGLE:
         raise RequestError(
             f"Expected a study; received {SINGLE!r}, the folder of single runs. MLflow's pages "
@@ -158,18 +154,6 @@ def _report_file(values: Mapping[str, Any], given: Sequence[str]) -> int:
     return 0 if (record.runs["status"] == Status.COMPLETE).all() else 1
 
 
-def record_of(results: Results, request: Request) -> StudyRecord:
-    """The results of another program with what is known of them besides."""
-    return StudyRecord(
-        results.study,
-        results.runs,
-        provenance={"runs": _shown_source(request), **_notes(results)},
-        chance=request.chance,
-        guessed_reference=results.guessed_reference,
-        guessed_direction=results.guessed_direction,
-    )
-
-
 def _read(request: Request, values: Mapping[str, Any]) -> Results:
     """The results of a file, or of an experiment of MLflow."""
     runs = str(request.runs)
@@ -185,90 +169,6 @@ def _read(request: Request, values: Mapping[str, Any]) -> Results:
     return read_frame(read_experiment(runs.removeprefix(MLFLOW), check_store_uri(uri)), request)
 
 
-def _shown_source(request: Request) -> str:
-    """The name of the file, or of the experiment."""
-    runs = str(request.runs)
-    return runs if runs.startswith(MLFLOW) else Path(runs).name
-
-
-def _notes(results: Results) -> dict[str, str]:
-    return {"runs were read": " ".join(results.notes)} if results.notes else {}
-
-
-def _folder_name(source: str) -> str:
-    """A name for the folder of a report, of the name of a file or an experiment."""
-    letters = (
-        unicodedata.normalize("NFKD", source.replace("ß", "ss")).encode("ascii", "ignore").decode()
-    )
-    return re.sub(r"[^\w.-]+", "_", letters, flags=re.ASCII).strip("._-")[:100] or "results"
-
-
-def request_of(values: Mapping[str, Any]) -> Request:
-    """What the arguments of a report on other results ask for.
-
-    Raises:
-        RequestError: An argument is not what it should be.
-    """
-    factors = _factors(values["factors"])
-    runs = _word(values["runs"], "runs")
-    # Not the name of the experiment alone: reports/<study>/ is the study's own report.
-    own = runs if runs.startswith(MLFLOW) else Path(runs).stem
-    name = _word(values["name"], "name") if "name" in values else _folder_name(own)
-    return Request(
-        runs=runs,
-        factors=factors,
-        response=_word(values["response"], "response"),
-        name=check_folder_name(name, "name"),
-        seed=_word(values["seed"], "seed") if values.get("seed") is not None else "",
-        reference=_reference(values.get("reference", {}), factors),
-        direction=_direction(values["direction"]) if "direction" in values else None,
-        margin=_margin(values["margin"]) if "margin" in values else None,
-        chance=_chance(values["chance"]) if values.get("chance") is not None else None,
-    )
-
-
-def _margin(value: object) -> float:
-    return check_number(
-        value,
-        "margin",
-        accepts=lambda margin: 0 < margin < LARGEST,
-        expected="a number above 0, in the unit of the response",
-    )
-
-
-def _chance(value: object) -> float:
-    return check_number(
-        value,
-        "chance",
-        accepts=lambda chance: 0 <= chance < LARGEST,
-        expected="the response of a model that guesses, such as 0.1 for ten classes",
-    )
-
-
-def _factors(value: object) -> tuple[str, ...]:
-    names = value if isinstance(value, list) else [value]
-    if not names:
-        raise RequestError("Expected factors=[a,b], the columns to compare; received none.")
-    return tuple(_word(name, "factors") for name in names)
-
-
-def _reference(value: object, factors: Sequence[str]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RequestError(f"Expected reference={{factor: level}}; received {value!r}.")
-    for name in value:
-        if str(name) not in factors:
-            raise RequestError(
-                f"No factor {name!r} for a reference level.{nearest(str(name), factors)}"
-            )
-    return {str(name): level for name, level in value.items()}
-
-
-def _direction(value: object) -> Direction:
-    if value == "higher" or value == "lower":
-        return "higher" if value == "higher" else "lower"
-    raise RequestError(f"Expected direction=higher or direction=lower; received {value!r}.")
-
-
 def _interactions(values: Mapping[str, Any], study: Study) -> int:
     order = values.get("interactions", 2)
     return check_interactions(order, "interactions", factors=len(study.factors))
@@ -276,12 +176,6 @@ def _interactions(values: Mapping[str, Any], study: Study) -> int:
 
 def _paper_columns(values: Mapping[str, Any]) -> tuple[str, ...]:
     return check_paper_columns(values.get("columns", list(FITTING_COLUMNS)), "columns")
-
-
-def _word(value: object, key: str) -> str:
-    if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value):
-        return str(value)
-    raise RequestError(f"Expected {key} to be a word; received {value!r}.")
 
 
 def _show(data: ReportData, folder: Path) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from ablate.analysis.findings import Analysis, Component, Setting
 from ablate.analysis.parts import is_alternative
 from ablate.analysis.warnings import RunsAtChance
-from ablate.report.cells import number, records
-from ablate.report.headline import answered_components
+from ablate.report.cells import levels_of, number, records
+from ablate.report.decisions import answered_components
 from ablate.report.losses import ends_text
 from ablate.report.wording import amount, describe, scale_of
+from ablate.study.record import interval_columns
 from ablate.wording import quantity
 
 
@@ -35,14 +35,14 @@ def condition_sentence(analysis: Analysis) -> str:
         component, setting = max(found, key=lambda pair: abs(pair[1].estimate))
     worst = _worst_cell(analysis)
     return (
-        f"This holds with all other parts in place: {_setting_text(analysis, component, setting)}"
+        f"This holds with all other parts in place: {_change_text(analysis, component, setting)}"
         f"{f'; worst: {worst}' if worst else ''}."
     )
 
 
-def _setting_text(analysis: Analysis, component: Component, setting: Setting) -> str:
+def _change_text(analysis: Analysis, component: Component, setting: Setting) -> str:
     study = analysis.study
-    where = " and ".join(_place(name, level) for name, level in setting.where)
+    where = " and ".join(_with_level(name, level) for name, level in setting.where)
     change = (
         f"using {component.factor}={component.level}"
         if is_alternative(component.level)
@@ -57,7 +57,7 @@ def _setting_text(analysis: Analysis, component: Component, setting: Setting) ->
     return f"{where}, {change} {verb} {size}{average} ({shown})"
 
 
-def _place(factor: str, level: str) -> str:
+def _with_level(factor: str, level: str) -> str:
     if level == "present":
         return f"with {factor}"
     return f"with {factor}={level}" if is_alternative(level) else f"without {factor}"
@@ -66,20 +66,20 @@ def _place(factor: str, level: str) -> str:
 def _worst_cell(analysis: Analysis) -> str:
     """The cell with the worst mean, and how many of its runs did not learn."""
     study = analysis.study
-    column = f"{study.response.name}_mean"
+    column = interval_columns(study.response.name)[0]
     rows = [row for row in records(analysis.cells) if math.isfinite(number(row[column]))]
     if not rows:
         return ""
     choose = max if study.response.direction == "lower" else min
     row = choose(rows, key=lambda row: number(row[column]))
-    levels = {factor.name: str(row[factor.name]) for factor in study.factors}
     mean = scale_of(study).value(number(row[column]))
-    return f"[{describe(study, levels)}] with {mean}{_did_not_learn(analysis, levels)}"
+    label = describe(study, levels_of(study, row))
+    return f"[{label}] with {mean}{_did_not_learn(analysis, str(row['cell']))}"
 
 
-def _did_not_learn(analysis: Analysis, levels: Mapping[str, str]) -> str:
+def _did_not_learn(analysis: Analysis, cell: str) -> str:
     for warning in analysis.warnings:
         for rate in warning.rates if isinstance(warning, RunsAtChance) else ():
-            if dict(rate.cell.levels) == dict(levels):
+            if rate.cell.slug == cell:
                 return f" ({rate.failed} of {quantity(rate.runs, 'run')} did not learn)"
     return ""

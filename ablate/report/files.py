@@ -17,11 +17,11 @@ import pandas as pd
 from ablate import __version__
 from ablate.analysis.findings import Analysis, Component, Effect, Simplest
 from ablate.report.cells import records
-from ablate.report.headline import simplest_text
 from ablate.report.sentences import (
     component_sentence,
     effect_method,
     no_answer_sentence,
+    simplest_text,
 )
 from ablate.report.warning_texts import warning_texts
 from ablate.study.record import (

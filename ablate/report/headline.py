@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 
-from ablate.analysis.findings import Analysis, Component, Effect, SeedRange, Verdict, Withheld
+from ablate.analysis.findings import Analysis, Component, Effect, Verdict, Withheld
 from ablate.report.cells import marked_cells
+from ablate.report.decisions import (
+    MOST_WORTH_ASKING,
+    answered_components,
+    best_level,
+    decisive_effect,
+    is_worth_asking,
+    seeds_to_decide,
+    verdict_of,
+)
 from ablate.report.losses import gains_text, losses_text, size_and_ends, with_title
 from ablate.report.names import alternatives, by_factor, part_names
 from ablate.report.savings import Saving, savings_of
 from ablate.report.sentences import (
-    MOST_WORTH_ASKING,
     confused_text,
     no_answer_sentence,
     seed_range_text,
     setting_text,
-    simplest_sentence,
     withheld_reason,
 )
 from ablate.report.wording import amount, cell_list, sentence
 from ablate.wording import enumeration
 
 Words = Callable[[Analysis, Sequence[Component]], str]
-
-
-def decisive_effect(component: Component) -> Effect | None:
-    """The effect that answers for a part: in the full model, else on average."""
-    return component.full or component.average
-
-
-def verdict_of(component: Component) -> Verdict | None:
-    """The verdict that answers for a part; None where there is none."""
-    effect = decisive_effect(component)
-    return None if effect is None else effect.verdict
-
-
-def answered_components(analysis: Analysis) -> tuple[Component, ...]:
-    """The parts of the question: controls, which change nothing, are none of them."""
-    controls = set(analysis.study.controls)
-    return tuple(item for item in analysis.components if item.factor not in controls)
 
 
 def headline(analysis: Analysis) -> str:
@@ -50,16 +39,6 @@ def headline(analysis: Analysis) -> str:
     if not components or not marked_cells(analysis) - {None}:
         return "No answer yet: no run that could answer the question is complete."
     return sentence(with_title(analysis.study, " ".join(_clauses(analysis, components))))
-
-
-def simplest_text(analysis: Analysis) -> str:
-    """The sentence about a simpler model; empty where there is none to speak of."""
-    simplest, study = analysis.simplest, analysis.study
-    if simplest is None:
-        return ""
-    lacking = [item for item in analysis.components if simplest.levels[item.factor] == item.level]
-    judged = any(verdict_of(item) is not None for item in lacking)
-    return simplest_sentence(simplest, study, judged=judged)
 
 
 def _clauses(analysis: Analysis, components: Sequence[Component]) -> Iterator[str]:
@@ -204,16 +183,6 @@ def _use_another(analysis: Analysis, group: Sequence[Component]) -> str:
     )
 
 
-def best_level(group: Sequence[Component]) -> str:
-    """The level of a factor that is furthest above the full model's."""
-
-    def estimate(component: Component) -> float:
-        effect = decisive_effect(component)
-        return 0.0 if effect is None else effect.estimate
-
-    return min(group, key=estimate).level
-
-
 def _levels(analysis: Analysis, group: Sequence[Component]) -> str:
     """Other levels, each with what is lost with it."""
     texts = [
@@ -231,7 +200,7 @@ def _undecided(analysis: Analysis, components: Sequence[Component]) -> str:
 
 
 def _more_seeds(analysis: Analysis, components: Sequence[Component]) -> str:
-    settled = [item for item in components if can_be_settled(item)]
+    settled = [item for item in components if is_worth_asking(item.further)]
     seeds = seeds_to_decide(settled)
     if seeds is None:
         known = [item for item in components if item.further is not None]
@@ -240,19 +209,6 @@ def _more_seeds(analysis: Analysis, components: Sequence[Component]) -> str:
     if len(settled) < len(components):
         named = part_names(analysis.study, settled)
     return f"; {seed_range_text(seeds)} would likely settle {named}"
-
-
-def can_be_settled(component: Component) -> bool:
-    """Whether a number of seeds that is worth asking for would likely decide a part."""
-    return component.further is not None and component.further.high <= MOST_WORTH_ASKING
-
-
-def seeds_to_decide(components: Sequence[Component]) -> SeedRange | None:
-    """Further seeds that would likely decide all of some parts; None if unknown for one of them."""
-    known = [component.further for component in components if component.further is not None]
-    if not known or len(known) < len(components):
-        return None
-    return SeedRange(max(seeds.low for seeds in known), max(seeds.high for seeds in known))
 
 
 def _no_verdict(analysis: Analysis, components: Sequence[Component]) -> str:
@@ -277,10 +233,9 @@ def _short_reason(analysis: Analysis, component: Component) -> str:
         return "it was switched only in other models than the full one"
     if effect.withheld is Withheld.CONFUSED:
         run = int((analysis.cells["n"] > 0).sum())
-        total = math.prod(len(factor.levels) for factor in analysis.study.factors)
         return (
-            f"only {run} of {total} combinations were run, which mix the effect of a part with an "
-            f"interaction of others: "
+            f"only {run} of {analysis.study.combinations} combinations were run, which mix the "
+            f"effect of a part with an interaction of others: "
         )
     if effect.missing:
         return f"no run of {cell_list(analysis.study, effect.missing)} is complete"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ablate.analysis import contrasts
 from ablate.analysis.findings import Component
 from ablate.analysis.parts import is_alternative, is_switch
+from ablate.report.decisions import decisive_effect
 from ablate.study.study import Factor, Study
 from ablate.wording import enumeration, one_line
 
@@ -67,7 +68,7 @@ def part_names(study: Study, components: Sequence[Component]) -> str:
 
 def _name_of_factor(study: Study, components: Sequence[Component]) -> str:
     factor = components[0].factor
-    effects = [item.full or item.average for item in components]
+    effects = [decisive_effect(item) for item in components]
     on_average = all(effect and effect.kind == "main" and effect.verdict for effect in effects)
     where = " on average" if on_average else ""
     if not any(is_alternative(item.level) for item in components):

@@ -15,18 +15,19 @@ from ablate.analysis.checks import FEW_SEEDS
 from ablate.analysis.findings import Analysis, Candidate, Component, SeedRange, Verdict, Withheld
 from ablate.analysis.verdicts import FEWEST
 from ablate.analysis.warnings import RunsAtChance
-from ablate.report.cells import cell_label, number, records
-from ablate.report.headline import (
+from ablate.report.cells import cell_label, levels_of, number, records
+from ablate.report.decisions import (
+    MOST_WORTH_ASKING,
     answered_components,
     best_level,
-    can_be_settled,
     decisive_effect,
+    is_worth_asking,
     seeds_to_decide,
     verdict_of,
 )
 from ablate.report.names import by_factor, part_names
 from ablate.report.section import ReportData
-from ablate.report.sentences import MOST_WORTH_ASKING, seed_range_text
+from ablate.report.sentences import seed_range_text
 from ablate.report.wording import amount, cell_list, describe
 from ablate.study.design import Cell
 from ablate.study.result import Status
@@ -36,8 +37,6 @@ from ablate.wording import duration, enumeration, one_line, quantity
 TO_LEARN_MORE = 20
 """Further seeds where it is not known how many decide."""
 MOST_NAMED = 8
-NOTHING_TO_RUN = "nothing more has to be run"
-NO_MORE_SEEDS = "more seeds are not needed"
 USEFUL = {Verdict.NEEDED, Verdict.HELPS, Verdict.BETTER}
 
 
@@ -60,15 +59,14 @@ def next_step(data: ReportData) -> NextStep:
     step = unfinished or _step_of_results(data)
     if data.analysis.no_answer is not None or not data.analysis.components:
         return step
-    first = [_look_at_guessing(data)]
-    if not unfinished and not _cells_without_result(data):
-        first.insert(0, _look_at_left_out(data))
-    said = list(filter(None, first))
-    if not said:
-        return step
-    return NextStep(
-        " ".join([*said, step.reason.replace(NOTHING_TO_RUN, NO_MORE_SEEDS)]), step.command
-    )
+    first = _look_at_guessing(data) if unfinished else _look_at_runs(data)
+    return NextStep(f"{first} {step.reason}", step.command) if first else step
+
+
+def _look_at_runs(data: ReportData) -> str:
+    """What to do about runs that went wrong; empty if there are none."""
+    left_out = "" if _cells_without_result(data) else _look_at_left_out(data)
+    return " ".join(filter(None, (left_out, _look_at_guessing(data))))
 
 
 def _look_at_left_out(data: ReportData) -> str:
@@ -150,7 +148,8 @@ def _settle(data: ReportData) -> NextStep:
     helping = [part for part in parts if part.margin_seeds is not None]
     if helping:
         return _weigh(data, helping)
-    return NextStep(f"Every part has a verdict at this margin: {NOTHING_TO_RUN}.")
+    rest = "more seeds are not needed" if _look_at_runs(data) else "nothing more has to be run"
+    return NextStep(f"Every part has a verdict at this margin: {rest}.")
 
 
 def _cells_without_result(data: ReportData) -> list[Cell]:
@@ -168,49 +167,56 @@ def _lacks_cells(component: Component) -> bool:
 def _other_cells(data: ReportData) -> NextStep:
     """The cells that separate what the cells so far cannot."""
     study, own = data.study, _own_command(data)
-    missing = _missing_cells(data.analysis)
     if own:
-        total = math.prod(len(factor.levels) for factor in study.factors)
         time = _training_seconds(data.analysis, study.replicates) / len(data.analysis.cells)
-        took = _took(time * len(missing))
+        took = _took(time * (study.combinations - len(_combinations_with_runs(data.analysis))))
         return NextStep(
-            f"More seeds cannot help here, other combinations can. The command trains all {total} "
-            f"combinations{took}; finished runs are reused:",
+            f"More seeds cannot help here, other combinations can. The command trains all "
+            f"{study.combinations} combinations{took}; finished runs are reused:",
             with_arguments(
                 own, {"study.design": "full_factorial"}, without=("study.resolution", "study.cells")
             ),
         )
+    named, count = _missing_cells(data.analysis)
     separate = [part for part in answered_components(data.analysis) if _lacks_cells(part)]
     if all(decisive_effect(part) is None for part in separate):
         # The full model without the part is enough for its effect in the full model.
         wanted = {**study.reference, **{part.factor: part.level for part in separate[:1]}}
-        missing = [Cell(tuple(wanted.items()))]
+        named, count = f"[{describe(study, wanted)}]", 1
     return NextStep(
-        f"More seeds cannot help here, other combinations can: run "
-        f"{cell_list(study, missing, most=MOST_NAMED)} too. Add "
-        f"{'it' if len(missing) == 1 else 'them'} to {_file(data)}, then:",
+        f"More seeds cannot help here, other combinations can: run {named} too. Add "
+        f"{'it' if count == 1 else 'them'} to {_file(data)}, then:",
         _first_command(data),
     )
 
 
-def _missing_cells(analysis: Analysis) -> list[Cell]:
-    """The combinations of levels without a complete run."""
-    study = analysis.study
-    names = [factor.name for factor in study.factors]
-    run = {
-        tuple(str(row[name]) for name in names)
+def _missing_cells(analysis: Analysis) -> tuple[str, int]:
+    """Some of the combinations without a complete run in words, and the number of all."""
+    study, run = analysis.study, _combinations_with_runs(analysis)
+    # Twenty factors have a million combinations, so not a list of all.
+    combinations = itertools.product(*(factor.level_names for factor in study.factors))
+    missing = (levels for levels in combinations if levels not in run)
+    named = [
+        f"[{describe(study, dict(zip(study.reference, levels, strict=True)))}]"
+        for levels in itertools.islice(missing, MOST_NAMED)
+    ]
+    count = study.combinations - len(run)
+    rest = [f"{count - len(named)} more"] if count > len(named) else []
+    return enumeration([*named, *rest], most=MOST_NAMED + 1), count
+
+
+def _combinations_with_runs(analysis: Analysis) -> set[tuple[str, ...]]:
+    """The levels of each cell that has a complete run."""
+    return {
+        tuple(levels_of(analysis.study, row).values())
         for row in records(analysis.cells)
         if number(row["n"]) > 0
     }
-    combinations = itertools.product(*(factor.level_names for factor in study.factors))
-    return [
-        Cell(tuple(zip(names, levels, strict=True))) for levels in combinations if levels not in run
-    ]
 
 
 def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
     """The command with the seeds that would likely decide some parts."""
-    settled = [part for part in parts if can_be_settled(part)]
+    settled = [part for part in parts if is_worth_asking(part.further)]
     seeds = seeds_to_decide(settled)
     if seeds is not None:
         names = part_names(data.study, settled)
@@ -227,7 +233,7 @@ def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
 
 def _may_be_enough(analysis: Analysis, candidate: Candidate) -> bool:
     """Whether a simpler model lacks no part that is known to help, and seeds can show it."""
-    if candidate.further is None or candidate.further.high > MOST_WORTH_ASKING:
+    if not is_worth_asking(candidate.further):
         return False
     useful = {
         (part.factor, part.level) for part in analysis.components if verdict_of(part) in USEFUL
@@ -251,8 +257,8 @@ def _weigh(data: ReportData, parts: Sequence[Component]) -> NextStep:
     if len(parts) > 1:
         decided = "Nothing has to be run to know that they help."
     known = [part.margin_seeds for part in parts if part.margin_seeds is not None]
-    seeds = SeedRange(max(each.low for each in known), max(each.high for each in known))
-    if seeds.high > MOST_WORTH_ASKING:
+    seeds = SeedRange.for_all(known)
+    if not is_worth_asking(seeds):
         return NextStep(
             f"{decided} Showing {open_question} may need more than {MOST_WORTH_ASKING} more seeds, "
             f"since the effect is close to the margin."

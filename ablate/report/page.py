@@ -139,11 +139,11 @@ def _facts(data: ReportData) -> str:
 
 def _commands(record: StudyRecord) -> list[str]:
     name = shlex.quote(f"study={record.study.name}")
-    command = _own_command(record.provenance.get("command", ""))
+    command = _safe_command(record.provenance.get("command", ""))
     return [command or f"python -m ablate --multirun {name}", f"python -m ablate.report {name}"]
 
 
-def _own_command(text: str) -> str:
+def _safe_command(text: str) -> str:
     """A command of this program that a plan holds, safe to copy; empty if it is another one.
 
     The plan may come from somebody else, or from a version that left credentials in it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ablate.analysis.findings import Analysis, Component
@@ -57,9 +57,9 @@ class Saving:
 
 def savings_of(analysis: Analysis, component: Component) -> tuple[Saving, ...]:
     """The costs of the full model without a part; those that are unknown are left out."""
-    reference = analysis.study.reference
-    full = _cell(analysis, reference)
-    without = _cell(analysis, {**reference, component.factor: component.level})
+    reference, cells = analysis.study.reference, records(analysis.cells)
+    full = _cell(cells, reference)
+    without = _cell(cells, {**reference, component.factor: component.level})
     found = []
     for cost in CELL_COSTS:
         before, after = number(full.get(cost)), number(without.get(cost))
@@ -68,9 +68,9 @@ def savings_of(analysis: Analysis, component: Component) -> tuple[Saving, ...]:
     return tuple(found)
 
 
-def _cell(analysis: Analysis, levels: Mapping[str, str]) -> Mapping[str, object]:
+def _cell(cells: Sequence[Mapping[str, object]], levels: Mapping[str, str]) -> Mapping[str, object]:
     """The row of a cell; empty if the cell is not in the table."""
-    for row in records(analysis.cells):
+    for row in cells:
         if all(row[name] == level for name, level in levels.items()):
             return row
     return {}

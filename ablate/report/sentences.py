@@ -6,6 +6,7 @@ import math
 
 from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.findings import (
+    Analysis,
     Candidate,
     CellRate,
     Component,
@@ -18,6 +19,7 @@ from ablate.analysis.findings import (
     Withheld,
 )
 from ablate.analysis.parts import is_alternative
+from ablate.report.decisions import is_worth_asking, verdict_of
 from ablate.report.wording import amount, cell_list, describe, scale_of
 from ablate.study.study import Study
 from ablate.wording import decimal, enumeration, p_equation, quantity
@@ -34,8 +36,6 @@ MEANINGS = {
 }
 LARGER = 1.05
 """Multiple of the full model's parameters above which a model with fewer parts is a larger one."""
-MOST_WORTH_ASKING = 100
-"""Further seeds above which a report says only that there may be more."""
 REASONS = {
     Withheld.MISSING_CELLS: "cells have no complete run",
     Withheld.TOO_FEW_SEEDS: "fewer than three seeds",
@@ -74,6 +74,16 @@ def component_sentence(component: Component, study: Study) -> str:
         claims.append(_claim(component.average, study, "on average over the other factors"))
     margin = f"margin {amount(study, study.margin)}"
     return " ".join([f"{subject}: {'; '.join(claims)}; {margin}.", *_settings(component, study)])
+
+
+def simplest_text(analysis: Analysis) -> str:
+    """Return the sentence about a simpler model; empty where there is none."""
+    simplest, study = analysis.simplest, analysis.study
+    if simplest is None:
+        return ""
+    lacking = [item for item in analysis.components if simplest.levels[item.factor] == item.level]
+    judged = any(verdict_of(item) is not None for item in lacking)
+    return simplest_sentence(simplest, study, judged=judged)
 
 
 def simplest_sentence(simplest: Simplest, study: Study, *, judged: bool = True) -> str:
@@ -174,9 +184,8 @@ def _claim(effect: Effect, study: Study, where: str) -> str:
         return f"no verdict {where} ({effect_method(effect, study)})"
     estimate = amount(study, effect.estimate, sign=True)
     numbers = f"{estimate}, {interval_text(effect.low, effect.high, study=study)}"
-    if effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0):
-        numbers += f"; {holm_text(effect)}"
-    numbers = f"({numbers}; {quantity(effect.n, 'seed' if effect.paired else 'run')})"
+    observations = quantity(effect.n, "seed" if effect.paired else "run")
+    numbers = f"({'; '.join(filter(None, (numbers, holm_text(effect), observations)))})"
     if effect.withheld is not None:
         return f"no verdict {where} {numbers}, since {withheld_reason(effect)}"
     verdict = effect.verdict or Verdict.UNDECIDED
@@ -196,7 +205,10 @@ def confused_text(effect: Effect) -> str:
 
 
 def holm_text(effect: Effect) -> str:
-    """Return why an effect is undecided though its interval excludes 0."""
+    """Return why an effect is undecided though its interval excludes 0; else empty."""
+    excludes_zero = effect.low > 0 or effect.high < 0
+    if effect.verdict is not Verdict.UNDECIDED or not excludes_zero:
+        return ""
     p, side = p_equation(effect.p_adjusted), "worse" if effect.estimate > 0 else "better"
     likely = f"likely {side} without, but not certain when several parts are tested"
     return f"{likely}: {p} after Holm's correction"
@@ -279,7 +291,7 @@ def _candidate_sentence(candidate: Candidate, study: Study) -> str:
     interval = interval_text(-candidate.high, -candidate.low, study=study)
     seeds = (
         f" {seed_range_text(candidate.further)} would likely show it."
-        if candidate.further is not None and candidate.further.high <= MOST_WORTH_ASKING
+        if is_worth_asking(candidate.further)
         else ""
     )
     facts = "; ".join(filter(None, (f"{change}, {interval}", size)))

@@ -16,6 +16,8 @@ ROUNDING = 1e-9
 """What a logarithm may miss of a whole number."""
 FURTHER_DIGITS = 4
 """Most decimals by which an interval is shown more exactly than its estimate."""
+FULL_MODEL = "full model"
+"""How a cell that does not differ from the full model is called."""
 LARGE = 1e7
 """Responses of this size are written as powers of ten."""
 
@@ -141,7 +143,7 @@ def describe(study: Study, levels: Mapping[str, str]) -> str:
         for factor in study.factors
         if levels[factor.name] != factor.reference.name
     ]
-    return one_line(", ".join(differences)) or "full model"
+    return one_line(", ".join(differences)) or FULL_MODEL
 
 
 def cell_list(study: Study, cells: Sequence[Cell], *, most: int = 4) -> str:

@@ -34,7 +34,7 @@ def build(input_shape, classes, *, norm=True, dropout=True, filters=(16, 32)):
     inputs = keras.Input(input_shape)
     x = inputs
     for number, channels in enumerate(filters):
-        # A bias before batch normalization has no effect, and it is a part of the model without it.
+        # Batch normalization removes a bias; without normalization the convolution has one.
         conv = keras.layers.Conv2D(
             channels, 3, padding="same", use_bias=not norm, name=f"conv_{number}"
         )

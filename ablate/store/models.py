@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ablate.store.disk import remove
-from ablate.store.folder import RunFolder, StudyFolder
+from ablate.store.folder import StudyFolder
 from ablate.study.response import Response
-from ablate.study.result import Status
+from ablate.study.result import Result
 
 
 def kept_models(folder: StudyFolder, cell: str) -> tuple[int, ...]:
@@ -25,20 +25,25 @@ def kept_models(folder: StudyFolder, cell: str) -> tuple[int, ...]:
     return tuple(sorted(int(seed) for seed in found))
 
 
-def keep_best_model(folder: StudyFolder, cell: str, *, response: Response) -> None:
-    """Remove the models of a cell but that of the run with the best score on validation images.
+def beats_kept_models(folder: StudyFolder, result: Result, *, response: Response) -> bool:
+    """Whether a complete run is better on the validation images than all of its cell that are kept.
 
     Args:
         folder: The folder of the study.
-        cell: The cell's slug.
+        result: The result of the run.
         response: What the study is judged by; `val_accuracy` stands for `test_accuracy`.
     """
-    seeds = kept_models(folder, cell)
-    scores = {seed: _validation_score(folder.run(cell, seed), response) for seed in seeds}
-    best = max(seeds, key=lambda seed: (scores[seed], -seed), default=None)
-    for seed in seeds:
-        if seed != best:
-            remove(folder.run(cell, seed).model)
+    others = set(kept_models(folder, result.cell)) - {result.seed}
+    kept = [folder.run(result.cell, seed).read_result()[0] for seed in others]
+    score = _validation_score(result, response)
+    return all(score > _validation_score(other, response) for other in kept if other is not None)
+
+
+def keep_one_model(folder: StudyFolder, cell: str, *, seed: int) -> None:
+    """Remove the models of a cell but that of one run."""
+    for other in kept_models(folder, cell):
+        if other != seed:
+            remove(folder.run(cell, other).model)
 
 
 def remove_models(folder: StudyFolder, cells: Iterable[str]) -> None:
@@ -48,11 +53,8 @@ def remove_models(folder: StudyFolder, cells: Iterable[str]) -> None:
             remove(folder.run(cell, seed).model)
 
 
-def _validation_score(run: RunFolder, response: Response) -> float:
+def _validation_score(result: Result, response: Response) -> float:
     """How good a run is on the validation images; higher is better, also for a loss."""
-    result = run.read_result()[0]
-    if result is None or result.status is not Status.COMPLETE:
-        return float("-inf")
     name = response.name.removeprefix("test_")
     if f"val_{name}" in result.responses:
         score = result.responses[f"val_{name}"]

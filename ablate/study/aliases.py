@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -27,7 +26,7 @@ def aliases(study: Study) -> list[str]:
         RequestError: The design does not fit the study; see `ablate.study.design.cells_of`.
     """
     cells = cells_of(study)
-    if len(cells) == math.prod(len(factor.levels) for factor in study.factors):
+    if len(cells) == study.combinations:
         return []
     if _one_at_a_time(cells):
         return ["no interaction can be estimated: the cells change one factor at a time"]

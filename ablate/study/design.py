@@ -75,7 +75,7 @@ def full_factorial(study: Study) -> list[Cell]:
     The cells estimate every main effect and every interaction.
     """
     names = [factor.name for factor in study.factors]
-    _refuse_too_many(study, math.prod(len(factor.levels) for factor in study.factors))
+    _refuse_too_many(study, study.combinations)
     combinations = itertools.product(*(factor.level_names for factor in study.factors))
     return [Cell(tuple(zip(names, levels, strict=True))) for levels in combinations]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,6 +14,10 @@ from ablate.study.response import Response
 
 SINGLE = "single"
 """Name of the folder that holds the runs of single variants; no study can have it."""
+MOST_LEVELS = 100
+"""Levels of a factor; the report of a hundred takes a minute, and a study has few."""
+LARGEST = 1e70
+"""Bound of measured numbers, so that fourth powers, sums and ratios of them stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,6 @@ class Level:
                 f"Expected a level name that YAML cannot take for a truth value; received "
                 f"{self.name!r}. Use present and absent."
             )
-
-
-MOST_LEVELS = 100
-"""Levels of a factor; the report of a hundred takes a minute, and a study has few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,6 @@ class Factor:
         raise RequestError(
             f"Factor {self.name!r} has no level {name!r}.{nearest(name, self.level_names)}"
         )
-
-
-LARGEST = 1e70
-"""Bound of measured numbers, so that fourth powers, sums and ratios of them stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +225,11 @@ class Study:
     def reference(self) -> dict[str, str]:
         """The level of every factor in the full model."""
         return {factor.name: factor.reference.name for factor in self.factors}
+
+    @property
+    def combinations(self) -> int:
+        """How many combinations of levels there are: the cells of a full factorial."""
+        return math.prod(len(factor.levels) for factor in self.factors)
 
     def is_reference(self, levels: Iterable[tuple[str, str]]) -> bool:
         """Whether levels, as pairs of factor and level, are those of the full model."""

@@ -10,9 +10,9 @@ import keras
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 
-from ablate.config.locate import TRUSTED, locate
+from ablate.config.locate import TRUSTED, locate, targets_in
 from ablate.config.recipe import Recipe
-from ablate.config.recipe_nodes import Node, targets_in
+from ablate.config.recipe_nodes import Node
 from ablate.errors import RequestError
 from ablate.wording import error_summary
 
@@ -116,7 +116,7 @@ def _make(node: Node, key: str, expected: type, offered: Mapping[str, Any]) -> A
         offered: Arguments that are given if the class takes them and the node does not have them.
     """
     target = node["_target_"]
-    for each in targets_in(node):
+    for each in map(str, targets_in(node)):
         # Hydra would also follow attributes, and so reach what the module only imports. Other
         # packages than the trusted ones were allowed by the user when the study was planned.
         package = each.partition(".")[0]

@@ -20,7 +20,7 @@ from ablate.store.disk import is_disk_error, remove
 from ablate.store.events import EpochEnded, Resumed
 from ablate.store.folder import RunFolder, StudyFolder
 from ablate.store.identity import changed_files
-from ablate.store.models import keep_best_model
+from ablate.store.models import beats_kept_models, keep_one_model
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
@@ -224,14 +224,20 @@ class CellRuns:
 
     def _commit(self, seed: int, result: Result, *, retention: Retention) -> None:
         folder = self._open_runs.pop(seed).folder
-        if result.status is Status.COMPLETE and retention.model != "none":
+        remove(folder.model)  # of an earlier attempt
+        if result.status is Status.COMPLETE and self._is_kept(result, retention):
             self._save_model(folder)
         folder.commit(result)
-        if retention.model == "best":
-            response = self._plan.study.response
-            keep_best_model(self._folder, self._planned.cell.slug, response=response)
+        if retention.model == "best" and folder.model.exists():
+            keep_one_model(self._folder, result.cell, seed=seed)
         if result.status.settled and not retention.checkpoints:
             checkpoint.discard(folder.checkpoints)
+
+    def _is_kept(self, result: Result, retention: Retention) -> bool:
+        if retention.model == "best":
+            # Saving takes longer than comparing, so a worse model is not saved at all.
+            return beats_kept_models(self._folder, result, response=self._plan.study.response)
+        return retention.model == "all"
 
     def _save_model(self, folder: RunFolder) -> None:
         """Save the trained model; a run whose model cannot be saved is complete without it."""

@@ -134,6 +134,12 @@ def test_usual_interpolations_are_left_to_hydra(content: dict[str, object]) -> N
     check_interpolations(content)
 
 
+def test_a_wide_node_is_counted_in_one_pass() -> None:
+    wide = {f"k{number}": 1 for number in range(100_000)}
+    with pytest.raises(RequestError, match="y expands to more"):
+        check_interpolations({"x": wide, "y": "${x}"})
+
+
 @pytest.mark.parametrize(
     "entry",
     [

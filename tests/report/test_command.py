@@ -9,7 +9,8 @@ import pytest
 from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.report import files
-from ablate.report.command import main, parse_arguments, request_of
+from ablate.report.command import main, parse_arguments
+from ablate.report.results.arguments import request_of
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState

@@ -170,6 +170,14 @@ def test_a_fraction_of_ones_own_gets_the_command_of_the_full_factorial() -> None
     assert command == f"{OWN} study.design=full_factorial"
 
 
+def test_a_few_of_a_million_missing_combinations_are_named() -> None:
+    study = study_of(*(f"f{number}" for number in range(20)), design="plackett_burman")
+    data = data_of(study, lambda cell, seed: wave([*cell.values()], seed))
+    _, reason, _ = shown(data)
+    assert "run [no f19], [no f18], [no f18, no f19], " in reason
+    assert f"and {2**20 - len(data.analysis.cells) - 8} more too. Add them to r.csv" in reason
+
+
 def test_a_part_switched_in_another_model_only_has_its_effect_there() -> None:
     backbone = Factor("backbone", (Level("hog"), Level("cnn"), Level("mp")))
     rows = (("hog", "present"), ("cnn", "present"), ("mp", "present"), ("mp", "absent"))

@@ -8,7 +8,7 @@ import pytest
 
 from ablate.analysis.analyse import analyse, analyse_record
 from ablate.analysis.findings import Analysis, Verdict
-from ablate.report.headline import headline, seeds_to_decide
+from ablate.report.headline import headline
 from ablate.study.record import StudyRecord
 from ablate.study.study import Factor, Level, Study
 from tests.conftest import ACCURACY
@@ -103,9 +103,3 @@ def test_without_a_complete_run_there_is_no_answer(xyz: Study) -> None:
     runs["status"], runs["test_accuracy"] = "failed", math.nan
     analysis = analyse_record(StudyRecord(xyz, pd.DataFrame(runs)))
     assert headline(analysis).startswith("No answer yet")
-
-
-def test_seeds_are_known_only_if_known_for_every_part(analysis: Analysis) -> None:
-    unknown = [replace(component, further=None) for component in analysis.components]
-    assert seeds_to_decide(unknown) is None
-    assert seeds_to_decide([]) is None

@@ -242,6 +242,15 @@ def test_the_trained_models_that_were_asked_for_are_kept(
     assert [seed for seed in range(3) if run_of(study, seed).model.exists()] == kept
 
 
+def test_a_better_model_of_a_later_command_replaces_the_kept_one(study: Written) -> None:
+    train(study, InterleavingTrainer(), 0, 1, keep_model="best")
+    run_of(study, 2).path.mkdir(parents=True)
+    run_of(study, 2).model.write_bytes(b"of an earlier attempt")
+    train(study, InterleavingTrainer(), 2, keep_model="best")
+    assert [seed for seed in range(3) if run_of(study, seed).model.exists()] == [2]
+    assert run_of(study, 2).model.read_bytes() == b"a model"
+
+
 def test_a_run_whose_model_cannot_be_saved_is_complete(
     study: Written, capfd: pytest.CaptureFixture[str]
 ) -> None:

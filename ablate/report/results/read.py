@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -35,7 +34,7 @@ from ablate.report.results.scale import (
 )
 from ablate.report.results.text_file import read_table
 from ablate.study.design import Cell
-from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED
+from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED, StudyRecord
 from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.wording import first_few, quantity
@@ -65,7 +64,7 @@ class Results:
     notes: tuple[str, ...] = ()
 
 
-def read_file(request: Request) -> pd.DataFrame:
+def _read_file(request: Request) -> pd.DataFrame:
     """The table at the path of a request, as text.
 
     Raises:
@@ -107,7 +106,7 @@ def read_results(request: Request, table: pd.DataFrame | None = None) -> Results
         RequestError: The table does not have what the request needs.
     """
     _check_columns(request)
-    table = read_file(request) if table is None else table
+    table = _read_file(request) if table is None else table
     table = with_requested_names(table, request.columns, source=request.runs)
     status = statuses(table, but=request.columns)
     _refuse_no_complete(status, request)
@@ -130,6 +129,19 @@ def read_results(request: Request, table: pd.DataFrame | None = None) -> Results
         guessed_reference=guessed_reference(request, study.factors),
         guessed_direction=guessed,
         notes=tuple(filter(None, (left_out, of_epochs, _empty_note(table, levels), _names(seeds)))),
+    )
+
+
+def record_of(results: Results, request: Request) -> StudyRecord:
+    """The results of another program with what is known of them besides."""
+    notes = {"runs were read": " ".join(results.notes)} if results.notes else {}
+    return StudyRecord(
+        results.study,
+        results.runs,
+        provenance={"runs": request.source, **notes},
+        chance=request.chance,
+        guessed_reference=results.guessed_reference,
+        guessed_direction=results.guessed_direction,
     )
 
 
@@ -242,8 +254,7 @@ def _design(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
     """
     found = list(dict.fromkeys(cells))
     holds_reference = any(study.is_reference(cell.levels) for cell in found)
-    combinations = math.prod(len(factor.levels) for factor in study.factors)
-    if not holds_reference or combinations == len(found):
+    if not holds_reference or study.combinations == len(found):
         return {}
     return {"design": "cells", "cells": tuple(cell.levels for cell in found)}
 

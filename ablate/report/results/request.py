@@ -9,6 +9,9 @@ from typing import Any
 
 from ablate.study.response import Direction
 
+MLFLOW = "mlflow:"
+"""What precedes the name of an experiment in `runs=`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -43,3 +46,9 @@ class Request:
     def columns(self) -> tuple[str, ...]:
         """Every column that is asked for."""
         return (*self.factors, self.response, *((self.seed,) if self.seed else ()))
+
+    @property
+    def source(self) -> str:
+        """The name of the file, or of the experiment."""
+        runs = str(self.runs)
+        return runs if runs.startswith(MLFLOW) else Path(runs).name

@@ -21,8 +21,9 @@ from ablate.report.blocks import (
     plain_text,
 )
 from ablate.report.conditions import condition_sentence
+from ablate.report.decisions import decisive_effect
 from ablate.report.glossary import verdict_pairs, word_pairs
-from ablate.report.headline import decisive_effect, headline, simplest_text
+from ablate.report.headline import headline
 from ablate.report.names import component_names, effect_name
 from ablate.report.savings import TITLES, savings_of
 from ablate.report.section import Content, ReportData
@@ -30,6 +31,7 @@ from ablate.report.sections.warnings import warning_items
 from ablate.report.sentences import (
     component_sentence,
     holm_text,
+    simplest_text,
     withheld_reason,
 )
 from ablate.report.wording import Scale, sentence
@@ -147,7 +149,8 @@ def part_rows(analysis: Analysis, scale: Scale) -> tuple[PartRow, ...]:
         for effect in _shown_effects(component)
     ]
     limit = _limit([effect for _, effect in known], analysis.study.margin)
-    return tuple(_part_row(analysis, pair, limit=limit, scale=scale) for pair in known)
+    costs = known_costs(analysis)
+    return tuple(_part_row(analysis, pair, limit=limit, scale=scale, costs=costs) for pair in known)
 
 
 def _shown_effects(component: Component) -> tuple[Effect | Setting, ...]:
@@ -159,7 +162,12 @@ def _shown_effects(component: Component) -> tuple[Effect | Setting, ...]:
 
 
 def _part_row(
-    analysis: Analysis, pair: tuple[Component, Effect | Setting], *, limit: float, scale: Scale
+    analysis: Analysis,
+    pair: tuple[Component, Effect | Setting],
+    *,
+    limit: float,
+    scale: Scale,
+    costs: Sequence[str],
 ) -> PartRow:
     component, effect = pair
     verdict = None if isinstance(effect, Setting) else effect.verdict
@@ -170,7 +178,7 @@ def _part_row(
         bar=_bar(effect, limit=limit, margin=analysis.study.margin),
         estimate=scale.signed(effect.estimate),
         interval=scale.signed_interval(effect.low, effect.high),
-        saves=_saves(analysis, component, known_costs(analysis)),
+        saves=_saves(analysis, component, costs),
         n=whole_number(effect.n),
     )
 
@@ -232,9 +240,8 @@ def _where(analysis: Analysis, component: Component, effect: Effect | Setting) -
         return f"where {' and '.join(f'{factor} is {level}' for factor, level in effect.where)}"
     control = "control, changes nothing" if component.factor in analysis.study.controls else ""
     average = "on average over the other parts" if effect is not component.full else ""
-    open_ = effect.verdict is Verdict.UNDECIDED and (effect.low > 0 or effect.high < 0)
-    holm = holm_text(effect) if open_ else ""
-    return "; ".join(filter(None, (control, average, withheld_reason(effect), holm)))
+    reasons = (withheld_reason(effect), holm_text(effect))
+    return "; ".join(filter(None, (control, average, *reasons)))
 
 
 def _legend(data: ReportData, rows: Sequence[PartRow]) -> str:

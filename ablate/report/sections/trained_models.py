@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ablate.report.blocks import Commands, Paragraph
-from ablate.report.cells import recommended_cells, records
+from ablate.report.cells import levels_of, recommended_cells, records
 from ablate.report.section import Content, ReportData
-from ablate.report.wording import describe
+from ablate.report.wording import FULL_MODEL, describe
 
 ORDER = 105
 
@@ -16,13 +16,9 @@ def content(data: ReportData) -> Content | None:
     if not cells:
         return None
     rows = {str(row["cell"]): row for row in records(data.analysis.cells)}
-    names = [
-        describe(data.study, {key: str(rows[cell][key]) for key in _factors(data)})
-        for cell in cells
-    ]
+    names = [describe(data.study, levels_of(data.study, rows[cell])) for cell in cells]
     arguments = [
-        repr(data.study.name) + (f", cell={name!r}" if index else "")
-        for index, name in enumerate(names)
+        repr(data.study.name) + ("" if name == FULL_MODEL else f", cell={name!r}") for name in names
     ]
     return Content(
         "Trained models",
@@ -32,7 +28,3 @@ def content(data: ReportData) -> Content | None:
         ),
         folded=True,
     )
-
-
-def _factors(data: ReportData) -> list[str]:
-    return [factor.name for factor in data.study.factors]

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ablate.analysis.analyse import analyse
-from ablate.report.headline import decisive_effect
+from ablate.report.decisions import decisive_effect
 from ablate.report.sections.answer import content, part_rows
 from ablate.report.wording import scale_of
 from ablate.study.study import Study
