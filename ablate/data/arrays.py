@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.images import BYTES_OF_0_AND_1, Images, Split, Unsplit, byte_scale
+from ablate.data.images import Images, Split, Unsplit, byte_notes, byte_scale
 from ablate.errors import RequestError
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
@@ -58,7 +58,7 @@ def from_arrays(
         "classes": names,
         "scale": scale,
         "excluded": tuple(excluded),
-        "notes": (BYTES_OF_0_AND_1,) if scale == 1 and x["train"].dtype == np.uint8 else (),
+        "notes": byte_notes(x["train"], scale),
     }
     if "validation" in parts:
         return Images(parts["train"], parts["validation"], parts["test"], **known)

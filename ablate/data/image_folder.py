@@ -18,7 +18,7 @@ from ablate.data.folders import (
     count_texts,
     read_all,
 )
-from ablate.data.images import BYTES_OF_0_AND_1, Images, Split, Unsplit, byte_scale
+from ablate.data.images import Images, Split, Unsplit, byte_notes, byte_scale
 from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import read
 from ablate.errors import RequestError
@@ -88,7 +88,7 @@ def load(
         "classes": tuple(map(escaped_name, classes)),
         "scale": scale,
         "excluded": excluded,
-        "notes": (*listing.notes(root), *((BYTES_OF_0_AND_1,) if scale == 1 else ())),
+        "notes": (*listing.notes(root), *byte_notes(x, scale)),
     }
     if len(parts) == len(SHARES):
         return Images(parts["train"], parts["validation"], parts["test"], **known)

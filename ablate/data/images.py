@@ -16,13 +16,17 @@ from ablate.data.split import stratified
 from ablate.errors import RequestError
 
 BYTES_OF_0_AND_1 = "The images hold 0 and 1 alone, so they are not divided by 255."
-"""A note on bytes that `byte_scale` does not scale."""
 
 
 def byte_scale(*arrays: NDArray[np.generic]) -> float:
     """Factor from stored values to [0, 1]: 1 for floats and for bytes that hold 0 and 1 alone."""
     bytes_above_one = any(x.dtype == np.uint8 and x.size and x.max() > 1 for x in arrays)
     return 1 / 255 if bytes_above_one else 1.0
+
+
+def byte_notes(x: NDArray[np.generic], scale: float) -> tuple[str, ...]:
+    """A note on images that are bytes and that `byte_scale` does not scale."""
+    return (BYTES_OF_0_AND_1,) if scale == 1 and x.dtype == np.uint8 else ()
 
 
 @dataclass(frozen=True, eq=False)

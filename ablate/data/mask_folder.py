@@ -23,7 +23,7 @@ from ablate.data.folders import (
     read_all,
     subfolders,
 )
-from ablate.data.images import Images, Split, Unsplit, byte_scale
+from ablate.data.images import Images, Split, Unsplit, byte_notes, byte_scale
 from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import FORMATS, BadImageError, decoder_errors, read
 from ablate.errors import RequestError
@@ -100,10 +100,12 @@ def load(
     y = values.targets(masks, len(names))
     ends = np.cumsum([len(each) for each in pairs.values()])[:-1]
     parts = dict(zip(pairs, map(Split, np.split(x, ends), np.split(y, ends)), strict=True))
+    scale = byte_scale(x)
+    without_test = (NO_TEST_FOLDER,) if layout is WITHOUT_TEST else ()
     known: dict[str, Any] = {
         "classes": names,
-        "scale": byte_scale(x),
-        "notes": (NO_TEST_FOLDER,) if layout is WITHOUT_TEST else (),
+        "scale": scale,
+        "notes": (*without_test, *byte_notes(x, scale)),
         "excluded": count_texts(_texts(root, layout.values()), root),
         "task": "segmentation",
     }

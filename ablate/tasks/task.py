@@ -133,7 +133,7 @@ class Task(Protocol):
         """
 
     def noise(self, info: DatasetInfo, count: int) -> Split:
-        """Random images with targets, `count` or more, for timing a few steps."""
+        """Random images with targets, `count` or more, for steps before any run."""
 
 
 def exclusive_logits(outputs: NDArray[np.float32], activation: str | None) -> bool:

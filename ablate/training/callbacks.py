@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.errors import RequestError
+from ablate.errors import RequestError, nearest
 from ablate.training.engine import StepHooks
 
 BATCH = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
@@ -51,6 +51,20 @@ class Callbacks:
     def begin_validation(self) -> None:
         """Start judging the validation images."""
         self._call("on_test_begin", {})
+
+    def check_monitors(self, numbers: Mapping[str, float]) -> None:
+        """Check that callbacks watch numbers that an epoch gives; others would do nothing.
+
+        Raises:
+            RequestError: One watches another number.
+        """
+        for callback in self._callbacks:
+            monitor = getattr(callback, "monitor", None)
+            if monitor is not None and monitor not in numbers:
+                raise RequestError(
+                    f"Unknown monitor {monitor!r} of {type(callback).__name__} in "
+                    f"recipe.callbacks.{nearest(str(monitor), numbers)}"
+                )
 
     def end_epoch(self, epoch: int, numbers: Mapping[str, float]) -> None:
         """End an epoch, after the validation images were judged."""

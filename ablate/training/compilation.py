@@ -102,7 +102,7 @@ def compile_model(
         )
         _compiled_here.add(model)
     model.optimizer.build(model.trainable_variables)
-    notes += [*_precision_note(model, recipe), *_range_note(model, sample)]
+    notes += [*_precision_note(model, recipe), *_range_note(model, dataset)]
     return Compilation(
         shape, tuple(measure.name for measure in task.measures(dataset.classes)), tuple(notes)
     )
@@ -240,9 +240,8 @@ def _precision_note(model: keras.Model, recipe: Recipe) -> list[str]:
     return [f"The builder sets the precision {policy}; recipe.precision does not apply."]
 
 
-def _range_note(model: keras.Model, sample: Sample) -> list[str]:
-    generator = np.random.default_rng(0)
-    spread = generator.random(sample().shape[1:], np.float32)[np.newaxis]
+def _range_note(model: keras.Model, dataset: Dataset) -> list[str]:
+    spread = np.random.default_rng(0).random((1, *dataset.shape), np.float32)
     found = squeezed_range(model, spread)
     if found is None:
         return []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ablate.errors import RequestError
+
 if TYPE_CHECKING:
     import keras
     import numpy as np
@@ -57,9 +59,22 @@ def numbers_of(results: Mapping[str, Any]) -> dict[str, float]:
 
     Args:
         results: The result of each metric; one that reports several numbers has a mapping of them.
+
+    Raises:
+        RequestError: A result is an array.
     """
     numbers: dict[str, float] = {}
     for name, result in results.items():
         each = result if isinstance(result, Mapping) else {name: result}
-        numbers |= {own: float(number) for own, number in each.items()}
+        numbers |= {own: _number(own, number) for own, number in each.items()}
     return numbers
+
+
+def _number(name: str, result: Any) -> float:
+    try:
+        return float(result)
+    except TypeError as error:
+        raise RequestError(
+            f"Expected metrics that give a number; received {name} with an array of shape "
+            f"{tuple(result.shape)}. F1Score gives one with average: macro."
+        ) from error

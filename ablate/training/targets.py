@@ -78,6 +78,8 @@ class _OneHotMetric(keras.metrics.Metric):
     def __init__(self, inner: Any, classes: int) -> None:
         super().__init__(name=inner.name)
         self._inner, self._classes = inner, classes
+        if hasattr(inner, "_direction"):  # by which a callback knows whether more is better
+            self._direction = inner._direction
 
     @property
     def variables(self) -> list[Any]:

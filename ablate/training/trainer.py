@@ -84,7 +84,7 @@ class Trainer:
         self._best = best_of(task_of(images.task).measures(images.classes)[0], recipe)
         self._optimizer_start = [np.asarray(item).copy() for item in model.optimizer.variables]
         self.feed = Feed(
-            parts=_parts(images, recipe, compiled.shape), scale=images.scale, batch=batch
+            parts=parts_of(images, recipe, shape=compiled.shape), scale=images.scale, batch=batch
         )
         self._engine: Engine = backend.ENGINE(model, self.feed, jit=recipe.jit)
         self._prepared = self._ended = False
@@ -269,11 +269,17 @@ def backend_module() -> ModuleType:
 
 def averages_weights(optimizer: Any) -> bool:
     """Whether an optimizer replaces the weights at the end by their average over the training."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return bool(getattr(inner, "use_ema", False))
+    return bool(getattr(inner_optimizer(optimizer), "use_ema", False))
 
 
-def _parts(images: Images, recipe: Recipe, shape: Shape) -> dict[str, tuple[NDArray[Any], ...]]:
+def inner_optimizer(optimizer: Any) -> Any:
+    """The optimizer itself, without the one that scales the loss in float16."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def parts_of(
+    images: Images, recipe: Recipe, *, shape: Shape
+) -> dict[str, tuple[NDArray[Any], ...]]:
     """Images and encoded targets of each part; the training images with weights if asked for."""
     task = task_of(images.task)
     parts: dict[str, tuple[NDArray[Any], ...]] = {

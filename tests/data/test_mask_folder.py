@@ -224,6 +224,15 @@ def test_text_files_and_links_are_no_faults(folder: Path, tmp_path: Path) -> Non
     assert images.excluded == ("1 text file .txt, such as masks/notes.txt",)
 
 
+def test_images_of_0_and_1_alone_are_not_scaled(folder: Path) -> None:
+    for file in (folder / "images").iterdir():
+        Image.new("RGB", SIZE[::-1], (1, 0, 1)).save(file.with_suffix(".png"))
+        file.unlink()
+    images = load(folder)
+    assert images.scale == 1.0
+    assert images.notes == ("The images hold 0 and 1 alone, so they are not divided by 255.",)
+
+
 def test_a_rotated_photograph_has_an_upright_mask(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
