@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 
 import keras
 
-from ablate.config.recipe_nodes import targets_in
+from ablate.config.locate import targets_in
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
 from ablate.models.build import build_model
