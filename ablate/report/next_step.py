@@ -253,9 +253,9 @@ def _weigh(data: ReportData, parts: Sequence[Component]) -> NextStep:
     margin = amount(data.study, data.study.margin)
     verb = "helps" if len(parts) == 1 else "help"
     open_question = f"whether {part_names(data.study, parts)} {verb} by {margin} or more"
-    decided = "Nothing has to be run to know that it helps."
+    decided = "More seeds are not needed to know that it helps."
     if len(parts) > 1:
-        decided = "Nothing has to be run to know that they help."
+        decided = "More seeds are not needed to know that they help."
     known = [part.margin_seeds for part in parts if part.margin_seeds is not None]
     seeds = SeedRange.for_all(known)
     if not is_worth_asking(seeds):
@@ -273,7 +273,7 @@ def _compare_alternatives(data: ReportData, group: Sequence[Component]) -> NextS
     levels = {**data.study.reference, factor: level}
     reference = ", ".join(f"{name}: {word}" for name, word in levels.items())
     return NextStep(
-        f"Nothing has to be run. The levels of {factor} were compared with "
+        f"More seeds are not needed. The levels of {factor} were compared with "
         f"{data.study.reference[factor]} alone; to compare them with {factor}={level}:",
         with_arguments(_first_command(data), {"reference": f"{{{reference}}}"}),
     )

@@ -92,7 +92,7 @@ def test_a_part_that_helps_is_not_about_to_be_removed(
         r"by 1\.0 points or more is open\.",
         sentence,
     )
-    assert reason.startswith("Nothing has to be run to know that it helps.")
+    assert reason.startswith("More seeds are not needed to know that it helps.")
     assert expected in reason
     assert "enough" not in reason
 
