@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ablate.seeds import stream_seed
+from ablate.training.augmentation import NO_AUGMENTATION, Augmentation
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -21,11 +22,13 @@ class Feed:
             and ``test``; for ``train``, the weight of each image in the loss may follow.
         scale: Factor from a stored value to what the network sees.
         batch: Images a training step.
+        augmentation: What changes the images of a training step before the network sees them.
     """
 
     parts: Mapping[str, tuple[NDArray[Any], ...]]
     scale: float
     batch: int
+    augmentation: Augmentation = field(default=NO_AUGMENTATION)
 
     @property
     def steps(self) -> int:
