@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from ablate.analysis import warnings
-from ablate.analysis.assumptions import GuessedDirection, GuessedReference
+from ablate.analysis.assumptions import GuessedReference
 from ablate.analysis.estimates import smallest_flip_p
 from ablate.analysis.findings import CellRate
 from ablate.analysis.verdicts import FEWEST
@@ -153,15 +153,6 @@ def _(warning: GuessedReference, study: Study) -> tuple[str, str]:
         "Full model guessed",
         f"Full model: {levels}, the first in the file. Give "
         f"reference='{{{factor}: {level}}}' for another.",
-    )
-
-
-@_words.register
-def _(warning: GuessedDirection, study: Study) -> tuple[str, str]:
-    return (
-        "Direction guessed",
-        f"Higher is taken to be better for {warning.response}, whose name does not show it. Give "
-        f"direction=lower if lower is better; every verdict then turns around.",
     )
 
 
