@@ -53,6 +53,7 @@ def refused(*arguments: str) -> str:
         param(["-m", "--cfg", "job"], "--multirun plan_only=true", id="cfg_of_a_study"),
         param(["-m", "--info"], "received --multirun and --info", id="two_commands"),
         param(["--hydra-help", "seed=1"], "Expected --hydra-help alone", id="hydra_help_and_more"),
+        param(["--version", "-m"], "Expected --version alone; received --multirun", id="version"),
         param(["-sc", "install=csh"], "Unknown completion 'install=csh'.", id="unknown_shell"),
         param(["-sc", "query=bash"], "COMP_LINE", id="completion_asked_by_hand"),
         param(["seed"], "Expected key=value; received 'seed'", id="no_value"),
