@@ -9,7 +9,8 @@ from pytest import param
 from ablate.analysis import assumptions, warnings
 from ablate.analysis.assumptions import GuessedReference
 from ablate.analysis.findings import CellRate
-from ablate.report.warning_texts import detectable_text, warning_texts
+from ablate.report.warning_texts import warning_texts
+from ablate.report.warning_words.words import detectable_text
 from ablate.study.design import Cell
 from ablate.study.response import Response
 from tests.analysis.planted import study_of
