@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shlex
 import shutil
@@ -80,18 +79,3 @@ def test_results_of_another_program_are_reported(
     assert ended.value.code == 0
     assert "Keep random_features" in capsys.readouterr().out
     assert Path("reports/results/index.html").is_file()
-
-
-def test_the_cells_of_the_notebook_run_in_order(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notebook = json.loads((folder / "notebook" / "study.ipynb").read_text(encoding="utf-8"))
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert all(output["output_type"] != "error" for cell in cells for output in cell["outputs"])
-    code = "\n".join("".join(cell["source"]) for cell in cells)
-    small, changes = re.subn(r"\"study\.replicates=\d+\"", ", ".join(map(repr, SMALL)), code)
-    assert changes == 1
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    printed = finish(folder / "notebook", "-c", small)
-    assert "Keep random_features" in printed
