@@ -256,7 +256,7 @@ def test_a_study_is_shown_without_multirun(folder: Path) -> None:
         param("factors: {a: {b: model.wide=true, c: model.wide=false}}", [],
               "Unknown key 'model.wide'. Choose model=mine;", id="level"),
         param("factors: {a: {b: data.path=a, c: data.path=b}}", [], "Choose data=cifar10, "
-              "data=image_folder, data=mask_folder or data=npz;", id="level_of_data"),
+              "data=cifar100, data=fashion_mnist, ", id="level_of_data"),
         param(FACTORS, ["data.path=x"], "Unknown key 'data.path'. Choose data=", id="command_line"),
         param("factors: {a: model.wid}", ["model=mine"], "Did you mean 'model.wide'?", id="typo"),
     ],
