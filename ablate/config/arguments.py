@@ -112,7 +112,7 @@ def _compose_with_study(overrides: list[str]) -> tuple[list[str], DictConfig]:
 
 
 def _is_of_study(argument: str) -> bool:
-    return parse_override(argument).key_or_group.partition(".")[0] == "study"
+    return parse_override(argument).key_or_group.partition(".")[0] in ("study", "size")
 
 
 def _refuse_files_of_hydra() -> None:
