@@ -23,6 +23,7 @@ SHAPE = (7, 6, 3)
 TASKS = {
     "classification": (None, 3),
     "segmentation": (None, 7, 6, 3),
+    "multilabel": (None, 3),
 }
 """The shape of the output for images of that shape and three classes, by task."""
 
