@@ -214,7 +214,7 @@ class EngineSuite:
             assert set(numbers) == {"loss", "share_0", "share_1"}
             assert numbers["share_1"] == pytest.approx((y == 1).mean() / (y < 2).mean(), abs=1e-6)
 
-    @pytest.mark.parametrize("task", ["multilabel"])
+    @pytest.mark.parametrize("task", ["multilabel", "boxes"])
     def test_a_part_is_judged_as_keras_judges_all_of_its_images_at_once(
         self, task: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
