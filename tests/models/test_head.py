@@ -23,6 +23,8 @@ SHAPE = (7, 6, 3)
 TASKS = {
     "classification": (None, 3),
     "segmentation": (None, 7, 6, 3),
+    "multilabel": (None, 3),
+    "boxes": (None, 7),
 }
 """The shape of the output for images of that shape and three classes, by task."""
 
