@@ -91,14 +91,47 @@ def test_the_same_images_are_mirrored_whatever_follows() -> None:
 
 
 @pytest.mark.parametrize("module", [flip, flip_crop, flip_rotate_zoom])
-@pytest.mark.parametrize("task", ["classification", "segmentation"])
+@pytest.mark.parametrize("task", ["boxes", "classification", "multilabel", "segmentation"])
 def test_every_task_of_images_is_served(module: Any, task: str) -> None:
     targets = {
+        "boxes": np.tile(np.array([0.2, 0.2, 0.7, 0.6, 1], np.float32), (32, 1)),
         "classification": np.zeros(32, np.int32),
+        "multilabel": np.zeros((32, 3), np.uint8),
         "segmentation": np.zeros(IMAGES.shape[:3], np.uint8),
     }[task]
     augmentation = Augmentation(module.build(SHAPE), task=task_of(task))
     check_augmentation(augmentation, images=IMAGES, targets=targets, jit=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "pixels"),
+    [
+        param(flip, {}, 0, id="flip"),
+        param(flip, {"direction": "vertical"}, 0, id="flip_up_down"),
+        param(flip_crop, {"padding": 0.25}, 0.6, id="flip_crop"),  # it shifts by whole pixels
+        param(flip_rotate_zoom, {"rotation": 1e-9}, 1, id="zoom"),
+        param(flip_rotate_zoom, {"rotation": 0.05, "zoom": 1e-9, "flip": False}, 1.5, id="rotate"),
+    ],
+)
+def test_boxes_move_with_their_image(module: Any, options: dict, pixels: float) -> None:
+    height, width = 40, 60
+    pictures, targets = np.zeros((32, height, width, 1), np.float32), np.zeros((32, 5), np.float32)
+    for index in range(32):
+        left, top, right, bottom = 15 + index % 4, 12, 33 + index % 7, 25 + index % 3
+        pictures[index, top:bottom, left:right] = 1
+        targets[index] = left / width, top / height, right / width, bottom / height, index % 3
+    augmentation = Augmentation(module.build((height, width, 1), **options), task=task_of("boxes"))
+    augmentation.start(1, 1)
+    moved = augmentation(*map(keras.ops.convert_to_tensor, (pictures, targets)))
+    seen, boxes = (keras.ops.convert_to_numpy(each) for each in moved)
+    np.testing.assert_array_equal(boxes[:, 4], targets[:, 4])
+    assert np.abs(boxes - targets).max() > 0.05
+    for picture, box in zip(
+        seen[..., 0] > 0.5, boxes * [width, height, width, height, 1], strict=True
+    ):
+        rows, columns = np.flatnonzero(picture.any(1)), np.flatnonzero(picture.any(0))
+        found = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+        np.testing.assert_allclose(box[:4], found, atol=pixels + 1e-4)
 
 
 @pytest.mark.parametrize(
