@@ -91,7 +91,6 @@ def analyse_record(record: StudyRecord, *, interaction_order: int = 2) -> Analys
             record.measures,
             record.resolution,
             record.guessed_reference,
-            record.guessed_direction,
         ),
         interaction_order=interaction_order,
     )

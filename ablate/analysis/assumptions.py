@@ -1,4 +1,4 @@
-"""The kinds of warnings about what is only assumed of results of other programs."""
+"""The kind of warning about what is only assumed of results of other programs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,3 @@ class GuessedReference:
     serious: ClassVar[bool] = True
     levels: tuple[tuple[str, str], ...]
     other: tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class GuessedDirection:
-    """Higher is only assumed to be better.
-
-    Attributes:
-        response: Name of the response.
-    """
-
-    serious: ClassVar[bool] = True
-    response: str

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ablate.analysis import warnings
 from ablate.analysis.arrays import Array, Mask
-from ablate.analysis.assumptions import GuessedDirection, GuessedReference
+from ablate.analysis.assumptions import GuessedReference
 from ablate.analysis.cells import column_means
 from ablate.analysis.effects import Evidence, families_of
 from ablate.analysis.estimates import mean_intervals
@@ -45,7 +45,6 @@ class Background:
         measures: What the task measures besides the loss, the most important first.
         resolution: Smallest difference of the first response between two runs; None where unknown.
         guessed_reference: Factors whose reference level was not named.
-        guessed_direction: Whether higher is only assumed to be better.
     """
 
     histories: pd.DataFrame | None = None
@@ -54,7 +53,6 @@ class Background:
     measures: tuple[Response, ...] = ()
     resolution: float | None = None
     guessed_reference: tuple[str, ...] = ()
-    guessed_direction: bool = False
 
 
 def warnings_of(
@@ -63,7 +61,6 @@ def warnings_of(
     """Return all warnings, the serious ones first."""
     histories = background.histories
     found = [
-        *_check_direction(study, background.guessed_direction),
         *_check_reference(study, background.guessed_reference),
         *_check_left_out(evidence),
         *_check_chance(study, evidence, background.chance),
@@ -142,11 +139,6 @@ def _check_confusion(evidence: Evidence) -> Iterator[StudyWarning]:
     )
     if confused:
         yield warnings.ConfusedEffects(confused)
-
-
-def _check_direction(study: Study, guessed: bool) -> Iterator[StudyWarning]:
-    if guessed:
-        yield GuessedDirection(study.response.name)
 
 
 def _check_reference(study: Study, guessed: Iterable[str]) -> Iterator[StudyWarning]:

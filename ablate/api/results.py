@@ -84,13 +84,14 @@ class StudyResults:
         Raises:
             RequestError: The report has no such figure.
         """
-        drawn = {picture.name: picture for picture in pictures(section_contents(self._data))}
-        if not isinstance(name, str) or name not in drawn:
-            raise RequestError(
-                f"Expected a figure of the report: {', '.join(sorted(drawn))}; received "
-                f"{name!r}.{nearest(str(name), drawn)}"
-            )
-        return drawn[name]
+        # A figure has the name of its section, so that only this one is drawn.
+        if isinstance(name, str) and (found := pictures(section_contents(self._data, [name]))):
+            return found[0]
+        known = sorted(picture.name for picture in pictures(section_contents(self._data)))
+        raise RequestError(
+            f"Expected a figure of the report: {', '.join(known)}; received {name!r}."
+            f"{nearest(str(name), known)}"
+        )
 
     def load_model(self, *, cell: str = FULL_MODEL, seed: int | None = None) -> keras.Model:
         """Load a trained model that the study kept; see `ablate.load_model`.

@@ -47,7 +47,7 @@ def check_arguments(arguments: Sequence[str]) -> list[str]:
     flags, given = split_flags(arguments)
     overrides = [quote_text(argument) for argument in given]
     _refuse_files_of_hydra()
-    if "--shell-completion" not in flags and "--version" not in flags:
+    if "--shell-completion" not in flags:
         _check_overrides(overrides)
         guard_environment(overrides)
         typed = overrides
@@ -112,7 +112,7 @@ def _compose_with_study(overrides: list[str]) -> tuple[list[str], DictConfig]:
 
 
 def _is_of_study(argument: str) -> bool:
-    return parse_override(argument).key_or_group.partition(".")[0] == "study"
+    return parse_override(argument).key_or_group.partition(".")[0] in ("study", "size")
 
 
 def _refuse_files_of_hydra() -> None:

@@ -1,7 +1,8 @@
 """What a study file chooses next to its factors, as overrides: its model, data and recipe.
 
 ``model: mine`` in a study file means what ``model=mine`` means on the command line, ``recipe:
-{epochs: 20}`` what ``recipe.epochs=20`` means, and so does ``data.path: FILE``.
+{epochs: 20}`` what ``recipe.epochs=20`` means, and so does ``data.path: FILE``. What stands below
+``full`` takes effect with ``+size=full`` alone, and then before the rest.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from ablate.config.keys import KEYS
 from ablate.config.overrides import parse_override
 from ablate.errors import RequestError
 from ablate.wording import AddedArgument
+
+SIZE_KEYS = ("size", "full")
+"""Keys of a study that state its full size, and that it is asked for."""
 
 
 def study_overrides(config: DictConfig, given: Sequence[str]) -> list[str]:
@@ -37,6 +41,7 @@ def study_overrides(config: DictConfig, given: Sequence[str]) -> list[str]:
         return []
     content = OmegaConf.to_container(study, resolve=False)
     assert isinstance(content, dict)
+    content = _at_its_size(content)
     _refuse_other_keys(content)
     choices, keys = _split(content)
     own = {group: _as_override(group, choice) for group, choice in choices.items()}
@@ -60,8 +65,28 @@ def drop_choices(config: DictConfig) -> None:
     study = config.get("study")
     if isinstance(study, DictConfig):
         with open_dict(study):
-            for key in [key for key in study if _group(key) in VARIANT_GROUPS]:
+            for key in [key for key in study if _group(key) in (*VARIANT_GROUPS, *SIZE_KEYS)]:
                 del study[key]
+
+
+def _at_its_size(content: Mapping[Any, Any]) -> dict[Any, Any]:
+    """What a study gives for all of its cells at the size that is asked for."""
+    given = {key: value for key, value in content.items() if key not in SIZE_KEYS}
+    if "size" not in content:
+        return given
+    full = content.get("full")
+    if not isinstance(full, Mapping):
+        raise RequestError(
+            "Expected a study whose file states its full size below `full`; received +size=full "
+            "for one without. Give the data set and the recipe on the command line."
+        )
+    for key in full:
+        if _group(key) not in VARIANT_GROUPS:
+            raise RequestError(
+                f"Expected keys of {', '.join(VARIANT_GROUPS)} below `full` in a study file; "
+                f"received {key!r}."
+            )
+    return {**given, **full}
 
 
 def _group(key: object) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ablate.data.folders import entries, is_text, path_fault, subfolders
+from ablate.data.parts import NO_TEST_FOLDER
 from ablate.data.photograph import FORMATS
 from ablate.errors import RequestError
 from ablate.wording import enumeration, escaped_name
@@ -19,12 +20,6 @@ PART_NAMES = {
     "test": r"test(ing)?",
 }
 """How the folder of each part is called, in any case; `_set` may follow."""
-
-NO_TEST_FOLDER = (
-    "There is no folder of test images, so those of val are the test part, and a fifth of train is "
-    "for validation."
-)
-"""A note on a data set in parts."""
 
 NAMED = 5
 """How many folders an error message names."""

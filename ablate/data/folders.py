@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 import os
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from ablate.data.memory import check_fits
-from ablate.data.photograph import BadImageError
+from ablate.data.memory import DecodingMemory, check_fits
+from ablate.data.photograph import BadImageError, read
 from ablate.errors import RequestError
-from ablate.wording import escaped_name, quantity
+from ablate.wording import escaped_name, first_few, quantity
 
 IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Files that Windows and macOS create in folders, in addition to hidden files."""
@@ -26,6 +28,12 @@ TEXTS = frozenset(
 """How the names of lists, labels and descriptions end, which lie next to images."""
 TEXT_NAMES = frozenset({"readme", "license", "licence", "labels", "classes"})
 """Names of such files that have no ending."""
+
+
+NAMED = 5
+"""How many bad files an error message names."""
+FEWEST = 4
+"""The fewest images of a class that give each part one image."""
 
 
 def check_image_size(image_size: object) -> tuple[int, int]:
@@ -142,6 +150,66 @@ def check_memory(count: int, *, height: int, width: int) -> None:
         count * height * width * 3,
         f"{count} of {height} x {width} pixels. Give a smaller data.image_size.",
     )
+
+
+def check_counts(counts: Mapping[str, int], path: str) -> None:
+    """Check that there are two classes or more, with enough images each.
+
+    Args:
+        counts: The images of each class, by its name.
+        path: Where they are, as the user wrote it.
+
+    Raises:
+        RequestError: There are too few.
+    """
+    found = ", ".join(f"{count} of {escaped_name(name)}" for name, count in counts.items())
+    if len(counts) < 2 or min(counts.values()) < FEWEST:
+        raise RequestError(
+            f"Expected two classes or more with {FEWEST} valid images or more each in "
+            f"{escaped_name(path)}; received {found or 'none'}."
+        )
+
+
+def name_within(file: Path, root: Path) -> str:
+    """The path of a file for messages, from a folder if it is in it."""
+    return escaped_name(file.relative_to(root) if file.is_relative_to(root) else file)
+
+
+def refuse(faults: Mapping[Path, str], root: Path) -> None:
+    """Refuse bad files by name.
+
+    Args:
+        faults: The files, each with what is wrong.
+        root: The folder of the data set.
+
+    Raises:
+        RequestError: There are some.
+    """
+    if faults:
+        named = [f"{name_within(file, root)}: {faults[file]}" for file in sorted(faults)]
+        raise RequestError(
+            f"Expected valid images in {escaped_name(root)}; {len(named)} bad: "
+            f"{first_few(named, most=NAMED)}. Repair or remove them."
+        )
+
+
+def read_photographs(
+    files: Sequence[Path], *, height: int, width: int
+) -> tuple[NDArray[np.uint8], dict[Path, str]]:
+    """The pixels of photographs, `(files, height, width, 3)`, and for each bad file the reason.
+
+    Args:
+        files: The files.
+        height: Height in pixels to which each is resized.
+        width: Its width in pixels.
+    """
+    x = np.zeros((len(files), height, width, 3), np.uint8)
+    memory = DecodingMemory()
+
+    def fill(row: int) -> None:
+        x[row] = read(files[row], height=height, width=width, memory=memory)
+
+    return x, read_all(files, fill)
 
 
 def read_all(files: Sequence[Path], read: Callable[[int], None]) -> dict[Path, str]:

@@ -8,29 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ablate.data.class_folders import Listing, list_photographs
 from ablate.data.folders import (
+    check_counts,
     check_folder,
     check_image_size,
     check_memory,
     count_texts,
-    read_all,
+    read_photographs,
 )
 from ablate.data.images import Images, Split, Unsplit, byte_notes, byte_scale
-from ablate.data.memory import DecodingMemory
-from ablate.data.photograph import read
+from ablate.data.parts import in_parts
 from ablate.errors import RequestError
 from ablate.fields import check_choice
 from ablate.wording import escaped_name, first_few
-
-SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
-TRAIN_SHARES = {"train": 0.8, "validation": 0.2}
-"""Shares of the images of train where there are test images, but none for validation."""
-
-FEWEST = 4
-"""The fewest images of a class that give each part one image."""
 
 POLICIES = ("fail", "skip")
 
@@ -73,16 +65,16 @@ def load(
     listing = list_photographs(root, path)
     files = [photograph.file for photograph in listing.photographs]
     check_memory(max(len(files), 1), height=height, width=width)
-    x, broken = _decode(files, height, width)
+    x, broken = read_photographs(files, height=height, width=width)
     rows = np.array([row for row, file in enumerate(files) if file not in broken], np.int64)
     excluded = _excluded(listing, root, broken=broken, path=path, skip=on_bad == "skip")
     counts = Counter(listing.photographs[row].label for row in rows)
     classes = [name for name in listing.classes if counts[name]]
-    _check_counts({name: counts[name] for name in classes}, path)
+    check_counts({name: counts[name] for name in classes}, path)
     y = np.array([classes.index(listing.photographs[row].label) for row in rows], np.int64)
     x = x if len(rows) == len(x) else x[rows]
     own = np.array([listing.photographs[row].part for row in rows])
-    parts = {part: Split(x[own == part], y[own == part]) for part in listing.parts}
+    parts = {part or "train": Split(x[own == part], y[own == part]) for part in listing.parts}
     scale = byte_scale(x)
     known: dict[str, Any] = {
         "classes": tuple(map(escaped_name, classes)),
@@ -90,13 +82,7 @@ def load(
         "excluded": excluded,
         "notes": (*listing.notes(root), *byte_notes(x, scale)),
     }
-    if len(parts) == len(SHARES):
-        return Images(parts["train"], parts["validation"], parts["test"], **known)
-    if "validation" in parts:
-        parts["test"] = parts.pop("validation")
-    rest = parts.pop(listing.parts[0])
-    shares = TRAIN_SHARES if parts else SHARES
-    return Unsplit(rest.x, rest.y, shares=shares, split_seed=split_seed, fixed=parts, **known)
+    return in_parts(parts, split_seed=split_seed, known=known)
 
 
 def _excluded(
@@ -119,25 +105,3 @@ def _excluded(
             f"Repair or remove them{skipped}."
         )
     return (*named, *count_texts(listing.texts, root))
-
-
-def _decode(
-    files: Sequence[Path], height: int, width: int
-) -> tuple[NDArray[np.uint8], dict[Path, str]]:
-    """The pixels of each file, and for each bad file the reason."""
-    x = np.zeros((len(files), height, width, 3), np.uint8)
-    memory = DecodingMemory()
-
-    def fill(row: int) -> None:
-        x[row] = read(files[row], height=height, width=width, memory=memory)
-
-    return x, read_all(files, fill)
-
-
-def _check_counts(counts: Mapping[str, int], path: str) -> None:
-    found = ", ".join(f"{count} of {escaped_name(name)}" for name, count in counts.items())
-    if len(counts) < 2 or min(counts.values()) < FEWEST:
-        raise RequestError(
-            f"Expected two classes or more with {FEWEST} valid images or more each in "
-            f"{escaped_name(path)}; received {found or 'none'}."
-        )

@@ -37,12 +37,21 @@ FAULTS = {"CMYK": "CMYK colours", "P": "a palette", "PA": "a palette", "1": "1 b
 """Words for some other modes; the names of Pillow's modes with 16 bits all begin with I."""
 
 
+ORIENTATION = 0x0112
+"""The EXIF tag of a photograph's orientation; from 5 on, height and width are swapped."""
+
+
 class BadImageError(Exception):
     """A file that is damaged or not what its name says; the message gives the reason."""
 
 
 def read(
-    file: Path, *, height: int, width: int, memory: DecodingMemory | None = None
+    file: Path,
+    *,
+    height: int,
+    width: int,
+    memory: DecodingMemory | None = None,
+    upright: bool = True,
 ) -> NDArray[np.uint8]:
     """The pixels of a photograph, shape `(height, width, 3)`.
 
@@ -57,6 +66,7 @@ def read(
         height: Height of the result in pixels.
         width: Its width in pixels.
         memory: What several threads share that read at the same time; None for a file alone.
+        upright: Whether the photograph is rotated by its EXIF orientation.
 
     Raises:
         BadImageError: The file is not a photograph that can be read in this way.
@@ -71,8 +81,17 @@ def read(
             with memory.reserve(escaped_name(file), width=image.width, height=image.height):
                 image.load()
                 _check_opaque(image)
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-                return np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
+                shown = ImageOps.exif_transpose(image) if upright else image
+                resized = shown.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+                return np.asarray(resized)
+
+
+def upright_size(file: Path) -> tuple[int, int]:
+    """Width and height of a photograph after the rotation that its EXIF orientation asks for."""
+    with Image.open(file) as image:
+        width, height = image.size
+        swapped = image.getexif().get(ORIENTATION, 1) >= 5
+    return (height, width) if swapped else (width, height)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     """Run a command as this process, and end the process with its exit code.
 
     Args:
-        load: Imports the command and returns it. The command raises SystemExit, or returns.
+        load: Imports the command and returns it. The command raises SystemExit, or returns. It is
+            not called for `--version`.
     """
     stop.catch_signals()
     survive_closed_output()
@@ -30,7 +31,7 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     code: int | None = 0
     try:
         with stop_between_imports():
-            command = load()
+            command = _version_command() if sys.argv[1:] == ["--version"] else load()
         stop.check()
         command()
     except SystemExit as end:
@@ -47,6 +48,12 @@ def run(load: Callable[[], Callable[[], None]]) -> NoReturn:
     _kill_children()
     atexit._run_exitfuncs()
     os._exit(_exit_code(code))
+
+
+def _version_command() -> Callable[[], None]:
+    from ablate.process.version import print_version  # its imports are for this flag alone
+
+    return print_version
 
 
 def _kill_children() -> None:

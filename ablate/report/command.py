@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablate.analysis.assumptions import GuessedDirection, GuessedReference
+from ablate.analysis.assumptions import GuessedReference
 from ablate.config.overrides import parse_values
 from ablate.config.request import check_interactions, check_paper_columns
 from ablate.config.store_uri import STORE_URI, check_store_uri
@@ -43,7 +43,7 @@ Write the report of an ablation study again; nothing is trained.
 Optional with runs=:
   seed=seed              column of the run seed or fold: runs that share it are compared in pairs
   reference={a: present} reference level of a factor; by default present, else the first in the file
-  direction=higher       whether higher or lower is better; known for accuracy, val_loss, ...
+  direction=higher       whether higher or lower is better; not needed for accuracy, val_loss, ...
   margin=0.01            difference of the response that is too small to matter, in its unit
   chance=0.1             response of a model that guesses: runs that did not learn are then counted
   name=mine              name of the report, reports/mine/; by default that of the file or
@@ -179,8 +179,7 @@ def _paper_columns(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _show(data: ReportData, folder: Path) -> None:
-    kinds = (GuessedReference, GuessedDirection)
-    guessed = [item for item in data.analysis.warnings if isinstance(item, kinds)]
+    guessed = [item for item in data.analysis.warnings if isinstance(item, GuessedReference)]
     for text in warning_texts(guessed, data.study):
         print(printable(text.evidence))
     for line in end_lines(data, width=shutil.get_terminal_size().columns):

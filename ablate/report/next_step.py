@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 import shlex
@@ -29,7 +28,7 @@ from ablate.report.names import by_factor, part_names
 from ablate.report.section import ReportData
 from ablate.report.sentences import seed_range_text
 from ablate.report.wording import amount, cell_list, describe
-from ablate.study.design import Cell
+from ablate.study.design import Cell, full_factorial, leave_one_out
 from ablate.study.result import Status
 from ablate.study.study import Study
 from ablate.wording import duration, enumeration, one_line, quantity
@@ -37,6 +36,8 @@ from ablate.wording import duration, enumeration, one_line, quantity
 TO_LEARN_MORE = 20
 """Further seeds where it is not known how many decide."""
 MOST_NAMED = 8
+MOST_COMBINATIONS = 64
+"""Cells above which not all combinations are proposed, but each part's removal alone."""
 USEFUL = {Verdict.NEEDED, Verdict.HELPS, Verdict.BETTER}
 
 
@@ -167,51 +168,46 @@ def _lacks_cells(component: Component) -> bool:
 def _other_cells(data: ReportData) -> NextStep:
     """The cells that separate what the cells so far cannot."""
     study, own = data.study, _own_command(data)
+    all_of_them = study.combinations <= MOST_COMBINATIONS
+    wanted = full_factorial(study) if all_of_them else leave_one_out(study)
+    missing = _without_complete_run(data.analysis, wanted)
     if own:
         time = _training_seconds(data.analysis, study.replicates) / len(data.analysis.cells)
-        took = _took(time * (study.combinations - len(_combinations_with_runs(data.analysis))))
+        which = "all" if all_of_them else "the full model and the full model without each part,"
+        design = "full_factorial" if all_of_them else "leave_one_out"
+        others = {"study.resolution": study.resolution, "study.cells": study.cells}
         return NextStep(
-            f"More seeds cannot help here, other combinations can. The command trains all "
-            f"{study.combinations} combinations{took}; finished runs are reused:",
+            f"More seeds cannot help here, other combinations can. The command trains {which} "
+            f"{len(wanted)} combinations{_took(time * len(missing))}; finished runs are reused:",
             with_arguments(
-                own, {"study.design": "full_factorial"}, without=("study.resolution", "study.cells")
+                own, {"study.design": design, **{key: "null" for key in others if others[key]}}
             ),
         )
-    named, count = _missing_cells(data.analysis)
     separate = [part for part in answered_components(data.analysis) if _lacks_cells(part)]
     if all(decisive_effect(part) is None for part in separate):
         # The full model without the part is enough for its effect in the full model.
-        wanted = {**study.reference, **{part.factor: part.level for part in separate[:1]}}
-        named, count = f"[{describe(study, wanted)}]", 1
+        levels = {**study.reference, **{part.factor: part.level for part in separate[:1]}}
+        missing = [Cell(tuple(levels.items()))]
     return NextStep(
-        f"More seeds cannot help here, other combinations can: run {named} too. Add "
-        f"{'it' if count == 1 else 'them'} to {_file(data)}, then:",
+        f"More seeds cannot help here, other combinations can: run {_named(study, missing)} too. "
+        f"Add {'it' if len(missing) == 1 else 'them'} to {_file(data)}, then:",
         _first_command(data),
     )
 
 
-def _missing_cells(analysis: Analysis) -> tuple[str, int]:
-    """Some of the combinations without a complete run in words, and the number of all."""
-    study, run = analysis.study, _combinations_with_runs(analysis)
-    # Twenty factors have a million combinations, so not a list of all.
-    combinations = itertools.product(*(factor.level_names for factor in study.factors))
-    missing = (levels for levels in combinations if levels not in run)
-    named = [
-        f"[{describe(study, dict(zip(study.reference, levels, strict=True)))}]"
-        for levels in itertools.islice(missing, MOST_NAMED)
+def _named(study: Study, cells: Sequence[Cell]) -> str:
+    """Some cells in words, and the number of the others."""
+    named = [f"[{describe(study, dict(cell.levels))}]" for cell in cells[:MOST_NAMED]]
+    rest = [f"{len(cells) - len(named)} more"] if len(cells) > len(named) else []
+    return enumeration([*named, *rest], most=MOST_NAMED + 1)
+
+
+def _without_complete_run(analysis: Analysis, cells: Sequence[Cell]) -> list[Cell]:
+    """Those of some cells that have no complete run."""
+    complete = [
+        levels_of(analysis.study, row) for row in records(analysis.cells) if number(row["n"]) > 0
     ]
-    count = study.combinations - len(run)
-    rest = [f"{count - len(named)} more"] if count > len(named) else []
-    return enumeration([*named, *rest], most=MOST_NAMED + 1), count
-
-
-def _combinations_with_runs(analysis: Analysis) -> set[tuple[str, ...]]:
-    """The levels of each cell that has a complete run."""
-    return {
-        tuple(levels_of(analysis.study, row).values())
-        for row in records(analysis.cells)
-        if number(row["n"]) > 0
-    }
+    return [cell for cell in cells if dict(cell.levels) not in complete]
 
 
 def _decide(data: ReportData, parts: Sequence[Component]) -> NextStep:
@@ -315,15 +311,9 @@ def with_replicates(command: str, study: Study, *, seeds: int) -> str:
     return with_arguments(command, {"study.replicates": value})
 
 
-def with_arguments(command: str, values: dict[str, str], *, without: Sequence[str] = ()) -> str:
-    """A command with some of its arguments replaced.
-
-    Args:
-        command: The command.
-        values: The new values, by key.
-        without: Keys whose arguments are left out.
-    """
-    keys = "|".join(map(re.escape, (*values, *without)))
+def with_arguments(command: str, values: dict[str, str]) -> str:
+    """A command with some of its arguments replaced, by key."""
+    keys = "|".join(map(re.escape, values))
     kept = [
         argument
         for argument in shlex.split(command)

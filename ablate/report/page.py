@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,18 @@ def html_page(data: ReportData) -> str:
     return render("index.html", _page(data, section_contents(data)))
 
 
-def section_contents(data: ReportData) -> dict[str, Content]:
-    """What each section shows, by its name; sections for which there are no data are left out."""
+def section_contents(data: ReportData, names: Collection[str] = ()) -> dict[str, Content]:
+    """What each section shows, by its name; sections for which there are no data are left out.
+
+    Args:
+        data: What the sections read.
+        names: Those that are wanted; all if empty.
+    """
     contents = {}
     with figure_style():
         for name, section in all_sections().items():
+            if names and name not in names:
+                continue
             stop.check()
             contents[name] = section.content(data)
     return {name: content for name, content in contents.items() if content is not None}

@@ -70,7 +70,6 @@ class StudyRecord:
         models: Slugs of the cells of which a trained model is on disk.
         guessed_reference: Factors of results of other programs whose reference level was not named:
             it is only the first in the file.
-        guessed_direction: Whether higher is only assumed to be better.
     """
 
     study: Study
@@ -86,4 +85,3 @@ class StudyRecord:
     resolution: float | None = None
     models: frozenset[str] = frozenset()
     guessed_reference: tuple[str, ...] = ()
-    guessed_direction: bool = False

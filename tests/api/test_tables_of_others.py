@@ -8,6 +8,7 @@ import pytest
 
 import ablate
 from ablate.report.command import main
+from ablate.report.sections import effects
 
 
 @pytest.fixture
@@ -40,6 +41,16 @@ def test_a_table_and_its_file_give_equal_effects(
     written = pd.read_csv("reports/results/effects.csv")
     for column in ("estimate", "low", "high", "p", "p_adjusted", "n"):
         numpy.testing.assert_array_equal(study.effects[column].astype(float), written[column])
+
+
+def test_only_the_figure_that_is_asked_for_is_drawn(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = ablate.analyse(frame, factors=["norm", "skip"], response="acc", seed="seed")
+    monkeypatch.delattr(effects, "content")
+    assert study.figure("grid")._repr_svg_().startswith("<svg")
+    with pytest.raises(AttributeError):
+        study.figure("effects")
 
 
 def test_a_column_that_is_not_there_is_named(frame: pd.DataFrame) -> None:

@@ -84,6 +84,25 @@ def variant_of(folder: Path, content: str, *arguments: str) -> Variant:
             id="other_groups",
         ),
         param(
+            "model: mine\nrecipe: {epochs: 2}\nfull: {recipe.epochs: 9, model.filters: [4]}",
+            [],
+            {"recipe.epochs": 2, "model.filters": [24, 48, 96]},
+            id="small_size",
+        ),
+        param(
+            "model: mine\nrecipe: {epochs: 2}\nfull: {recipe.epochs: 9, model.filters: [4]}",
+            ["+size=full", "model.filters=[6]"],
+            {"recipe.epochs": 9, "model.filters": [6]},
+            id="full_size",
+        ),
+        param("model: mine", ["+size=full"], "states its full size below `full`", id="no_size"),
+        param(
+            "model: mine\nfull: {replicates: 9}",
+            ["+size=full"],
+            "Expected keys of model, recipe",
+            id="full_size_of_the_study",
+        ),
+        param(
             "model: mine", ["model.wide_too=1"], "Unknown key 'model.wide_too'", id="unknown_key"
         ),
         param(
@@ -120,6 +139,11 @@ def test_a_study_file_chooses_what_the_command_line_leaves_open(
     else:
         settings = variant_of(folder, content, *arguments).settings()
         assert {key: settings[key] for key in expected} == expected
+
+
+def test_runs_of_full_size_have_a_study_of_their_own(folder: Path) -> None:
+    write_study(folder, f"{FACTORS}model: mine\nfull: {{recipe.epochs: 9}}\n")
+    assert plan_request("study=mine", "+size=full").study.name == "mine_full"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +256,7 @@ def test_a_study_is_shown_without_multirun(folder: Path) -> None:
         param("factors: {a: {b: model.wide=true, c: model.wide=false}}", [],
               "Unknown key 'model.wide'. Choose model=mine;", id="level"),
         param("factors: {a: {b: data.path=a, c: data.path=b}}", [], "Choose data=cifar10, "
-              "data=image_folder, data=mask_folder or data=npz;", id="level_of_data"),
+              "data=cifar100, data=fashion_mnist, ", id="level_of_data"),
         param(FACTORS, ["data.path=x"], "Unknown key 'data.path'. Choose data=", id="command_line"),
         param("factors: {a: model.wid}", ["model=mine"], "Did you mean 'model.wide'?", id="typo"),
     ],

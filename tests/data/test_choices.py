@@ -18,6 +18,6 @@ def test_the_keys_are_the_loaders_keywords_with_their_defaults(file):
     parameters = inspect.signature(loader).parameters.values()
 
     assert all(item.kind is item.KEYWORD_ONLY for item in parameters)
-    assert node == {
-        item.name: None if item.default is item.empty else item.default for item in parameters
-    }
+    assert list(node) == [item.name for item in parameters]
+    defaults = {item.name: item.default for item in parameters if item.default is not item.empty}
+    assert {key: node[key] for key in defaults} == defaults

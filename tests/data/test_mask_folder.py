@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +178,14 @@ def test_files_without_a_partner_are_named(folder: Path) -> None:
     (folder / "masks" / "03.png").unlink()
     (folder / "images" / "05.jpg").unlink()
     message = refusal(folder)
-    assert "an image in images and a mask in masks of each name; " in message
-    assert "03.jpg has no mask; 05.png has no image" in message
+    assert "an image in images and a mask in masks of each name; received 9 images and 9" in message
+    assert "masks: 03.jpg has no mask; 05.png has no image." in message
+
+
+def test_more_images_than_masks_are_refused(folder: Path) -> None:
+    for seed in range(1, 10):
+        (folder / "masks" / f"{seed:02}.png").unlink()
+    assert "received 10 images and 1 masks: 01.jpg has no mask; " in refusal(folder)
 
 
 def change(file: Path, **options: Any) -> None:
@@ -244,14 +251,75 @@ def test_a_rotated_photograph_has_an_upright_mask(folder: Path) -> None:
 def test_a_folder_of_another_layout_is_refused(folder: Path) -> None:
     (folder / "masks").rename(folder / "labels")
     message = refusal(folder)
-    assert "Expected the folders images and masks, or train, trainannot, val and" in message
-    assert "its folders: images, labels." in message
+    assert "Expected the folders images and masks, or train and trainannot, in" in message
+    assert "its folders: images, labels. Give data.images and data.masks if they are" in message
+
+
+def test_the_two_folders_may_have_other_names(folder: Path) -> None:
+    expected = load(folder).fingerprint
+    (folder / "masks").rename(folder / "labels")
+    (folder / "images").rename(folder / "photos")
+    assert load(folder, images="photos", masks="labels").fingerprint == expected
+
+
+def test_train_alone_is_split_into_three_parts(in_parts: Path) -> None:
+    for name in ("val", "valannot"):
+        shutil.rmtree(in_parts / name)
+    images = load(in_parts)
+    assert sum(sizes(images)) == 10
+    assert min(sizes(images)) >= 1
+    assert images.notes == ()
+
+
+def test_without_val_a_fifth_of_train_is_for_validation(in_parts: Path) -> None:
+    expected = load(in_parts)
+    (in_parts / "val").rename(in_parts / "test")
+    (in_parts / "valannot").rename(in_parts / "testannot")
+    images = load(in_parts)
+    assert images.fingerprint == expected.fingerprint
+    assert images.notes == ()
+
+
+def test_images_of_a_part_without_masks_are_refused(in_parts: Path) -> None:
+    (in_parts / "valannot").rename(in_parts / "validannot")
+    assert "the folder valannot next to val in" in refusal(in_parts)
+
+
+def change_masks(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    for file in (folder / "masks").iterdir():
+        Image.fromarray(change(np.asarray(Image.open(file)))).save(file)
+
+
+def test_black_and_white_masks_have_two_classes(folder: Path) -> None:
+    change_masks(folder, lambda mask: 255 * (mask > 1).astype(np.uint8))
+    images = load(folder)
+    assert images.classes == ("0", "1")
+    assert "The masks hold 0 and 255 alone" in images.notes[0]
+    found = [part.y for part in images.parts.values()]
+    assert sorted_masks(*found) == sorted_masks(resized(range(10)) > 1)
+    assert load(folder, classes=["ground", "plant"]).classes == ("ground", "plant")
+    with_void = mask_folder.load(path=str(folder), image_size=[5, 4], void=255, classes=2)
+    assert set(np.unique(with_void.y)) == {0, VOID}  # type: ignore[union-attr]
+
+
+def test_noise_as_masks_is_remarked_upon(folder: Path) -> None:
+    for number, file in enumerate(sorted((folder / "masks").iterdir())):
+        values = (np.arange(number * 80, number * 80 + 80) % 255).astype(np.uint8)
+        Image.fromarray(values.reshape(SIZE)).save(file)
+    images = mask_folder.load(path=str(folder), image_size=[5, 4])
+    assert images.notes[0].startswith("The masks contain 255 different values, as noise,")
+
+
+def test_more_classes_than_a_target_can_hold_are_refused(folder: Path) -> None:
+    change_masks(folder, lambda mask: mask + 253)
+    message = refusal(folder)
+    assert "at most 255 classes; they contain 3 values up to 255. Give data.void=255" in message
 
 
 def test_empty_folders_are_refused(tmp_path: Path) -> None:
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
-    assert "of each name; there are none" in refusal(tmp_path)
+    assert "of each name; received 0 images and 0 masks." in refusal(tmp_path)
 
 
 def test_real_street_scenes_load() -> None:

@@ -212,7 +212,7 @@ ROWS = st.one_of(
         *[st.sampled_from(["0", "1", "complete", "x"])] * 2,
     ),
 )
-ARGUED = ("runs=r.csv", "factors=[a,b]", "response=r")
+ARGUED = ("runs=r.csv", "factors=[a,b]", "response=r", "direction=higher")
 
 
 @settings(BOUNDED, max_examples=100)

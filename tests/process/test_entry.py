@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import psutil
 import pytest
 from pytest import param
 
+from ablate import __version__
 from ablate.process import stop
 from tests.conftest import ROOT
 
@@ -45,6 +47,15 @@ def program(*, command: str = "pass", imports: str = "pass", before: str = "") -
 
 def finish(words: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("module", ["ablate", "ablate.new", "ablate.report", "ablate.sync"])
+def test_every_command_prints_its_version(module: str) -> None:
+    done = finish([sys.executable, "-m", module, "--version"])
+    first, second = done.stdout.splitlines()
+    assert first == f"ablate {__version__}"
+    assert f"Keras {importlib.metadata.version('keras')}" in second
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

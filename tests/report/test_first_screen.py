@@ -167,15 +167,20 @@ def test_a_fraction_says_which_cells_would_separate_its_effects() -> None:
 def test_a_fraction_of_ones_own_gets_the_command_of_the_full_factorial() -> None:
     _, reason, command = shown(confused(own=True))
     assert "all 8 combinations" in reason
-    assert command == f"{OWN} study.design=full_factorial"
+    assert command == f"{OWN} study.design=full_factorial study.cells=null"
 
 
-def test_a_few_of_a_million_missing_combinations_are_named() -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_of_a_million_combinations_each_removal_is_proposed(own: bool) -> None:
     study = study_of(*(f"f{number}" for number in range(20)), design="plackett_burman")
-    data = data_of(study, lambda cell, seed: wave([*cell.values()], seed))
-    _, reason, _ = shown(data)
-    assert "run [no f19], [no f18], [no f18, no f19], " in reason
-    assert f"and {2**20 - len(data.analysis.cells) - 8} more too. Add them to r.csv" in reason
+    data = data_of(study, lambda cell, seed: wave([*cell.values()], seed), own=own)
+    _, reason, command = shown(data)
+    if own:
+        assert "the full model and the full model without each part, 21 combinations" in reason
+        assert command == f"{OWN} study.design=leave_one_out"
+    else:
+        assert "run [no f0], [no f1], [no f2], " in reason
+        assert "and 12 more too. Add them to r.csv" in reason
 
 
 def test_a_part_switched_in_another_model_only_has_its_effect_there() -> None:

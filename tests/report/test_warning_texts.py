@@ -7,9 +7,10 @@ import pytest
 from pytest import param
 
 from ablate.analysis import assumptions, warnings
-from ablate.analysis.assumptions import GuessedDirection, GuessedReference
+from ablate.analysis.assumptions import GuessedReference
 from ablate.analysis.findings import CellRate
-from ablate.report.warning_texts import detectable_text, warning_texts
+from ablate.report.warning_texts import warning_texts
+from ablate.report.warning_words.words import detectable_text
 from ablate.study.design import Cell
 from ablate.study.response import Response
 from tests.analysis.planted import study_of
@@ -76,12 +77,6 @@ TEXTS = [
         "Full model guessed",
         "Full model: x=plain, the first in the file. Give reference='{x: deep}' for another.",
         id="guessed_reference",
-    ),
-    param(
-        GuessedDirection("value"),
-        "Direction guessed",
-        "Higher is taken to be better for value, whose name does not show it.",
-        id="guessed_direction",
     ),
     param(
         warnings.IntervalsOfSeeds(0.28, counted=True),

@@ -144,7 +144,9 @@ def test_training_equals_model_fit(
     if name == "subclassed":
         twin(keras.Input(SHAPE))
     expected = fit(twin, trainer, compile_)
+    assert set(expected) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     for key, numbers in expected.items():
+        assert len(numbers) == EPOCHS
         found = [epoch.numbers[key] for epoch in epochs]
         assert found == pytest.approx(numbers, rel=1e-4, abs=1e-6), key
     for one, other in zip(model.weights, twin.weights, strict=True):

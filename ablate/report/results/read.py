@@ -26,12 +26,7 @@ from ablate.report.results.levels import (
 )
 from ablate.report.results.numbers import parse_number, parse_response
 from ablate.report.results.request import Request
-from ablate.report.results.scale import (
-    check_chance,
-    default_margin,
-    is_direction_known,
-    response_of,
-)
+from ablate.report.results.scale import check_chance, default_margin, response_of
 from ablate.report.results.text_file import read_table
 from ablate.study.design import Cell
 from ablate.study.record import COSTS, OWN_COLUMNS, RESERVED, StudyRecord
@@ -53,14 +48,12 @@ class Results:
         study: The study.
         runs: A row a run, with the columns of `StudyRecord.runs`.
         guessed_reference: Factors whose reference level is only the first in the file.
-        guessed_direction: Whether no one said that higher is better, and the name does not show it.
         notes: What was read otherwise than it stands, a sentence each.
     """
 
     study: Study
     runs: pd.DataFrame
     guessed_reference: tuple[str, ...] = ()
-    guessed_direction: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -122,12 +115,10 @@ def read_results(request: Request, table: pd.DataFrame | None = None) -> Results
     refuse_lone_seeds(named[complete], study)
     if request.chance is not None:
         check_chance(request.chance, study.response, values=runs[request.response].dropna())
-    guessed = request.direction is None and not is_direction_known(request.response)
     return Results(
         study=study,
         runs=runs.reset_index(drop=True),
         guessed_reference=guessed_reference(request, study.factors),
-        guessed_direction=guessed,
         notes=tuple(filter(None, (left_out, of_epochs, _empty_note(table, levels), _names(seeds)))),
     )
 
@@ -141,7 +132,6 @@ def record_of(results: Results, request: Request) -> StudyRecord:
         provenance={"runs": request.source, **notes},
         chance=request.chance,
         guessed_reference=results.guessed_reference,
-        guessed_direction=results.guessed_direction,
     )
 
 

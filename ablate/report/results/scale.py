@@ -19,14 +19,18 @@ LOWER = frozenset({"loss", "train_loss", "val_loss", "valid_loss", "test_loss", 
 """Responses of which lower is known to be better."""
 DOUBTFUL = frozenset(
     {"loss", "error", "err", "mae", "mse", "rmse", "mape", "nll", "time", "seconds", "latency"}
-    | {"perplexity", "ppl", "cost", "wer", "cer", "fid", "distance"}
+    | {"perplexity", "ppl", "cost", "wer", "cer", "fid", "distance", "brier", "regret"}
 )
 """Words in the name of a response of which lower is often better."""
 SHARES = frozenset(
     {"accuracy", "acc", "iou", "miou", "dice", "f1", "precision", "recall", "auc", "auroc"}
 )
 """Words in the name of a response that is a share, shown in percent."""
-HIGHER = SHARES | {"map", "ap", "r2", "bleu", "psnr", "ssim", "kappa", "mcc", "ndcg", "correct"}
+HIGHER = (
+    SHARES
+    | {"map", "ap", "r2", "bleu", "psnr", "ssim", "kappa", "mcc", "ndcg", "correct", "jaccard"}
+    | {"sensitivity", "specificity", "reward", "rouge", "mrr", "top1", "top5", "spearman"}
+)
 """Words in the name of a response of which higher is known to be better."""
 UNITS = {"train_seconds": "seconds"}
 """The unit of a response whose name is known."""
@@ -41,7 +45,7 @@ def response_of(name: str, values: pd.Series, *, direction: Direction | None) ->
         direction: Its direction; None to infer it from the name.
 
     Raises:
-        RequestError: The name shows that lower may be better, and no direction is given.
+        RequestError: The name does not show which direction is better, and none is given.
     """
     known = values.dropna()
     unit = UNITS.get(name, "")
@@ -89,31 +93,32 @@ def check_chance(chance: float, response: Response, *, values: pd.Series) -> Non
     )
 
 
-def is_direction_known(name: str) -> bool:
-    """Whether the name of a response shows which direction is better."""
-    return _base(name) in LOWER or bool(HIGHER & _words(name))
-
-
 def _is_share(name: str) -> bool:
     words = _words(name)
     return bool(SHARES & words) and not DOUBTFUL & words
 
 
 def _direction(name: str) -> Direction:
-    """The direction of a response that is known; one whose name shows that it may be a loss is not.
+    """The direction of a response whose name shows it.
 
     Raises:
-        RequestError: The name contains a word such as loss or error.
+        RequestError: The name does not show it, or contains a word such as loss or error.
     """
+    words = _words(name)
     if _base(name) in LOWER:
         return "lower"
-    doubtful = sorted(DOUBTFUL & _words(name))
-    if doubtful:
-        raise RequestError(
-            f"Expected direction=lower or direction=higher for the response {name!r}, since "
-            f"{doubtful[0]} is often better when it is lower; received neither."
-        )
-    return "higher"
+    doubtful = sorted(DOUBTFUL & words)
+    if HIGHER & words and not doubtful:
+        return "higher"
+    reason = (
+        f"since {doubtful[0]} is often better when it is lower"
+        if doubtful
+        else "whose name does not show which is better"
+    )
+    raise RequestError(
+        f"Expected direction=higher or direction=lower for the response {name!r}, {reason}; "
+        f"received neither."
+    )
 
 
 def _base(name: str) -> str:

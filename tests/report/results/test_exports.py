@@ -49,7 +49,9 @@ def read(folder: Path, text: str, *columns: str) -> Results:
     path = folder / "results.csv"
     path.write_text(text, encoding="utf-8")
     skip, norm, response, seed = columns
-    return read_results(Request(path, (skip, norm), response, name="mine", seed=seed))
+    direction = "higher" if response == "value" else None
+    request = Request(path, (skip, norm), response, name="mine", seed=seed, direction=direction)
+    return read_results(request)
 
 
 @pytest.mark.parametrize(

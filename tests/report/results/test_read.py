@@ -252,7 +252,7 @@ def test_a_known_loss_is_better_when_lower(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["mae", "wer", "best_MSE", "validLoss", "perplexity"])
 def test_the_direction_of_what_may_be_a_loss_is_not_guessed(tmp_path: Path, name: str) -> None:
     text = GOOD.replace("accuracy", name)
-    with pytest.raises(RequestError, match="Expected direction=lower or direction=higher"):
+    with pytest.raises(RequestError, match="Expected direction=higher or direction=lower"):
         read(tmp_path, text, response=name)
     study, _ = read(tmp_path, text, response=name, direction="lower")
     assert study.response.direction == "lower"
@@ -286,7 +286,7 @@ def test_the_margin_follows_from_the_scale_of_a_share(
     tmp_path: Path, name: str, low: str, expected: tuple[str, float]
 ) -> None:
     text = GOOD.replace("accuracy", name).replace("0.9", low)
-    study, _ = read(tmp_path, text, response=name)
+    study, _ = read(tmp_path, text, response=name, direction="higher")
     assert (study.response.unit, study.margin) == expected
 
 
@@ -304,13 +304,15 @@ def test_the_margin_follows_from_the_scale_of_a_share(
 def test_a_known_direction_is_not_guessed(tmp_path: Path, name: str, direction: str) -> None:
     found = results(tmp_path, GOOD.replace("accuracy", name), response=name)
     assert found.study.response.direction == direction
-    assert not found.guessed_direction
 
 
-def test_a_direction_that_no_name_shows_is_named(tmp_path: Path) -> None:
-    text = GOOD.replace("accuracy", "value")
-    assert results(tmp_path, text, response="value").guessed_direction
-    assert not results(tmp_path, text, response="value", direction="higher").guessed_direction
+@pytest.mark.parametrize("name", ["value", "score", "y", "my_metric"])
+def test_a_direction_that_no_name_shows_is_not_guessed(tmp_path: Path, name: str) -> None:
+    text = GOOD.replace("accuracy", name)
+    with pytest.raises(RequestError, match=f"direction=lower for the response '{name}', whose"):
+        read(tmp_path, text, response=name)
+    study, _ = read(tmp_path, text, response=name, direction="higher")
+    assert study.response.direction == "higher"
 
 
 def test_seeds_in_digits_of_another_script_are_labels(tmp_path: Path) -> None:
