@@ -21,11 +21,13 @@ class StudySummary:
         answer: The answer in a few sentences.
         numbers: The effect of each part with its interval, and mean responses, by name.
         verdicts: The verdict on each part, by name; why there is none where there is none.
+        complete: Number of complete runs.
     """
 
     answer: str
     numbers: Mapping[str, float]
     verdicts: Mapping[str, str]
+    complete: int
 
 
 def summary_of(analysis: Analysis) -> StudySummary:
@@ -43,11 +45,12 @@ def summary_of(analysis: Analysis) -> StudySummary:
             f"effect_high/{name}": effect.high,
         }
         verdicts[f"verdict/{name}"] = str(effect.verdict or f"none: {effect.withheld}")
-    return StudySummary(headline(analysis), numbers, verdicts)
+    complete = int(analysis.cells["n"].sum())
+    return StudySummary(headline(analysis), numbers, verdicts, complete)
 
 
 def _means(analysis: Analysis) -> dict[str, float]:
-    """The mean response of the full model, the best cell and the simplest model, and all runs."""
+    """The mean response of the full model, the best cell and the simplest model."""
     response = analysis.study.response.name
     column = interval_columns(response)[0]
     means = {str(row["cell"]): row for row in records(analysis.cells)}
@@ -57,9 +60,8 @@ def _means(analysis: Analysis) -> dict[str, float]:
         "best_cell": next(iter(sorted(best_cells(analysis))), None),
         "simplest_model": simplest,
     }
-    numbers = {
+    return {
         f"{name}/{response}": float(str(means[cell][column]))
         for name, cell in named.items()
         if cell is not None
     }
-    return numbers | {"runs/complete": float(analysis.cells["n"].sum())}

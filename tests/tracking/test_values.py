@@ -54,7 +54,7 @@ def test_a_run_is_called_by_its_difference_from_the_full_model() -> None:
 
 def test_nothing_is_a_param_twice() -> None:
     planned = PlannedCell(FULL, Variant(NODE, {}, Recipe()), "pixels", (0,))
-    params = params_of(STUDY, planned, Run(FULL, 0))
+    params = params_of(STUDY, planned, seed=0)
     assert (params["norm"], params["conv"]) == ("present", "separable")
     assert not {"model.norm", "model.conv"} & params.keys()
     # A word says no width, and a level of several settings says none of them.

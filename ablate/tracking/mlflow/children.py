@@ -162,7 +162,7 @@ class Children:
     ) -> None:
         """Write params, points and tags that are missing; reopen a run that gets new points."""
         planned = self._cells[run.cell]
-        wanted = params_of(self._plan.study, planned, run)
+        wanted = params_of(self._plan.study, planned, seed=run.seed)
         params = {key: value for key, value in wanted.items() if key not in child.params}
         if params:
             self._client.log_json(child.run_id, asdict(planned.variant), name="variant.json")

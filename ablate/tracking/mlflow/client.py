@@ -192,11 +192,18 @@ class Client:
                 return models
 
     def create_model(
-        self, experiment: str, *, name: str, run_id: str, tags: Mapping[str, str]
+        self,
+        experiment: str,
+        *,
+        name: str,
+        run_id: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
     ) -> LoggedModel:
         """Create a model of a run, without files."""
-        create = functools.partial(self._client.create_logged_model, experiment, tags=dict(tags))
-        return _logged_model(self._call(create, name=name, source_run_id=run_id))
+        create = functools.partial(self._client.create_logged_model, experiment, name=name)
+        created = self._call(create, source_run_id=run_id, params=dict(params), tags=dict(tags))
+        return _logged_model(created)
 
     def log_model_files(self, model_id: str, folder: Path) -> None:
         """Add the files of a folder to a model."""
@@ -206,7 +213,7 @@ class Client:
         """Add a file to a folder of a model."""
         self._call(self._client.log_model_artifact, model_id, str(file), folder)
 
-    def log_model_points(self, run_id: str, model_id: str, points: Sequence[Point]) -> None:
+    def log_model_points(self, run_id: str, points: Sequence[Point], *, model_id: str) -> None:
         """Give a model values of metrics that its run has."""
         metrics = [Metric(*point, model_id=model_id) for point in points]
         self._call(self._client.log_batch, run_id, metrics=metrics)

@@ -7,9 +7,16 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ablate.store.identity import LIBRARIES, library_version
 from ablate.store.plan import Plan, PlannedCell
 from ablate.tracking.mlflow.records import LoggedModel
+
+# Imported after the client, which sets what MLflow reads during its import.
+from mlflow import pyfunc  # isort: skip
+from mlflow.models import Model, ModelSignature  # isort: skip
+from mlflow.types import Schema, TensorSpec  # isort: skip
 
 DATA = "data"
 """Folder of a model that holds `model.keras`, where MLflow's own function for Keras puts it."""
@@ -32,10 +39,6 @@ def write_model_files(
         planned: The cell of the model.
         model: The model in MLflow.
     """
-    # Seconds to import, and needed only where a model is logged.
-    from mlflow import pyfunc
-    from mlflow.models import Model, ModelSignature
-
     python = platform.python_version()
     versions = {name: library_version(name) for name in ("keras", *LIBRARIES[plan.backend])}
     needed = [f"{name}=={version}" for name, version in versions.items() if version]
@@ -64,8 +67,6 @@ def write_model_files(
 
 def _schemas(plan: Plan, planned: PlannedCell) -> tuple[Any, Any]:
     """The images that a model takes and the answers it gives; None for unknown answers."""
-    import numpy as np
-    from mlflow.types import Schema, TensorSpec
 
     def schema(shape: tuple[int, ...]) -> Any:
         return Schema([TensorSpec(np.dtype(DTYPE), (-1, *shape))])

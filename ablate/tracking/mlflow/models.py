@@ -65,11 +65,13 @@ class LoggedModels:
                 self._client.finish_model(model.model_id)
 
     def _create(self, run: Run, child: Child) -> LoggedModel:
-        tags = {"ablate.origin": self._origin, "ablate.study": self._plan.study.name,
-                "ablate.cell": run.cell.slug, "ablate.seed": str(run.seed)}  # fmt: skip
-        name = safe_model_name(child.name)
+        tags = {"ablate.origin": self._origin, "ablate.study": self._plan.study.name}
         return self._client.create_model(
-            self._experiment, name=name, run_id=child.run_id, tags=safe_tags(tags)
+            self._experiment,
+            name=safe_model_name(child.name),
+            run_id=child.run_id,
+            params=safe_tags({**dict(run.cell.levels), "seed": str(run.seed)}),
+            tags=safe_tags(tags),
         )
 
     def _complete(
@@ -91,4 +93,4 @@ class LoggedModels:
             for point in followed.points(child.stored.start)
             if point.step == 0 and point.key.startswith("test_")
         ]
-        self._client.log_model_points(child.run_id, model.model_id, points)
+        self._client.log_model_points(child.run_id, points, model_id=model.model_id)

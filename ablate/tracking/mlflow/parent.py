@@ -11,11 +11,13 @@ from ablate.study.study import SINGLE, Study
 from ablate.tracking.attachments import report_files
 from ablate.tracking.mlflow.children import own_runs
 from ablate.tracking.mlflow.client import Client
+from ablate.tracking.mlflow.dataset import dataset_record
+from ablate.tracking.mlflow.followed import MILLISECONDS
 from ablate.tracking.mlflow.records import MlflowRun, Point
 from ablate.tracking.mlflow.values import finite_numbers, safe_key, safe_tags, source_tags
 from ablate.tracking.summary import StudySummary
 
-NOTE_TAG = "mlflow.note.content"
+NOTE_TAG, COMPLETE = "mlflow.note.content", "runs/complete"
 IS_PARENT = "tags.`ablate.kind` = 'study'"
 
 
@@ -70,6 +72,10 @@ class ParentRun:
             params={key: value for key, value in params.items() if key not in stored.params},
             tags={key: value for key, value in tags.items() if stored.tags.get(key) != value},
         )
+        if not stored.has_dataset:
+            for planned in {planned.dataset: planned for planned in self._plan.cells}.values():
+                info = self._plan.dataset_of(planned)
+                self._client.log_dataset(self.run_id, dataset_record(info, planned.variant.data))
         return stored.run_id
 
     def delete_outdated(self) -> None:
@@ -98,15 +104,18 @@ class ParentRun:
     def _log_summary(self, summary: StudySummary) -> None:
         """Record the answer, and the numbers and verdicts that have changed."""
         assert self._run is not None
-        stored, now = self._run, int(1000 * time.time())
+        stored, now = self._run, int(MILLISECONDS * time.time())
+        # More runs continue the curve of an effect; what MLflow shows is its point furthest right.
+        step = int(max(summary.complete, stored.metrics.get(COMPLETE, 0)))
         question = self._plan.study.question
         note = f"{question}\n\n{summary.answer}" if question else summary.answer
         tags = safe_tags({**summary.verdicts, NOTE_TAG: note})
-        numbers = {safe_key(key): value for key, value in finite_numbers(summary.numbers).items()}
+        found = finite_numbers({**summary.numbers, COMPLETE: summary.complete})
+        numbers = {safe_key(key): value for key, value in found.items()}
         self._client.log(
             stored.run_id,
             points=[
-                Point(key, value, now, 0)
+                Point(key, value, now, step)
                 for key, value in numbers.items()
                 if stored.metrics.get(key) != value
             ],

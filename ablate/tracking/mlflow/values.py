@@ -29,8 +29,8 @@ def run_name(study: Study, run: Run) -> str:
     return f"{describe(study, dict(run.cell.levels))} · seed {run.seed}"
 
 
-def params_of(study: Study, planned: PlannedCell, run: Run) -> dict[str, str]:
-    """The params of a run: settings, seed and levels.
+def params_of(study: Study, planned: PlannedCell, *, seed: int) -> dict[str, str]:
+    """The params of a run of a cell: settings, seed and levels.
 
     Nothing is there twice: a level replaces a setting of its name, and the setting that it names.
     """
@@ -38,7 +38,7 @@ def params_of(study: Study, planned: PlannedCell, run: Run) -> dict[str, str]:
     settings = {
         key: value for key, value in texts(planned.variant.settings()).items() if key not in named
     }
-    params = {**settings, "seed": str(run.seed), **dict(planned.cell.levels)}
+    params = {**settings, "seed": str(seed), **dict(planned.cell.levels)}
     return safe_tags(params)
 
 
