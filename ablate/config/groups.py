@@ -14,19 +14,24 @@ class Group:
     Attributes:
         called_with: Names of the positional arguments of the function that `_target_` names; its
             keys are the keyword arguments. None if the group names no function.
+        offered: Names of keywords that the program gives to a function that has them; they are no
+            keys.
         package: The package of this program whose functions it may name; others must be allowed.
         identified_by_content: Whether a run's identity holds a hash of what the function returns
             instead of the group's keys: two paths may lead to the same images.
     """
 
     called_with: tuple[str, ...] | None = None
+    offered: tuple[str, ...] = ()
     package: str = ""
     identified_by_content: bool = False
 
 
 VARIANT_GROUPS: Mapping[str, Group] = MappingProxyType(
     {
-        "model": Group(called_with=("shape", "classes"), package="ablate.models"),
+        "model": Group(
+            called_with=("shape", "classes"), offered=("output",), package="ablate.models"
+        ),
         "recipe": Group(),
         "data": Group(called_with=(), package="ablate.data", identified_by_content=True),
     }

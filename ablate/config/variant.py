@@ -140,7 +140,12 @@ def resolve_call(
     function = locate(target, allow, own=(VARIANT_GROUPS[group].package,))
     options = {key: value for key, value in node.items() if key != "_target_"}
     parameters = _parameters(function, target, group)
-    known = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY]
+    offered = VARIANT_GROUPS[group].offered
+    known = [
+        item.name
+        for item in parameters
+        if item.kind is item.KEYWORD_ONLY and item.name not in offered
+    ]
     if not any(item.kind is item.VAR_KEYWORD for item in parameters):
         refuse_unknown_keys(options, known, node=group)
     for item in parameters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Iterator
 
 import keras
@@ -10,6 +11,7 @@ import keras
 from ablate.config.variant import Variant, resolve_call
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
+from ablate.tasks.task import task_of
 
 SETTINGS = {"floatx": "float32", "image_data_format": "channels_last", "epsilon": 1e-7}
 """Keras' global settings, whatever the user's keras.json says."""
@@ -17,6 +19,8 @@ SETTINGS = {"floatx": "float32", "image_data_format": "channels_last", "epsilon"
 
 def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
     """Build the model of a variant.
+
+    A builder that has a keyword `output` is given what the task of the data set asks for.
 
     Args:
         variant: The variant.
@@ -30,6 +34,8 @@ def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
     # layers must have the same names whatever this process built before.
     keras.utils.clear_session()
     function, options = resolve_call(variant.model, "model", allow=variant.allow)
+    if "output" in inspect.signature(function).parameters:
+        options["output"] = task_of(info.task).output(info)
     with _pinned_settings(variant.recipe.precision):
         model = function(info.shape, len(info.classes), **options)
     if not isinstance(model, keras.Model):

@@ -11,6 +11,8 @@ import keras
 from keras import layers
 
 from ablate.fields import check_choice, check_flag, check_number, check_whole_list
+from ablate.models.head import answer
+from ablate.tasks.task import Output, class_output
 
 Tensor = Any
 
@@ -54,8 +56,9 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
     norm_momentum: float = 0.9,
     conv: str = "conv2d",
     downsampling: str = "max_pool",
+    output: Output | None = None,
 ) -> keras.Model:
-    """The convnet: a pyramid of blocks of two 3x3 convolutions, averaged into one dense layer.
+    """The convnet: a pyramid of blocks of two 3x3 convolutions, and an answer from the last one.
 
     Layers are named by their position (`block1_conv2`), equally in all variants, so that the layers
     that two variants share can start from equal weights. Images of any size are accepted: halving
@@ -63,7 +66,7 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
 
     Args:
         input_shape: Height, width and channels of an image.
-        classes: Number of classes; two get one sigmoid unit, more a softmax.
+        classes: Number of classes.
         filters: Channels of each block; every block but the last halves the image.
         residual: Whether a block's input is added to its output, through a 1x1 convolution without
             activation where the block halves the image (then strided) or changes the channels.
@@ -74,10 +77,11 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
         conv: ``conv2d`` or ``separable``, for all 3x3 convolutions.
         downsampling: ``max_pool`` or ``average_pool`` after a block's two convolutions, or
             ``strides`` in the second convolution.
+        output: What the model ends in; None: the class of an image, of two classes as one sigmoid
+            unit, of more as a softmax.
 
     Returns:
-        A model from images in [0, 1], shape `(batch, height, width, channels)`, to probabilities,
-        shape `(batch, classes)`, or `(batch, 1)` for two classes.
+        A model from images in [0, 1], shape `(batch, height, width, channels)`, to that output.
 
     Raises:
         RequestError: A switch does not have the given setting.
@@ -108,11 +112,8 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/convnet.yam
             join=_add_input if residual else _leave_input,
         )
         x = block.apply(x)
-    x = layers.GlobalAveragePooling2D(name="global_pool")(x)
-    units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    # In float32, whatever the precision of the other layers.
-    head = layers.Dense(units, activation=activation, dtype="float32", name="head")
-    return keras.Model(images, head(x), name="convnet")
+    x = answer(x, output or class_output(classes), image_shape=input_shape)
+    return keras.Model(images, x, name="convnet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import keras
 from keras import layers
 
 from ablate.fields import check_choice, check_whole_list
+from ablate.models.head import answer
+from ablate.tasks.task import Output
 
 DOWNSAMPLINGS = ("strides", "max_pool")
 
@@ -19,6 +21,7 @@ def build(
     *,
     filters: Sequence[int] = (64, 128, 256),
     downsampling: str = "strides",
+    output: Output | None = None,
 ) -> keras.Model:
     """The segmenter: blocks that halve the image, then as many that double it again.
 
@@ -33,10 +36,10 @@ def build(
         filters: Channels of each block that halves the image; those that double it have the same
             channels in reverse.
         downsampling: ``strides`` in the first convolution of a block, or ``max_pool`` after it.
+        output: What the model ends in; None: a softmax over the classes at each pixel.
 
     Returns:
-        A model from images in [0, 1], shape `(batch, height, width, channels)`, to probabilities,
-        shape `(batch, height, width, classes)`.
+        A model from images in [0, 1], shape `(batch, height, width, channels)`, to that output.
 
     Raises:
         RequestError: A switch does not have the given setting.
@@ -52,10 +55,8 @@ def build(
         x = _double(x, f"up{number}", channels=channels)
     rows, columns = x.shape[1] - input_shape[0], x.shape[2] - input_shape[1]
     x = layers.Cropping2D(((0, rows), (0, columns)), name="crop")(x)
-    # In float32, whatever the precision of the other layers.
-    options = {"activation": "softmax", "padding": "same", "dtype": "float32"}
-    head = layers.Conv2D(classes, 3, name="head", **options)
-    return keras.Model(images, head(x), name="segmenter")
+    x = answer(x, output or Output(classes, "softmax", "pixel"), image_shape=input_shape)
+    return keras.Model(images, x, name="segmenter")
 
 
 def _halve(x: Any, name: str, *, channels: int, downsampling: str) -> Any:

@@ -18,7 +18,9 @@ from ablate.tasks.task import (
     Dataset,
     LossOptions,
     Objective,
+    Output,
     Shape,
+    class_output,
     exclusive_logits,
 )
 
@@ -34,6 +36,7 @@ class Classification:
     """
 
     name = "classification"
+    has_class_indices = True
 
     def measures(self, classes: tuple[str, ...]) -> tuple[Response, ...]:
         """The share of images whose class is the most probable one."""
@@ -70,6 +73,10 @@ class Classification:
         _check_labels(targets)
         return targets
 
+    def output(self, dataset: Dataset) -> Output:
+        """See `class_output`."""
+        return class_output(len(dataset.classes))
+
     def check_output(self, shape: Shape, dataset: Dataset) -> None:
         """Check that a model has an output for each class or, of two classes, for the second.
 
@@ -81,7 +88,7 @@ class Classification:
         if shape not in expected:
             raise RequestError(
                 f"Expected a model with outputs of shape {' or '.join(map(str, expected))} for "
-                f"{classes} classes; received {shape}."
+                f"{classes} classes; {self.output(dataset).refusal(shape, dataset)}"
             )
 
     def encode(self, targets: NDArray[np.int64], shape: Shape) -> NDArray[np.generic]:

@@ -18,6 +18,7 @@ from ablate.tasks.task import (
     Dataset,
     LossOptions,
     Objective,
+    Output,
     Shape,
     exclusive_logits,
 )
@@ -41,6 +42,7 @@ class Segmentation:
     """
 
     name = "segmentation"
+    has_class_indices = True
 
     def measures(self, classes: tuple[str, ...]) -> tuple[Response, ...]:
         """Mean IoU, the IoU of each class, and the share of pixels with the right class."""
@@ -85,18 +87,21 @@ class Segmentation:
         rarest: NDArray[np.int64] = images.argmin(axis=1)
         return rarest
 
+    def output(self, dataset: Dataset) -> Output:
+        """A probability for each class at each pixel."""
+        return Output(len(dataset.classes), "softmax", "pixel")
+
     def check_output(self, shape: Shape, dataset: Dataset) -> None:
         """Check that a model has an output for each class at each pixel.
 
         Raises:
             RequestError: It has not.
         """
-        height, width, _ = dataset.shape
-        expected = (None, height, width, len(dataset.classes))
-        if shape != expected:
+        output = self.output(dataset)
+        if shape != output.shape(dataset):
             raise RequestError(
-                f"Expected a model with outputs of shape {expected} for masks of "
-                f"{len(dataset.classes)} classes; received {shape}."
+                f"Expected a model with outputs of shape {output.shape(dataset)} for masks of "
+                f"{len(dataset.classes)} classes; {output.refusal(shape, dataset)}"
             )
 
     def encode(self, targets: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,45 @@ Shape = tuple[int | None, ...]
 
 Dataset = Images | DatasetInfo
 """A data set, with its pixels or without: a task asks both for the image shape and the classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a task asks of the end of a model.
+
+    Attributes:
+        units: Numbers for an image, or for each of its pixels.
+        activation: Name of the last activation in Keras.
+        kind: What the answer is about: ``image``, wherever something is in it; ``position``, which
+            must not be averaged away; or ``pixel``, with an answer for each.
+    """
+
+    units: int
+    activation: str
+    kind: Literal["image", "position", "pixel"] = "image"
+
+    def shape(self, dataset: Dataset) -> Shape:
+        """The shape of such an output."""
+        return (None, *(dataset.shape[:2] if self.kind == "pixel" else ()), self.units)
+
+    def refusal(self, shape: Shape, dataset: Dataset) -> str:
+        """Why a model with another shape of output is refused, and what to give."""
+        layer = f"Dense({self.units}, {self.activation!r})"
+        if self.kind == "pixel":
+            layer = f"Conv2D({self.units}, 1, activation={self.activation!r})"
+        return (
+            f"received {shape}. End it in keras.layers.{layer}, or give its builder a keyword "
+            f"output: ablate.models.head.answer ends a model as any task asks for."
+        )
+
+
+def class_output(classes: int) -> Output:
+    """One class an image: a probability for each, or of two classes that of the second.
+
+    Args:
+        classes: Number of classes.
+    """
+    return Output(1, "sigmoid") if classes == 2 else Output(classes, "softmax")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +104,8 @@ class Task(Protocol):
 
     name: str
     """What a data set calls the task; equals the name of its module."""
+    has_class_indices: bool
+    """Whether encoded targets are class indices, which a loss for one-hot targets cannot take."""
 
     def measures(self, classes: tuple[str, ...]) -> tuple[Response, ...]:
         """What is measured besides the loss; the first is a study's default response."""
@@ -78,6 +119,9 @@ class Task(Protocol):
 
     def strata(self, targets: NDArray[Any]) -> NDArray[np.int64]:
         """By which class index a split is stratified, shape `(images,)`."""
+
+    def output(self, dataset: Dataset) -> Output:
+        """What a model for a data set ends in, unless its builder decides that itself."""
 
     def check_output(self, shape: Shape, dataset: Dataset) -> None:
         """Check the output shape of a model.

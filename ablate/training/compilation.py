@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ablate.config.recipe import COMPILED, Recipe
 from ablate.errors import RequestError
-from ablate.tasks.task import Dataset, LossOptions, Objective, Shape, task_of
+from ablate.tasks.task import Dataset, LossOptions, Objective, Shape, Task, task_of
 from ablate.training.nodes import make_loss, make_metrics, make_optimizer, make_rate
 from ablate.training.outputs import (
     check_output_type,
@@ -86,12 +86,13 @@ def compile_model(
         objective = task.objective(shape, dataset)
         if _reads_logits(model):
             objective = task.objective(shape, dataset, options=LossOptions(from_logits=True))
-        _keep_compiled(model, recipe, objective, outputs=_outputs(shape))
+        _keep_compiled(model, recipe, objective, outputs=_columns(task, shape))
         notes.append(
             "The model is compiled by its builder: its optimizer, loss and metrics are used, and "
             "recipe.learning_rate and recipe.optimizer do not apply."
         )
-        if final_activation(model) == "linear" and not _reads_logits(model):
+        ends_open = final_activation(model) == "linear" != task.output(dataset).activation
+        if ends_open and not _reads_logits(model):
             notes.append(
                 "The builder's loss takes probabilities and the model ends without an activation: "
                 "give the loss from_logits=True, or end the model in softmax."
@@ -133,14 +134,15 @@ def _compile(
     objective = task.objective(shape, dataset, options=options)
     loss = make_loss(recipe, from_logits=logits)
     if loss is not None:
-        objective = Objective(fit_loss(loss, classes=_outputs(shape)), objective.metrics)
+        objective = Objective(fit_loss(loss, classes=_columns(task, shape)), objective.metrics)
     # The scale of the loss in float16 is Keras' own, around one of Keras' own optimizers.
     mixed = getattr(model.dtype_policy, "name", "") == "mixed_float16"
     optimizer = make_optimizer(
         recipe, make_rate(recipe, steps), classes={} if mixed else optimizers
     )
     _check_metric_names(recipe, [measure.name for measure in task.measures(dataset.classes)])
-    metrics = [fit_metric(metric, classes=_outputs(shape)) for metric in make_metrics(recipe)]
+    columns = _columns(task, shape)
+    metrics = [fit_metric(metric, classes=columns) for metric in make_metrics(recipe)]
     _recompile(model, optimizer, Objective(objective.loss, (*objective.metrics, *metrics)))
     if not logits:
         return []
@@ -229,8 +231,9 @@ def _reads_logits(model: keras.Model) -> bool:
     return bool(config.get("from_logits", getattr(found, "from_logits", False)))
 
 
-def _outputs(shape: Shape) -> int:
-    return shape[-1] or 1
+def _columns(task: Task, shape: Shape) -> int:
+    """Columns of one-hot targets; 1 where the targets are in the form of the outputs already."""
+    return (shape[-1] or 1) if task.has_class_indices else 1
 
 
 def _precision_note(model: keras.Model, recipe: Recipe) -> list[str]:

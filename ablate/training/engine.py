@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ablate.errors import RequestError
+from ablate.training.reset import layers_by_path
 
 if TYPE_CHECKING:
     import keras
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EVALUATION_BATCH = 256
-"""Images that are evaluated at once."""
+"""Images that are evaluated at once, unless they are large."""
+EVALUATION_BYTES = 2**28
+"""What the largest output of a layer may take of the memory during an evaluation."""
 
 Alive = Callable[[], None]
 """Called every few steps as a heartbeat of the training."""
@@ -52,6 +56,22 @@ class Engine(Protocol):
 
     def read(self, variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
         """Return copies of what variables hold."""
+
+
+def evaluation_batch(model: keras.Model) -> int:
+    """Images that are evaluated at once: fewer where they would take too much memory.
+
+    Layers whose outputs are not known, such as those of a model of a class of its own, are taken
+    to be small.
+    """
+    values = [_values(layer) for layer in layers_by_path(model).values()]
+    return max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // (4 * max(values))))
+
+
+def _values(layer: keras.Layer) -> int:
+    """Numbers in the output of a layer for one image; 1 if that is not known."""
+    shape = getattr(getattr(layer, "output", None), "shape", ())
+    return math.prod(size or 1 for size in shape[1:])
 
 
 def numbers_of(results: Mapping[str, Any]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from ablate.training.engine import EVALUATION_BATCH, Alive, StepHooks, numbers_of
+from ablate.training.engine import Alive, StepHooks, evaluation_batch, numbers_of
 from ablate.training.feed import Feed
 
 OPTIMIZERS: Mapping[str, Any] = {}
@@ -30,6 +30,7 @@ class JaxEngine:
     def __init__(self, model: keras.Model, feed: Feed, *, jit: bool) -> None:
         """`jit` is for TensorFlow: JAX always compiles."""
         self._model, self._feed = model, feed
+        self._batch = evaluation_batch(model)
         self._train_images = tuple(jnp.asarray(array) for array in feed.parts["train"])
         # XLA runs a convolution inside a loop ten times slower on a CPU, where starting a step from
         # Python costs next to nothing.
@@ -100,8 +101,8 @@ class JaxEngine:
 
     def _batches(self, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         x, y = self._feed.parts[part][:2]
-        for start in range(0, len(x), EVALUATION_BATCH):
-            yield x[start : start + EVALUATION_BATCH], y[start : start + EVALUATION_BATCH]
+        for start in range(0, len(x), self._batch):
+            yield x[start : start + self._batch], y[start : start + self._batch]
 
     def _epoch(
         self, state: State, parts: tuple[jax.Array, ...], order: jax.Array

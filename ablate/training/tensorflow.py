@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ablate.errors import RequestError
-from ablate.training.engine import EVALUATION_BATCH, Alive, StepHooks, numbers_of
+from ablate.training.engine import Alive, StepHooks, evaluation_batch, numbers_of
 from ablate.training.feed import Feed
 from ablate.training.reset import layers_by_path
 
@@ -41,6 +41,7 @@ class TensorFlowEngine:
             tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         _slice_before_strided_projections(model)
         self._model, self._scale = model, feed.scale
+        self._batch = evaluation_batch(model)
         self._parts = {
             name: tuple(tf.constant(array) for array in part) for name, part in feed.parts.items()
         }
@@ -125,7 +126,7 @@ class TensorFlowEngine:
 
     def _evaluation(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, Any]:
         def step(start: tf.Tensor) -> list[tf.Tensor]:
-            end = start + EVALUATION_BATCH
+            end = start + self._batch
             self._model.test_step((self._seen(x[start:end]), y[start:end]))
             return [end]
 

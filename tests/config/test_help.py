@@ -30,7 +30,7 @@ def test_every_key_of_a_shipped_file_is_explained(file: Path) -> None:
 
 def test_every_key_of_the_default_request_is_explained() -> None:
     keys = [line for line in help_of() if line.startswith("    ") and "#" not in line]
-    assert [key.split(":")[0].strip() for key in keys] == ["question", "factors"]
+    assert [key.split(":")[0].strip() for key in keys] == ["question", "full", "factors"]
 
 
 def test_ones_own_files_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,8 +71,8 @@ def test_targets_that_cannot_be_split_are_refused(y: np.ndarray, message: str) -
 
 
 def test_the_task_of_unsplit_images_is_checked() -> None:
-    with pytest.raises(RequestError, match="Unknown task 'boxes'"):
-        prepare(unsplit(task="boxes"))
+    with pytest.raises(RequestError, match="Unknown task 'keypoints'"):
+        prepare(unsplit(task="keypoints"))
 
 
 def test_tasks_do_not_import_keras_before_a_model_is_compiled() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,9 +23,12 @@ from keras import layers
 
 from ablate.config.recipe import Recipe
 from ablate.data.images import Images
+from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 from ablate.store.checkpoint import Checkpoint, load_newest, save
 from ablate.store.events import EpochEnded
+from ablate.tasks.task import task_of
+from ablate.training import engine
 from ablate.training.feed import Feed
 from ablate.training.initial_state import Epoch, InitialState
 from ablate.training.reset import reset
@@ -202,13 +206,37 @@ class EngineSuite:
         optimizer = type(trainer._model.optimizer)(0.01)
         model.compile(optimizer, "sparse_categorical_crossentropy", metrics=[PixelShares()])
         optimizer.build(model.trainable_variables)
-        engine = type(trainer._engine)(model, feed, jit=False)
-        engine.prepare(steps=1)
-        engine.train(feed.order(0, 1), lambda: None)
+        own = type(trainer._engine)(model, feed, jit=False)
+        own.prepare(steps=1)
+        own.train(feed.order(0, 1), lambda: None)
         for part, (_, y) in feed.parts.items():
-            numbers = engine.evaluate(part)
+            numbers = own.evaluate(part)
             assert set(numbers) == {"loss", "share_0", "share_1"}
             assert numbers["share_1"] == pytest.approx((y == 1).mean() / (y < 2).mean(), abs=1e-6)
+
+    @pytest.mark.parametrize("task", ["multilabel", "boxes"])
+    def test_a_part_is_judged_as_keras_judges_all_of_its_images_at_once(
+        self, task: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        info = DatasetInfo(task, SHAPE, ("a", "b", "c"), 40, 29, 29, "f")
+        parts = {name: task_of(task).noise(info, 40) for name in images().parts}
+        shared = Images(**parts, classes=info.classes, scale=1 / 255, task=task)
+        output = task_of(task).output(info)
+        head = layers.Dense(output.units, output.activation)
+        model = keras.Sequential([layers.Input(SHAPE), layers.Flatten(), head])
+        monkeypatch.setattr(engine, "EVALUATION_BYTES", 7 * 4 * math.prod(SHAPE))
+        trainer = Trainer(model, shared, RECIPE)
+        epochs = list(trainer.run(0))
+        final = trainer.final()
+        objective = task_of(task).objective((None, output.units), shared)
+        outputs = np.asarray(model(shared.test.x * np.float32(shared.scale)))
+        for metric in objective.metrics:
+            metric.update_state(shared.test.y, outputs)
+            expected = float(metric.result())
+            assert final[f"test_{metric.name}"] == pytest.approx(expected, rel=1e-5)
+            assert math.isfinite(epochs[0].numbers[metric.name])
+        loss = float(objective.loss(shared.test.y, outputs))
+        assert final["test_loss"] == pytest.approx(loss, rel=1e-5)
 
     def test_seed_gives_equal_bits_in_a_new_process(self, trained: Trained) -> None:
         assert trained.outcomes[1] == outcome_in_a_new_process(1)
