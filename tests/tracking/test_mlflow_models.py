@@ -15,6 +15,8 @@ from ablate.tracking.mlflow import models
 from tests.faults.mlflow_store import query, recording_of, replay
 from tests.store.written import Written, plan_of
 
+# Keras 3.15 with NumPy 2 when a model is saved.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 LOGGED = """
     select logged_models.name, runs.name from logged_models
     join runs on run_uuid = source_run_id
