@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
@@ -165,8 +165,8 @@ class Children:
         wanted = params_of(self._plan.study, planned, seed=run.seed)
         params = {key: value for key, value in wanted.items() if key not in child.params}
         if params:
-            self._client.log_json(child.run_id, asdict(planned.variant), name="variant.json")
-        if not child.has_dataset:
+            self._client.log_json(child.run_id, planned.variant.as_json(), name="variant.json")
+        if planned.dataset and not child.has_dataset:
             info = self._plan.dataset_of(planned)
             self._client.log_dataset(child.run_id, dataset_record(info, planned.variant.data))
             child.has_dataset = True

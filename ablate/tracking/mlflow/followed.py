@@ -71,11 +71,14 @@ class Followed:
 
     def _final_points(self, result: Result, now: int) -> list[Point]:
         """Final numbers; one that differs from the end of its curve continues the curve."""
-        last = max(self.epochs, default=0)
-        ends = self.epochs.get(last, {})
+        last: dict[str, float] = {}
+        steps: dict[str, int] = {}
+        for epoch, numbers in sorted(self.epochs.items()):
+            last |= numbers
+            steps |= dict.fromkeys(numbers, epoch)
         return [
-            Point(safe_key(key), value, now, last + 1 if key in ends else 0)
-            for key, value in final_numbers(result, last=ends).items()
+            Point(safe_key(key), value, now, steps.get(key, -1) + 1)
+            for key, value in final_numbers(result, last=last).items()
         ]
 
     def _milliseconds(self, epochs: int) -> int:

@@ -73,7 +73,8 @@ class ParentRun:
             tags={key: value for key, value in tags.items() if stored.tags.get(key) != value},
         )
         if not stored.has_dataset:
-            for planned in {planned.dataset: planned for planned in self._plan.cells}.values():
+            users = {planned.dataset: planned for planned in self._plan.cells if planned.dataset}
+            for planned in users.values():
                 info = self._plan.dataset_of(planned)
                 self._client.log_dataset(self.run_id, dataset_record(info, planned.variant.data))
         return stored.run_id

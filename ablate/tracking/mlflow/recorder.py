@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from ablate.config.program import ProgramVariant
 from ablate.config.store_uri import SQLITE
 from ablate.store.disk import write_atomically
 from ablate.store.events import EpochEnded, Event, Started
@@ -117,9 +118,11 @@ class Recorder:
         return self._parent.run_id
 
     def _new_followed(self, run: Run, started: Started) -> Followed:
-        info = self._plan.dataset_of(self._cells[run.cell])
+        planned = self._cells[run.cell]
+        is_program = isinstance(planned.variant, ProgramVariant)
+        curves = ["seconds"] if is_program else curve_names(self._plan.measures_of(planned))
         start = int(MILLISECONDS * started.unix_time) or None
-        return Followed(started.attempt, curve_names(info.measures), start)
+        return Followed(started.attempt, frozenset(curves), start)
 
 
 def _open_experiment(client: Client, plan: Plan, *, local: bool) -> str:

@@ -20,6 +20,7 @@ from ablate.study.study import SINGLE, Factor, Study
 
 # MLflow itself allows keys of 250 characters.
 LONGEST_KEY, LONGEST_VALUE = 200, 2000
+SIZES = ("parameters", "macs")
 
 
 def run_name(study: Study, run: Run) -> str:
@@ -98,9 +99,11 @@ def final_numbers(result: Result, *, last: Mapping[str, float]) -> dict[str, flo
 
     Args:
         result: The result of the run.
-        last: The numbers of its last epoch.
+        last: The last number of each curve.
     """
     costs = {} if result.cost is None else asdict(result.cost)
+    # The size of the model of an external program is 0 where its result does not hold it.
+    costs = {name: cost for name, cost in costs.items() if cost or name not in SIZES}
     responses = {
         name: value
         for name, value in result.responses.items()
