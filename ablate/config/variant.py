@@ -62,7 +62,10 @@ class Variant:
         nodes = self.nodes()
         called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
         own = (str(nodes[name].get("_target_")) for name in called)
-        return (*own, *self.recipe.targets())
+        keys = {name: VARIANT_GROUPS[name].builder for name in called}
+        builders = (nodes[name].get(key) for name, key in keys.items() if key)
+        named = (each for each in builders if isinstance(each, str) and "." in each)
+        return (*own, *named, *self.recipe.targets())
 
 
 def read_variant(content: Mapping[str, Any]) -> Variant:
