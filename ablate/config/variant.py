@@ -115,7 +115,8 @@ def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
     """A node of options for a function, which a plan's JSON and hashes must be able to hold."""
     node = node_of(content, group)
     _refuse_odd_options(node, group)
-    return node
+    # `model.match: null` asks for nothing, and is no keyword of the function.
+    return {key: value for key, value in node.items() if key != "match" or value is not None}
 
 
 def _refuse_odd_options(node: object, path: str) -> None:
