@@ -23,6 +23,7 @@ _KNOWN = re.compile(r"(sqlite|https?|postgres(ql)?|mysql|mssql)\b", re.IGNORECAS
 _KEY = re.compile(r"[\w.+~/@-]*")
 _STORE_KEY = re.compile(r"\+{0,2}store\b|.*ur[il]$")
 """A key of the store, or one that was meant: `store.url`, `uri`."""
+_URI_LINE = re.compile(r"^(\s*uri: )(['\"]?)(.+?)\2$", re.MULTILINE)
 _PASSWORD = r"(?:passw|passphrase|pwd)\w*"
 _SECRET = rf"(?:{_PASSWORD}|(?:token|secret|credential|api_?key|access_?key|env_vars)\w*)"
 _SECRET_WORD = re.compile(rf"{_SECRET}|\bexport\s", re.IGNORECASE)
@@ -158,6 +159,13 @@ def hide_arguments(text: str, arguments: Sequence[str]) -> str:
             text = text.replace(argument, shown).replace(repr(argument)[1:-1], shown)
             text = _replace(text, _secrets_within(argument))
     return text
+
+
+def hide_in_yaml(text: str) -> str:
+    """Return a configuration in YAML without the credentials of the addresses under `uri`."""
+    return _URI_LINE.sub(
+        lambda found: f"{found[1]}{found[2]}{without_credentials(found[3])}{found[2]}", text
+    )
 
 
 def _secrets_within(argument: str) -> Iterator[str]:

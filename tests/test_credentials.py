@@ -8,7 +8,13 @@ import pytest
 from pytest import param
 
 from ablate.config.store_uri import check_store_uri
-from ablate.credentials import hide_arguments, hide_credentials, shown_argument, without_credentials
+from ablate.credentials import (
+    hide_arguments,
+    hide_credentials,
+    hide_in_yaml,
+    shown_argument,
+    without_credentials,
+)
 from ablate.errors import RequestError
 from ablate.wording import own_command, terminal_line
 
@@ -51,6 +57,20 @@ STORES = [
 @pytest.mark.parametrize(("uri", "shown"), STORES)
 def test_an_address_is_shown_without_credentials(uri: str, shown: str) -> None:
     assert without_credentials(uri) == shown
+
+
+@pytest.mark.parametrize(("uri", "shown"), STORES)
+@pytest.mark.parametrize("mark", ["", "'", '"'], ids=["plain", "single", "double"])
+def test_a_configuration_in_yaml_is_shown_without_credentials(
+    uri: str, shown: str, mark: str
+) -> None:
+    text = "store:\n  uri: {}\n  keep_model: best\nquestion: 'uri: a'\n"
+    assert hide_in_yaml(text.format(f"{mark}{uri}{mark}")) == text.format(f"{mark}{shown}{mark}")
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "${oc.env:THEIR_STORE}", "''"])
+def test_a_configuration_without_credentials_is_shown_as_it_is(uri: str) -> None:
+    assert hide_in_yaml(f"store:\n  uri: {uri}\n") == f"store:\n  uri: {uri}\n"
 
 
 @pytest.mark.parametrize(

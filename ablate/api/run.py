@@ -12,6 +12,7 @@ from pathlib import Path
 from ablate.api.open import open as open_study
 from ablate.api.results import StudyResults
 from ablate.errors import RequestError
+from ablate.runner.script import environment_of_command
 
 REFUSED = 2
 STOPPED = (130, 143)
@@ -27,8 +28,8 @@ def run(
     """Train the runs of a study that are missing, and return the results of all.
 
     The same as ``python -m ablate --multirun study=STUDY OVERRIDES``, whose output is printed. An
-    interrupt stops the study as Ctrl-C does on a terminal; the same call resumes it. A study whose
-    script is killed trains on to its end.
+    interrupt stops the study as Ctrl-C does on a terminal, and the end of the script or notebook,
+    however it comes, as SIGTERM does; the same call resumes it.
 
     Args:
         study: A study of `experiments/study/` in `folder`, or one that the package has.
@@ -45,12 +46,17 @@ def run(
     with subprocess.Popen(
         command,
         cwd=folder,
+        env=environment_of_command(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     ) as process:
-        lines = _printed_lines(process)
+        try:
+            lines = _printed_lines(process)
+        except BaseException:  # such as SystemExit, which a handler of a signal raises
+            process.terminate()
+            raise
     code = process.returncode
     if code in STOPPED:
         raise KeyboardInterrupt

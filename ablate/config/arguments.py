@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
@@ -24,15 +24,17 @@ from ablate.config.environment import guard_environment
 from ablate.config.flags import split_flags
 from ablate.config.hydra_errors import REQUEST_ERRORS
 from ablate.config.keys import GROUPS
-from ablate.config.locate import shipped_folder, targets_in
+from ablate.config.locate import targets_in
 from ablate.config.overrides import parse_override, quote_text
+from ablate.config.shipped import shipped_configuration
 from ablate.config.study_file import study_overrides
 from ablate.errors import RequestError, nearest
 from ablate.wording import command_of
 
 WITHOUT_GROUPS = tuple(f"~{group}" for group in GROUPS)
 """Overrides that leave out every file that a user may have written."""
-LOCAL = {"_target_": "hydra_plugins.hydra_ablate.local_launcher.LocalLauncher"}
+LOCAL = "hydra_plugins.hydra_ablate.local_launcher.LocalLauncher"
+"""The class of the launcher `local`."""
 
 
 def check_arguments(arguments: Sequence[str]) -> list[str]:
@@ -128,14 +130,14 @@ def _refuse_files_of_hydra() -> None:
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
-    with translate_errors(), initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
+    with translate_errors(), shipped_configuration():
         return compose("config", overrides=list(overrides), return_hydra_config=True)
 
 
 def _check_request(config: DictConfig, overrides: Sequence[str]) -> None:
     HydraConfig.instance().set_config(config)  # for ${hydra:...}, which Hydra resolves later
     chosen = [argument for argument in overrides if _is_of_launcher(argument)]
-    launcher = LOCAL
+    launcher = {"_target_": LOCAL}
     if chosen:
         # Composed without any group, so that the file of a group cannot change it.
         launcher = hydra_node(_compose([*chosen, *WITHOUT_GROUPS]))["launcher"]

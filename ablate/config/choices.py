@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from ablate.config.groups import VARIANT_GROUPS
-from ablate.config.locate import shipped_folder
+from ablate.config.shipped import shipped_configuration
 
 MOST_CHOICES = 50
 """Choices of a group that are looked at; each costs a tenth of a second."""
@@ -37,7 +37,7 @@ def hint_at_choices(key: str) -> str:
 def _hydra() -> AbstractContextManager[object]:
     if GlobalHydra.instance().is_initialized():
         return nullcontext()
-    return initialize_config_dir(str(shipped_folder("conf")), version_base="1.3")
+    return shipped_configuration()
 
 
 def _has(key: str, group: str, name: str) -> bool:

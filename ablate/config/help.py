@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.config.keys import GROUPS, KEYS
 from ablate.config.locate import shipped_folder
+from ablate.config.shipped import shipped_configuration
+from ablate.credentials import shown_argument
 from ablate.wording import printable
 
 WIDTH = 44
@@ -27,7 +29,7 @@ def help_text(arguments: Sequence[str], *, resolve: bool = False) -> str:
         resolve: Whether interpolations are shown as what they stand for.
     """
     overrides = [word for word in arguments if not word.startswith("-")]
-    with initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
+    with shipped_configuration():
         config = compose("config", overrides=overrides, return_hydra_config=True)
         loader = GlobalHydra.instance().config_loader()
         options = {group: loader.get_group_options(group) for group in GROUPS}
@@ -51,7 +53,10 @@ def _lines_of_keys(config: DictConfig, *, resolve: bool) -> Iterator[str]:
         yield from ("", f"  {group}={choice}: {comments.get('', '')}")
         for key in map(str, node):
             comment = comments.get(key) or root.get(f"{group}.{key}", "")
-            yield from _line(f"    {key}", _value(node, key, resolve=resolve), comment)
+            value = _value(node, key, resolve=resolve)
+            if group == "store":
+                value = shown_argument(f"store.{key}={value}").partition("=")[2]
+            yield from _line(f"    {key}", value, comment)
 
 
 def _value(node: DictConfig, key: str, *, resolve: bool) -> str:

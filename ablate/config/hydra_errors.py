@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.choices import hint_at_choices
 from ablate.config.keys import KEYS
-from ablate.config.locate import shipped_folder
+from ablate.config.shipped import shipped_configuration
 from ablate.config.study_file import study_overrides
 from ablate.errors import RequestError, nearest
 from ablate.wording import terminal_line
@@ -66,7 +66,7 @@ def _configuration_without_keys() -> Any:
         if "=" in argument and argument.partition("=")[0] in KEYS
     ]
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
+    with shipped_configuration():
         for overrides in (groups, []):
             try:
                 config = compose("config", overrides=overrides)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ablate.errors import RequestError
+from ablate.store.identity import kind_of
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
 from ablate.study.design import Run
@@ -197,19 +198,12 @@ def _source_lines(
         return
     for name in sorted({*before, *now}) if additions else sorted(before.keys() & now.keys()):
         old, new = before.get(name), now.get(name)
-        kind = _kind(name)
+        kind = kind_of(name)
         if old is None or new is None:
             yield f"{kind}: {name} {'is new' if old is None else 'is no longer used'}"
         elif old != new:
             yield (
                 f"{kind}: {name} was changed"
-                if kind != "library"
+                if kind in ("code", "file")
                 else f"{kind}: {name} {old} -> {new}"
             )
-
-
-def _kind(source: str) -> str:
-    """What a source of a variant is: code, a file that its keys name, or a library."""
-    if source.endswith(".py"):
-        return "code"
-    return "file" if set(source) & set("./") else "library"

@@ -6,12 +6,34 @@ import importlib.util
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 
 from ablate import __version__
 from ablate.errors import RequestError
 from ablate.process import stop
-from ablate.store.identity import LIBRARIES, SETTINGS, library_version
+from ablate.store.identity import (
+    LIBRARIES,
+    PRECISION,
+    SETTINGS,
+    library_version,
+    variables_set,
+)
 from ablate.wording import own_command
+
+LAST_DIGITS: Mapping[str, tuple[str, ...]] = {
+    "tensorflow": (
+        "ONEDNN_MAX_CPU_ISA",
+        "TF_CUDNN_DETERMINISTIC",
+        "TF_DETERMINISTIC_OPS",
+        "TF_XLA_FLAGS",
+        "XLA_FLAGS",
+    ),
+    "jax": ("JAX_DISABLE_JIT", "XLA_FLAGS"),
+}
+"""Environment variables that change how a backend computes the same numbers.
+
+As with another processor, the last digits may differ; so they are no part of the identity.
+"""
 
 
 def find_backend() -> str:
@@ -44,6 +66,7 @@ def provenance(backend_name: str) -> dict[str, str]:
         **{name: version for name, version in versions.items() if version},
         "backend": backend_name,
         **SETTINGS[backend_name],
+        **variables_set((*PRECISION[backend_name], *LAST_DIGITS[backend_name])),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": str(len(os.sched_getaffinity(0))),
         "git_commit": commit or "none",

@@ -115,6 +115,12 @@ def _restore_defaults() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def terminate() -> None:
+    """Stop this process as SIGTERM does, unless it is stopping already; any thread may call it."""
+    if not _stop.code:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def pending() -> int:
     """The exit code of a signal that the program has not acted on yet; 0 if there is none."""
     return 0 if _stop.acknowledged else _stop.code

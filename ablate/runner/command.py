@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import hydra
@@ -14,8 +15,10 @@ from ablate.config.arguments import check_arguments
 from ablate.config.help import help_text
 from ablate.config.hydra_errors import REQUEST_ERRORS, request_error_line
 from ablate.config.locate import shipped_folder
+from ablate.credentials import hide_arguments, hide_in_yaml
 from ablate.process import stop
 from ablate.process.entry import stop_between_imports
+from ablate.runner.script import stop_with_script
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -28,13 +31,28 @@ def main() -> None:
     command = hydra.main(
         version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config"
     )
+    stop_with_script()
     with _exit_when_refused():
         sys.argv[1:] = check_arguments(sys.argv[1:])
         stop.check()
         if "--help" in sys.argv[1:]:
             print(help_text(sys.argv[1:], resolve="--resolve" in sys.argv[1:]))
             return
-        command(task)()
+        if {"--cfg", "--info"} & {*sys.argv[1:]}:
+            _print_without_credentials(command(task))
+        else:
+            command(task)()
+
+
+def _print_without_credentials(show: Callable[[], None]) -> None:
+    """Let Hydra print a configuration, without the credentials that it holds."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            show()
+    finally:
+        text = hide_arguments(hide_in_yaml(printed.getvalue()), sys.argv[1:])
+        print(text, end="", flush=True)
 
 
 def task(config: DictConfig) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from ablate.config.arguments import LOCAL
 from ablate.process import stop
 from ablate.store.disk import UnwritableError, describe_disk_error, is_disk_error
 from ablate.store.folder import StudyFolder
@@ -15,7 +16,6 @@ from ablate.store.launched import launch_file
 from ablate.wording import error_summary
 from ablate.workers.processes import sigint_blocked
 
-LOCAL = "hydra_plugins.hydra_ablate.local_launcher.LocalLauncher"
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 WITH_SAFE_POINTS = (LOCAL, BASIC)
 """Launchers that train in this program's code, which stops by itself after a signal."""

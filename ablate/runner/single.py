@@ -125,7 +125,7 @@ class _Command:
         keep_model = request.retention.model
         needed = bytes_needed(state, session.images, workers=1, keep_model=keep_model)
         check_disk_space(folder.path, needed=needed)
-        show_faults(session.console, state)
+        show_faults(session.console, state, earlier=earlier)
         plan = state.plan
         show_notes(session.console, plan)
         state = state.with_plan(with_earlier_runs(plan, earlier)).adopt().with_plan(plan)

@@ -28,7 +28,7 @@ from ablate.process.stop import TERMINATED
 from ablate.report.cells import recommended_cells
 from ablate.report.page import report_data, write_report
 from ablate.runner.execute import Session, execute, match_widths, measure_models
-from ablate.runner.jobs import launch_jobs
+from ablate.runner.jobs import WITH_SAFE_POINTS, launch_jobs, name_of
 from ablate.runner.stop import TERMINATED_SECONDS, report_disk_errors, seconds_left
 from ablate.store.disk import check_disk_space
 from ablate.store.folder import StudyFolder
@@ -51,6 +51,12 @@ from ablate.tracking.progress import (
 from ablate.tracking.recording import Recording
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import pending_units
+
+STILL_TRAINING = (
+    "Jobs of this study may still train on another machine, so their runs are not marked as "
+    "preempted. They end by themselves within a minute; then the same command resumes their runs."
+)
+"""A result that such a job commits must not be replaced by one of this process."""
 
 
 def sweep(
@@ -110,7 +116,7 @@ class _Command:
             on_change="show" if request.plan_only else request.on_change,
             console=console,
         )
-        show_faults(console, state)
+        show_faults(console, state, earlier=earlier)
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)
         show_plan(console, state)
         for line in matches:
@@ -185,16 +191,27 @@ class _Rounds:
         ]
         with contextlib.suppress(stop.StopError):
             self.fault = launch_jobs(self.launcher, jobs, folder=state.folder)
-        # After a signal, code without safe points may have returned, or raised anything.
-        self.stopped = stop.acknowledge()
-        wait_for_workers(state.folder.path, seconds=JOB_EXIT_SECONDS)
+        ended = self._have_jobs_ended(state.folder)
         if self.stopped:
             self.fault = ""
-            state.preempt()
+            if ended:
+                state.preempt()
+            else:
+                self.session.show(STILL_TRAINING, style="yellow")
         elif self.fault:
             # The finished runs are reported whichever error a launcher has.
             self.session.show(f"The launcher failed: {self.fault}", style="red")
         return seconds_left(self.stopped)
+
+    def _have_jobs_ended(self, folder: StudyFolder) -> bool:
+        """Whether no process trains any more; `stopped` is set if a signal has arrived."""
+        while True:
+            # After a signal, code without safe points may have returned, or raised anything.
+            self.stopped = self.stopped or stop.acknowledge()
+            if name_of(self.launcher) in WITH_SAFE_POINTS:
+                return True  # it has waited for its processes
+            with contextlib.suppress(stop.StopError):
+                return wait_for_workers(folder.path, seconds=JOB_EXIT_SECONDS) is True
 
 
 def _without_store(argument: str) -> str:

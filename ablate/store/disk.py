@@ -62,7 +62,9 @@ def check_disk_space(path: Path, *, needed: int = 0) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".probe.{os.getpid()}"
-        probe.write_bytes(b"probe")
+        remove(probe)  # it may be a link, to a file of the user
+        with probe.open("xb") as file:
+            file.write(b"probe")
         probe.unlink()
     except OSError as error:
         raise RequestError(

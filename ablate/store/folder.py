@@ -229,9 +229,9 @@ class StudyFolder:
             return None
 
     @property
-    def has_damaged_plan(self) -> bool:
-        """Whether there is a plan that cannot be read."""
-        return os.path.lexists(self._plan) and self.earlier_plan() is None
+    def has_plan(self) -> bool:
+        """Whether there is something where the plan should be, damaged or not."""
+        return os.path.lexists(self._plan)
 
     @property
     def _plan(self) -> Path:

@@ -34,6 +34,22 @@ LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",)}
 """The distributions that may hold a backend."""
 SETTINGS: Mapping[str, Mapping[str, str]] = {"tensorflow": {"oneDNN": "on"}, "jax": {}}
 """What `ablate.training.library_environment` sets for each backend."""
+PRECISION: Mapping[str, tuple[str, ...]] = {
+    "tensorflow": ("NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE"),
+    "jax": (
+        "JAX_DEFAULT_MATMUL_PRECISION",
+        "JAX_DEFAULT_PRNG_IMPL",
+        "JAX_ENABLE_X64",
+        "JAX_NUMPY_DTYPE_PROMOTION",
+        "JAX_RANDOM_SEED_OFFSET",
+        "JAX_THREEFRY_PARTITIONABLE",
+        "NVIDIA_TF32_OVERRIDE",
+    ),
+}
+"""Environment variables by which a user chooses the precision or the random numbers of a backend.
+
+Those that are set are part of the identity, as `recipe.precision` is.
+"""
 NEUTRAL = ("ablate.errors", "ablate.fields", "ablate.process.stop", "ablate.wording")
 """Modules that check input, word messages or stop a command, and cannot change a result."""
 
@@ -133,7 +149,22 @@ def named_files(variant: Variant) -> tuple[str, ...]:
     Those of its data set are not among them: images are identified by their pixels.
     """
     texts = _texts([variant.model, variant.recipe.as_node()])
-    return tuple(sorted({text for text in texts if set(text) & set("./") and _is_file(text)}))
+    return tuple(sorted({text for text in texts if _may_name_file(text) and _is_file(text)}))
+
+
+def kind_of(source: str) -> str:
+    """What a source of a variant is: code, a file that its keys name, a variable or a library."""
+    if source.endswith(".py"):
+        return "code"
+    if _may_name_file(source):
+        return "file"
+    is_variable = any(source in names for names in PRECISION.values())
+    return "environment variable" if is_variable else "library"
+
+
+def _may_name_file(text: str) -> bool:
+    """Whether a text looks like a path; a word such as `relu` names no file of the directory."""
+    return bool(set(text) & set("./"))
 
 
 def _texts(node: object) -> Iterator[str]:
@@ -261,7 +292,13 @@ def library_versions(backend: str) -> dict[str, str]:
         "python": f"{major}.{minor}",
         **{name: version for name, version in versions.items() if version},
         **SETTINGS[backend],
+        **variables_set(PRECISION[backend]),
     }
+
+
+def variables_set(names: Iterable[str]) -> dict[str, str]:
+    """The values of those environment variables that are set."""
+    return {name: value for name in names if (value := os.environ.get(name))}
 
 
 def library_version(distribution: str) -> str:

@@ -142,7 +142,7 @@ def study_lock(study: Path) -> Iterator[None]:
             lock.take()
             try:
                 with lock.heartbeat():
-                    if not wait_for_workers(study, seconds=WORKER_EXIT_SECONDS):
+                    if wait_for_workers(study, seconds=WORKER_EXIT_SECONDS) is False:
                         raise RequestError(
                             f"Workers of an earlier command still train study {study.name!r}. Wait "
                             f"until they have ended, or end them, and run this again."
@@ -368,16 +368,20 @@ def _read_holder(path: Path) -> Holder | None:
     return None
 
 
-def wait_for_workers(study: Path, *, seconds: float) -> bool:
-    """Wait until no worker of a study trains; returns whether that happened in time."""
+def wait_for_workers(study: Path, *, seconds: float) -> bool | None:
+    """Wait until no worker of a study trains.
+
+    Returns:
+        Whether that happened in time; None if the file system has no locks, which would show it.
+    """
     descriptor = _open(study / "workers")
     try:
         end = time.monotonic() + seconds
-        while _try_lock(descriptor, fcntl.LOCK_EX) is False:
+        while (ended := _try_lock(descriptor, fcntl.LOCK_EX)) is False:
             if time.monotonic() > end:
-                return False
+                break
             stop.sleep(0.1)
-        return True
+        return ended
     finally:
         os.close(descriptor)
 

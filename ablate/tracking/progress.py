@@ -56,10 +56,16 @@ def show_forecast(console: Console, plan: Plan, *, lines: Sequence[str]) -> None
         console.print(_plain(line), soft_wrap=True)
 
 
-def show_faults(console: Console, state: StudyState) -> None:
-    """Print which of the study's files are damaged, and what becomes of them."""
+def show_faults(console: Console, state: StudyState, *, earlier: Plan | None) -> None:
+    """Print which of the study's files are damaged, and what becomes of them.
+
+    Args:
+        console: Where to print.
+        state: The study.
+        earlier: The plan that the study's folder holds; None if there is none or it is damaged.
+    """
     lines = list(state.faults.values())
-    if state.folder.has_damaged_plan:
+    if earlier is None and state.folder.has_plan:
         lines.insert(0, "The plan on disk is damaged; it is written again.")
     for line in lines[:MOST_FAULTS]:
         console.print(Text(terminal_line(line), style="yellow"), soft_wrap=True)

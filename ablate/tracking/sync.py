@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"ablate: {terminal_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        print(f"ablate: Cannot read or write the study: {error}.", file=sys.stderr)
+        print(f"ablate: Cannot read or write the study: {terminal_line(error)}.", file=sys.stderr)
         raise SystemExit(2) from None
     raise SystemExit(code)
 

@@ -122,7 +122,7 @@ def repeat_command(study: Written, console: Console) -> StudyState:
         if earlier is not None:
             state = state.with_plan(state.plan.with_model_sizes_of(earlier))
         state = reconcile(state, earlier, on_change="rerun", console=console)
-        show_faults(console, state)
+        show_faults(console, state, earlier=earlier)
         show_plan(console, state)
         state = state.adopt()
         image_cache.save(study.folder.images, IMAGES)

@@ -149,3 +149,12 @@ def test_disk_space_is_checked_before_anything_is_written(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="Expected to write in"):
         check_disk_space(tmp_path / "file")
+
+
+def test_the_check_of_a_disk_writes_through_no_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / f".probe.{os.getpid()}").symlink_to(tmp_path / "precious")
+    check_disk_space(tmp_path / "runs")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert list((tmp_path / "runs").iterdir()) == []

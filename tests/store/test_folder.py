@@ -268,10 +268,9 @@ def test_any_damaged_plan_is_reported_in_one_line_and_written_again(
     assert str(refused.value).endswith("The study's command writes it again.")
     assert str(refused.value).isprintable()
     assert study.folder.earlier_plan() is None
-    assert study.folder.has_damaged_plan
+    assert study.folder.has_plan
     assert StudyState.read(study.folder, study.plan).adopt().pending == ()
     assert study.folder.read_plan() == study.plan
-    assert not study.folder.has_damaged_plan
 
 
 def test_a_result_that_was_edited_is_reported_and_trained_again(tmp_path: Path) -> None:

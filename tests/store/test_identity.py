@@ -17,7 +17,7 @@ from ablate.config.variant import Variant
 from ablate.errors import RequestError
 from ablate.process import stop
 from ablate.store import identity
-from ablate.store.identity import SourceReader
+from ablate.store.identity import SourceReader, kind_of, library_versions
 
 DIGITS = {"_target_": "ablate.data.digits.load_digits"}
 VARIANT = Variant({"_target_": "ablate.models.convnet.build"}, DIGITS, Recipe())
@@ -161,6 +161,44 @@ def test_what_tensorflow_computes_with_is_part_of_the_identity(
     other, _ = SourceReader("tensorflow", package=package).read(VARIANT, task="classification")
     assert code != other
     assert "oneDNN" not in read(package, backend="jax")
+
+
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [(backend, name) for backend, names in identity.PRECISION.items() for name in names],
+)
+def test_a_precision_that_the_environment_sets_is_part_of_the_identity(
+    monkeypatch: pytest.MonkeyPatch, backend: str, name: str
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    default = library_versions(backend)
+    monkeypatch.setenv(name, "")
+    assert library_versions(backend) == default
+    monkeypatch.setenv(name, "1")
+    assert library_versions(backend) == {**default, name: "1"}
+    assert kind_of(name) == "environment variable"
+
+
+def test_how_the_same_numbers_are_computed_is_no_part_of_the_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    default = library_versions("jax")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=/tmp/dump")
+    assert library_versions("jax") == default
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        param("ablate/models/convnet.py", "code", id="code"),
+        param("weights.h5", "file", id="file"),
+        param("/data/weights", "file", id="file_without_an_ending"),
+        param("tensorflow-cpu", "library", id="library"),
+        param("oneDNN", "library", id="setting_of_a_library"),
+    ],
+)
+def test_each_source_has_its_kind(source: str, kind: str) -> None:
+    assert kind_of(source) == kind
 
 
 @pytest.mark.parametrize("statement", IMPORTS)
