@@ -44,7 +44,9 @@ def measure_cells(
         RequestError: A model cannot be built. The message names the cell, unless all cells fail in
             the same way.
     """
-    answers = ask_cells(cells, slots, _measure, datasets=datasets, timeout_seconds=timeout_seconds)
+    answers = ask_cells(
+        cells, slots, question=_measure, datasets=datasets, timeout_seconds=timeout_seconds
+    )
     return {slug: decode(answer["size"], ModelSize) for slug, answer in answers.items()}
 
 
