@@ -74,7 +74,7 @@ def build(  # noqa: PLR0913 - one keyword a key, as in conf/model/removal.yaml
 
 
 def remove(model: keras.Model, units: Sequence[str]) -> keras.Model:
-    """A functional model without some units; it shares its layers with the given model.
+    """A functional model without some units; the given one stays as it is.
 
     Args:
         model: A functional model.
@@ -97,9 +97,16 @@ def remove(model: keras.Model, units: Sequence[str]) -> keras.Model:
         lambda x: layers.Input(batch_shape=x.shape, dtype=x.dtype, name=inputs[0]), model.input
     )
     graph = _Rewiring(removed, {x.name: inputs[0] for x in keras.tree.flatten(images)})
-    return keras.models.clone_model(
-        model, images, clone_function=lambda layer: layer, call_function=graph.call
+    rest = keras.models.clone_model(
+        model, images, clone_function=graph.clone, call_function=graph.call
     )
+    for layer in model.layers:
+        if layer.name not in removed:
+            # `get_weights` leaves out the states of random generators.
+            pairs = zip(rest.get_layer(layer.name).variables, layer.variables, strict=True)
+            for variable, value in pairs:
+                variable.assign(value)
+    return rest
 
 
 def _removed_units(units: Sequence[str] | Mapping[str, bool] | None) -> list[str]:
@@ -191,6 +198,10 @@ class _Rewiring:
     removed: set[str]
     producers: dict[str, str]
     projections: dict[str, keras.Layer] = field(default_factory=dict)
+
+    def clone(self, layer: Any) -> Any:
+        """A layer of its own for the new model: one of two models knows the tensors of both."""
+        return layer if layer.name in self.removed else type(layer).from_config(layer.get_config())
 
     def call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         """The output of a layer, or the gap that it leaves."""
