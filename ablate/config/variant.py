@@ -67,12 +67,15 @@ class Variant:
 
     def targets(self) -> tuple[str, ...]:
         """The dotted names of the functions and classes that it calls."""
-        own = (
-            str(node.get("_target_"))
+        called = {
+            VARIANT_GROUPS[name]: node
             for name, node in self.nodes().items()
             if VARIANT_GROUPS[name].called_with is not None
-        )
-        return (*own, *self.recipe.targets())
+        }
+        own = (str(node.get("_target_")) for node in called.values())
+        builders = (node.get(group.builder) for group, node in called.items() if group.builder)
+        named = (each for each in builders if isinstance(each, str) and "." in each)
+        return (*own, *named, *self.recipe.targets())
 
 
 def _keys(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -138,7 +141,8 @@ def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
             )
         return {}
     _refuse_odd_options(node, group)
-    return node
+    # `model.match: null` asks for nothing, and is no keyword of the function.
+    return {key: value for key, value in node.items() if key != "match" or value is not None}
 
 
 def _refuse_odd_options(node: object, path: str) -> None:

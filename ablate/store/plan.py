@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from ablate.config.program import ProgramVariant
 from ablate.config.variant import Variant
 from ablate.data.info import DatasetInfo
 from ablate.study.design import Cell, Run
+from ablate.study.response import Response
 from ablate.study.study import Study
+
+PROGRAM = "program"
+"""What stands for the backend in the plan of a study whose runs external programs train."""
 
 Datasets = Mapping[str, DatasetInfo]
 """What is known of the data sets of a plan, by fingerprint."""
@@ -25,11 +30,13 @@ class ModelSize:
         parameters: Number of its weights.
         macs: Multiply-accumulates of one forward pass over one image.
         notes: How it is trained where that is not obvious, a sentence each.
+        output: Shape of its answer for one image; empty if it is unknown.
     """
 
     parameters: int
     macs: int
     notes: tuple[str, ...] = ()
+    output: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,14 @@ class PlannedCell:
     Attributes:
         cell: The cell.
         variant: Its concrete model, data, augmentation and recipe.
-        dataset: Fingerprint of the data set that it is trained on.
+        dataset: Fingerprint of the data set that it is trained on; empty if an external program
+            brings its own.
         seeds: The run seeds of its replicates.
         code: Digest of the sources that its variant reaches; see `ablate.store.identity`.
         parameters: Number of weights of its model; 0 if the model is not measured yet.
         macs: Multiply-accumulates of one forward pass over one image.
         notes: What a user must know of how its model is trained, a sentence each.
+        output: Shape of its model's answer for one image; empty in the plans of earlier versions.
         recorded: Fingerprints by seed, where a plan on disk recorded them in an earlier format.
     """
 
@@ -56,6 +65,7 @@ class PlannedCell:
     parameters: int = 0
     macs: int = 0
     notes: tuple[str, ...] = ()
+    output: tuple[int, ...] = ()
     recorded: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -67,7 +77,7 @@ class Plan:
         study: The study.
         cells: Its cells, in the order of the design.
         datasets: What is known of each data set, by fingerprint.
-        backend: ``tensorflow`` or ``jax``.
+        backend: ``tensorflow`` or ``jax``; ``program`` if external programs train.
         provenance: Versions, commit and the like of the planning process.
         sources: The sources of each code digest: digest of every file, version of every library.
         kept: Fingerprints of results that are used although what they were trained with has
@@ -98,8 +108,23 @@ class Plan:
         raise KeyError(slug)
 
     def dataset_of(self, planned: PlannedCell) -> DatasetInfo:
-        """What is known of the data set of a cell."""
+        """What is known of the data set of a cell that Keras trains."""
         return self.datasets[planned.dataset]
+
+    def measures_of(self, planned: PlannedCell) -> tuple[Response, ...]:
+        """What is known to be measured at each epoch, besides the loss; empty for a program."""
+        return self.dataset_of(planned).measures if planned.dataset else ()
+
+    def responses_of(self, planned: PlannedCell) -> tuple[Response, ...]:
+        """The responses that a run of a cell leaves, as far as they are known."""
+        if isinstance(planned.variant, ProgramVariant):
+            return (*planned.variant.program.responses, *self.study.responses)
+        return self.dataset_of(planned).responses
+
+    @property
+    def is_of_programs(self) -> bool:
+        """Whether external programs train its runs, and not Keras."""
+        return self.backend == PROGRAM
 
     def sources_of(self, planned: PlannedCell) -> Mapping[str, str]:
         """The sources that a cell reaches; empty if they are unknown."""
@@ -108,7 +133,7 @@ class Plan:
     def with_model_sizes(self, sizes: Mapping[str, ModelSize]) -> Plan:
         """The plan with the sizes of the models of some cells, given by slug."""
         cells = tuple(
-            replace(planned, parameters=size.parameters, macs=size.macs, notes=size.notes)
+            replace(planned, **{item.name: getattr(size, item.name) for item in fields(size)})
             if (size := sizes.get(planned.cell.slug))
             else planned
             for planned in self.cells
@@ -118,7 +143,7 @@ class Plan:
     def with_model_sizes_of(self, earlier: Plan) -> Plan:
         """The plan with the model sizes that an earlier plan holds of equal models."""
         known = {
-            _model_identity(cell): ModelSize(cell.parameters, cell.macs, cell.notes)
+            _model_identity(cell): ModelSize(cell.parameters, cell.macs, cell.notes, cell.output)
             for cell in earlier.cells
             if cell.parameters
         }
@@ -187,6 +212,7 @@ class Plan:
             "parameters": planned.parameters,
             "macs": planned.macs,
             "notes": list(planned.notes),
+            "output": list(planned.output),
             "fingerprints": {
                 str(seed): fingerprint
                 for seed, fingerprint in self.fingerprints(planned, planned.seeds).items()

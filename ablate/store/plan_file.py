@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ablate.config.variant import read_variant
+from ablate.config.program import is_command, read_cell
 from ablate.data.info import DatasetInfo
 from ablate.fields import check_folder_name
 from ablate.store.earlier_format import upgrade_plan
@@ -37,6 +37,7 @@ class _CellRecord:
     macs: int
     fingerprints: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    output: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.slug != Cell(tuple(self.levels.items())).slug:
@@ -45,7 +46,7 @@ class _CellRecord:
             raise ValueError(f"expected the seeds of cell {self.slug}, each with its fingerprint")
         for fingerprint in self.fingerprints.values():
             check_fingerprint(fingerprint)
-        if self.parameters < 0 or self.macs < 0:
+        if min(self.parameters, self.macs, *self.output) < 0:
             raise ValueError(f"expected the size of the model of cell {self.slug}")
 
 
@@ -56,7 +57,7 @@ class _PlanRecord:
     study: Mapping[str, Any]
     cells: tuple[_CellRecord, ...]
     datasets: Mapping[str, DatasetInfo]
-    backend: Literal["tensorflow", "jax"]
+    backend: Literal["tensorflow", "jax", "program"]
     provenance: Mapping[str, str]
     sources: Mapping[str, Mapping[str, str]]
     kept: Mapping[str, str]
@@ -97,13 +98,14 @@ def _planned_cell(record: _CellRecord) -> PlannedCell:
     fingerprints = {int(seed): value for seed, value in record.fingerprints.items()}
     return PlannedCell(
         cell=Cell(tuple(record.levels.items())),
-        variant=read_variant(record.variant),
+        variant=read_cell(record.variant),
         dataset=record.dataset,
         seeds=tuple(fingerprints),
         code=record.code,
         parameters=record.parameters,
         macs=record.macs,
         notes=record.notes,
+        output=record.output,
         recorded={} if record.code else fingerprints,
     )
 
@@ -118,7 +120,7 @@ def _faulty_cells(record: _PlanRecord, study: Study) -> Iterator[str]:
     if len({cell.slug for cell in record.cells}) < len(record.cells) or not record.cells:
         yield "expected one or more cells, each once"
     for cell in record.cells:
-        if cell.dataset not in record.datasets:
+        if cell.dataset not in record.datasets and not is_command(cell.variant):
             yield f"expected the data set of cell {cell.slug}; found none"
         # Cells of single runs are named by a hash of their configuration.
         known = study.name == SINGLE or (

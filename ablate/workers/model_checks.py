@@ -36,7 +36,7 @@ AUGMENTED_IMAGES = 16
 def measure(
     cells: list[PlannedCell], slot: Slot, *, datasets: Datasets, answer: Connection
 ) -> None:
-    """Build the model of each cell and send back its parameters and MACs, or why it is refused."""
+    """Build the model of each cell and send back its size, or why it is refused."""
     occupy(slot, keras.backend.backend())
     for planned in cells:
         try:
@@ -77,7 +77,8 @@ def _check(planned: PlannedCell, info: DatasetInfo) -> ModelSize:
     if is_compiled or recipe.class_weight is not None or any(targets_in(recipe.as_node())):
         rehearse(model, recipe, images=noise, shape=compiled.shape, callbacks=callbacks)
     _check_augmentation(planned, info, noise=noise, shape=compiled.shape)
-    return ModelSize(model.count_params(), count_macs(model), notes)
+    output = tuple(side for side in compiled.shape[1:] if side is not None)
+    return ModelSize(model.count_params(), count_macs(model), notes, output)
 
 
 def _augmentation(planned: PlannedCell, info: DatasetInfo) -> Augmentation:
