@@ -56,6 +56,7 @@ def train_job(config: DictConfig) -> None:
         train_unit(
             folder,
             Unit.from_node(content["unit"]),
+            image_bytes=slot.image_bytes,
             worker_provenance={"device": device, "threads": str(slot.threads)},
             retention=request.retention,
             callbacks=Callbacks(heartbeat=stop.check),

@@ -41,6 +41,7 @@ def train(
         train_unit(
             folder,
             unit,
+            image_bytes=slot.image_bytes,
             worker_provenance={"device": device, "threads": str(slot.threads)},
             retention=retention,
             callbacks=Callbacks(lambda: _send_heartbeat(messages), _print_to),
@@ -56,6 +57,7 @@ def train_unit(
     folder: StudyFolder,
     unit: Unit,
     *,
+    image_bytes: float,
     worker_provenance: Mapping[str, str],
     retention: Retention,
     callbacks: Callbacks,
@@ -67,6 +69,7 @@ def train_unit(
     Args:
         folder: The folder of the study, which holds its plan.
         unit: The cell and its seeds.
+        image_bytes: Most bytes of images to hold in memory; more are read from the disk.
         worker_provenance: Device and threads, for the provenance of the results.
         retention: What complete runs keep besides their results.
         callbacks: What to do besides training.
@@ -81,7 +84,9 @@ def train_unit(
         trainer = KerasCellTrainer(
             planned.variant,
             plan.dataset_of(planned),
-            load_images=lambda: image_cache.load(folder.images, planned.dataset),
+            load_images=lambda: image_cache.load(
+                folder.images, planned.dataset, most_bytes=image_bytes
+            ),
             heartbeat=callbacks.heartbeat,
         )
         runs = CellRuns(folder, plan, planned=planned, trainer=trainer, callbacks=callbacks)
