@@ -19,7 +19,7 @@ from ablate.tracking.recording import Recording
 from ablate.tracking.watch import Watch, WatchThread
 from ablate.training.library_environment import pin_environment
 from ablate.wording import printable
-from ablate.workers.processes import warm_up
+from ablate.workers.processes import PRELOADED_WITHOUT_KERAS, warm_up
 from ablate.workers.slots import Slot
 
 PROGRESS_SECONDS = 0.25
@@ -60,7 +60,7 @@ def measure_models(
         RequestError: A model cannot be built.
     """
     plan = state.plan if earlier is None else state.plan.with_model_sizes_of(earlier)
-    unknown = [planned for planned in plan.cells if not planned.parameters]
+    unknown = [] if plan.is_of_programs else [each for each in plan.cells if not each.parameters]
     if unknown or state.pending:
         start_server(state)
     if unknown:
@@ -73,9 +73,13 @@ def measure_models(
 
 def start_server(state: StudyState) -> None:
     """Start the server that workers are forked from, so that it imports Keras meanwhile."""
-    pin_environment(state.plan.backend)
     state.folder.path.mkdir(parents=True, exist_ok=True)
-    warm_up(state.folder.path / "server.log")
+    log = state.folder.path / "server.log"
+    if state.plan.is_of_programs:
+        warm_up(log, PRELOADED_WITHOUT_KERAS)
+    else:
+        pin_environment(state.plan.backend)
+        warm_up(log)
 
 
 def execute(

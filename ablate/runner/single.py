@@ -133,7 +133,7 @@ class _Command:
             show_run(
                 session.console,
                 result,
-                info=plan.dataset_of(planned),
+                known=plan.responses_of(planned),
                 path=folder.run(planned.cell.slug, run.seed).path,
                 store_uri=request.store_uri,
             )
