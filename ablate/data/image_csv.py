@@ -94,13 +94,15 @@ def load(  # noqa: PLR0913 - one keyword a key of conf/data/image_csv.yaml
         "notes": (*notes, *byte_notes(x, scale)),
         "task": form,
     }
+    return in_parts(_parts(Split(x, y), own), split_seed=split_seed, known=known)
+
+
+def _parts(rest: Split, own: NDArray[np.str_] | None) -> dict[str, Split]:
+    """The images of each part, by name."""
     if own is None:
-        return in_parts({"train": Split(x, y)}, split_seed=split_seed, known=known)
-    parts = {
-        str(each): Split(take(x, np.flatnonzero(own == each)), y[own == each])
-        for each in np.unique(own)
-    }
-    return in_parts(parts, split_seed=split_seed, known=known)
+        return {"train": rest}
+    rows = {str(part): np.flatnonzero(own == part) for part in np.unique(own)}
+    return {part: Split(take(rest.x, each), rest.y[each]) for part, each in rows.items()}
 
 
 @dataclass(frozen=True, slots=True)
