@@ -10,7 +10,7 @@ from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from ablate.config.groups import VARIANT_GROUPS
+from ablate.config.keys import LEVEL_GROUPS
 from ablate.config.shipped import shipped_configuration
 
 MOST_CHOICES = 50
@@ -23,7 +23,7 @@ def hint_at_choices(key: str) -> str:
     Composing calls nothing. Choices that cannot be composed are left out. Empty if none has it.
     """
     group = key.partition(".")[0]
-    if group not in VARIANT_GROUPS:
+    if group not in LEVEL_GROUPS:
         return ""
     with _hydra():
         names = GlobalHydra.instance().config_loader().get_group_options(group)

@@ -19,9 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.environment import refusal_within
+from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.keys import GROUPS
 from ablate.config.locate import check_targets
 from ablate.config.overrides import parse_override
+from ablate.config.program import is_command
 from ablate.config.request import content_of
 from ablate.config.variant import allowed_packages
 from ablate.errors import RequestError
@@ -101,6 +103,8 @@ def check_configuration(
         raise RequestError(f"Expected overrides on the command line alone; received {composed!r}.")
     _refuse_ignored_choices(own["runtime"]["choices"])
     _refuse_mixed_nodes(content, given)
+    if is_command(content):
+        _refuse_groups_of_keras(given)
     return content
 
 
@@ -150,6 +154,18 @@ def _refuse_mixed_nodes(content: Mapping[str, Any], given: Sequence[str]) -> Non
                 f"Expected {override.key_or_group} to hold what {argument!r} gives; Hydra adds "
                 f"{', '.join(added)} from a file. Give these keys too, or leave the node out of "
                 f"the file."
+            )
+
+
+def _refuse_groups_of_keras(given: Sequence[str]) -> None:
+    """Refuse what would have no effect, because an external program trains the runs."""
+    for argument in given:
+        key = parse_override(argument).key_or_group
+        if key.partition(".")[0] in VARIANT_GROUPS:
+            raise RequestError(
+                f"Expected no {key} with cell=command, whose program brings its own model, data "
+                f"and training; received {argument}. Give what the program takes as cell.options, "
+                f"and choose a study whose levels change keys of these."
             )
 
 

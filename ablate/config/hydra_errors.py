@@ -23,6 +23,8 @@ from ablate.wording import terminal_line
 
 REQUEST_ERRORS = (RequestError, HydraException, OmegaConfBaseException, yaml.YAMLError)
 """Errors that are a mistake in the request and not a defect of the program."""
+NAMING = (*KEYS, "cell.options")
+"""The keys whose values decide which other keys there are."""
 
 
 def request_error_line(error: Exception) -> str:
@@ -63,7 +65,7 @@ def _configuration_without_keys() -> Any:
     groups = [
         argument
         for argument in sys.argv[1:]
-        if "=" in argument and argument.partition("=")[0] in KEYS
+        if "=" in argument and argument.partition("=")[0] in NAMING
     ]
     GlobalHydra.instance().clear()
     with shipped_configuration():
@@ -71,7 +73,7 @@ def _configuration_without_keys() -> Any:
             try:
                 config = compose("config", overrides=overrides)
                 chosen = study_overrides(config, overrides)
-                groups_of_study = [word for word in chosen if word.partition("=")[0] in KEYS]
+                groups_of_study = [word for word in chosen if word.partition("=")[0] in NAMING]
                 return OmegaConf.to_container(
                     compose("config", overrides=[*groups_of_study, *overrides])
                 )

@@ -10,7 +10,9 @@ from ablate.config.groups import VARIANT_GROUPS
 from ablate.errors import RequestError
 from ablate.fields import refuse_unknown_keys
 
-GROUPS = ("study", *VARIANT_GROUPS, "device", "store", "report")
+LEVEL_GROUPS = (*VARIANT_GROUPS, "cell")
+"""The groups whose keys a level or a study file may change."""
+GROUPS = ("study", *LEVEL_GROUPS, "device", "store", "report")
 KEYS = (*GROUPS, "plan_only", "on_change", "seed", "allow", "unit")
 
 RENAMED: Mapping[str, str] = MappingProxyType(

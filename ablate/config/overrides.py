@@ -13,7 +13,7 @@ from ablate.config.keys import GROUPS, leads_out, refuse_renamed_key
 from ablate.errors import RequestError, nearest
 from ablate.wording import one_line
 
-TEXT_KEYS = ("data.path", "store.uri", "study.question")
+TEXT_KEYS = ("data.path", "store.uri", "study.question", "cell.command", "cell.overrides")
 """Keys whose values are text that is taken as it stands, and not read by Hydra's grammar."""
 MOST_HINT_LETTERS = 200
 

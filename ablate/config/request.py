@@ -18,11 +18,12 @@ from ablate.config.device import DeviceRequest, FaultPolicy
 from ablate.config.environment import guard_hydra_node, refusal_within
 from ablate.config.groups import VARIANT_GROUPS
 from ablate.config.keys import KEYS, check_keys
+from ablate.config.program import is_command, read_cell
 from ablate.config.retention import Retention
 from ablate.config.store_uri import check_store_uri
 from ablate.config.study_file import drop_choices
 from ablate.config.trust import decide
-from ablate.config.variant import Variant, node_of, read_variant
+from ablate.config.variant import Variant, node_of
 from ablate.credentials import without_credentials
 from ablate.errors import RequestError, nearest
 from ablate.fields import check_choice, check_flag, check_list, check_whole
@@ -144,7 +145,7 @@ def read_request(content: Mapping[str, Any]) -> Request:
     study = _refuse_single(study_from_mapping(node_of(content, "study")))
     return Request(
         study=study,
-        variant=read_variant(content),
+        variant=read_cell(content),
         device=DeviceRequest(
             device["kind"],
             *(None if device[key] == "auto" else device[key] for key in ("workers", "threads")),
@@ -206,6 +207,11 @@ def check_switches(content: Mapping[str, Any]) -> None:
     for factor, key in switched_keys(node_of(content, "study")).items():
         if key not in known:
             hint = hint_at_choices(key) or nearest(key, known)
+            if is_command(content) and not key.startswith("cell."):
+                hint = (
+                    " With cell=command, levels change what the program takes, as "
+                    "cell.options.NAME; choose a study that does with study=NAME."
+                )
             raise RequestError(f"Unknown key {key!r} of study.factors.{factor}.{hint}")
         if not isinstance(known[key], bool):
             raise RequestError(
@@ -217,7 +223,8 @@ def check_switches(content: Mapping[str, Any]) -> None:
 def _keys_of_variant(content: Mapping[str, Any]) -> dict[str, object]:
     """Keys of the groups that a level may change, however deep, with their values."""
     found: dict[str, object] = {}
-    nodes: list[tuple[str, object]] = [(group, content.get(group)) for group in VARIANT_GROUPS]
+    groups = ("cell",) if is_command(content) else VARIANT_GROUPS
+    nodes: list[tuple[str, object]] = [(group, content.get(group)) for group in groups]
     for path, node in nodes:
         if isinstance(node, dict):
             nodes += [(f"{path}.{key}", value) for key, value in node.items()]

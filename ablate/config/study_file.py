@@ -13,9 +13,9 @@ from typing import Any
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from ablate.config.groups import VARIANT_GROUPS
-from ablate.config.keys import KEYS
+from ablate.config.keys import KEYS, LEVEL_GROUPS
 from ablate.config.overrides import parse_override
+from ablate.config.trust import check_command_of_file, packages_of_user
 from ablate.errors import RequestError
 from ablate.wording import AddedArgument
 
@@ -44,10 +44,18 @@ def study_overrides(config: DictConfig, given: Sequence[str]) -> list[str]:
     content = _at_its_size(content)
     _refuse_other_keys(content)
     choices, keys = _split(content)
-    own = {group: _as_override(group, choice) for group, choice in choices.items()}
     asked = {str(each.key_or_group): each for each in map(parse_override, given)}
+    if "cell.command" in keys and "cell.command" not in asked:
+        check_command_of_file(keys["cell.command"], packages_of_user(asked))
+    # What the default study gives for Keras does not concern an external program.
+    if "cell" in asked and asked["cell"].value() != "keras":
+        choices, keys = (
+            {key: value for key, value in each.items() if _group(key) == "cell"}
+            for each in (choices, keys)
+        )
+    own = {group: _as_override(group, choice) for group, choice in choices.items()}
     left_out = [
-        *(key for key in asked if key not in VARIANT_GROUPS),
+        *(key for key in asked if key not in LEVEL_GROUPS),
         *(group for group in own if group in asked and asked[group].value() != choices[group]),
     ]
     return [
@@ -65,7 +73,7 @@ def drop_choices(config: DictConfig) -> None:
     study = config.get("study")
     if isinstance(study, DictConfig):
         with open_dict(study):
-            for key in [key for key in study if _group(key) in (*VARIANT_GROUPS, *SIZE_KEYS)]:
+            for key in [key for key in study if _group(key) in (*LEVEL_GROUPS, *SIZE_KEYS)]:
                 del study[key]
 
 
@@ -81,9 +89,9 @@ def _at_its_size(content: Mapping[Any, Any]) -> dict[Any, Any]:
             "for one without. Give the data set and the recipe on the command line."
         )
     for key in full:
-        if _group(key) not in VARIANT_GROUPS:
+        if _group(key) not in LEVEL_GROUPS:
             raise RequestError(
-                f"Expected keys of {', '.join(VARIANT_GROUPS)} below `full` in a study file; "
+                f"Expected keys of {', '.join(LEVEL_GROUPS)} below `full` in a study file; "
                 f"received {key!r}."
             )
     return {**given, **full}
@@ -98,26 +106,26 @@ def _split(content: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     choices: dict[str, Any] = {}
     keys: dict[str, Any] = {}
     for key, value in ((str(key), value) for key, value in content.items()):
-        if key in VARIANT_GROUPS and isinstance(value, dict):
+        if key in LEVEL_GROUPS and isinstance(value, dict):
             keys.update({f"{key}.{name}": item for name, item in value.items()})
-        elif key in VARIANT_GROUPS and value is not None:
+        elif key in LEVEL_GROUPS and value is not None:
             choices[key] = value
-        elif key not in VARIANT_GROUPS and _group(key) in VARIANT_GROUPS:
+        elif key not in LEVEL_GROUPS and _group(key) in LEVEL_GROUPS:
             keys[key] = value
     return choices, keys
 
 
 def _refuse_other_keys(content: Mapping[Any, Any]) -> None:
     for key in content:
-        if _group(key) in {*KEYS, "hydra"}.difference(VARIANT_GROUPS):
+        if _group(key) in {*KEYS, "hydra"}.difference(LEVEL_GROUPS):
             raise RequestError(
                 f"Expected {key} on the command line, since a study file chooses only "
-                f"{', '.join(VARIANT_GROUPS)}; received it in the study file."
+                f"{', '.join(LEVEL_GROUPS)}; received it in the study file."
             )
 
 
 def _as_override(key: str, value: Any) -> str:
-    if key in VARIANT_GROUPS and not isinstance(value, str):
+    if key in LEVEL_GROUPS and not isinstance(value, str):
         raise RequestError(
             f"Expected study.{key} as one of the choices of {key}, or as a mapping of its keys; "
             f"received {value!r}."

@@ -11,11 +11,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hydra.core.override_parser.types import Override
+
 from ablate.config.locate import ALLOW_VARIABLE
 from ablate.config.overrides import parse_override
 from ablate.config.store_uri import check_store_of_file, check_store_uri
 from ablate.config.variant import allowed_packages
 from ablate.errors import RequestError
+
+COMMANDS = "command"
+"""The word in `allow` by which the user lets files choose the command of `cell=command`."""
 
 
 def decide(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -36,12 +41,46 @@ def decide(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
         _check_store(content.get("store"))
     if "on_change" in content and "on_change" not in given:
         _check_on_change(content["on_change"])
+    packages = packages_of_user(given)
+    cell = content.get("cell")
+    if isinstance(cell, Mapping) and "cell.command" not in given:
+        check_command_of_file(cell.get("command"), packages)
     if "allow" not in content:
         return dict(content)
-    asked = given["allow"].value() if "allow" in given else []
-    packages = (*allowed_packages({"allow": asked}), *packages_of_environment())
     _check_allow(allowed_packages(content), packages)
     return {**content, "allow": list(dict.fromkeys(packages))}
+
+
+def packages_of_user(given: Mapping[str, Override]) -> tuple[str, ...]:
+    """The packages that the user allows.
+
+    Args:
+        given: The overrides of the command line, by key.
+
+    Raises:
+        RequestError: They are no list of package names.
+    """
+    asked = given["allow"].value() if "allow" in given else []
+    return (*allowed_packages({"allow": asked}), *packages_of_environment())
+
+
+def check_command_of_file(command: object, packages: Sequence[str]) -> None:
+    """Check a command that a configuration file chooses, since a program may do anything.
+
+    Args:
+        command: What the file gives as `cell.command`; None for nothing.
+        packages: What the user allows.
+
+    Raises:
+        RequestError: The user does not allow commands of files.
+    """
+    if command is not None and COMMANDS not in packages:
+        names = ",".join((*packages, COMMANDS))
+        raise RequestError(
+            f"Expected cell.command on the command line, since it decides which program is run; "
+            f"received {command!r} from a file. If you trust it, add 'allow=[{names}]' to the "
+            f"command, or set {ALLOW_VARIABLE}={names}."
+        )
 
 
 def packages_of_environment() -> tuple[str, ...]:

@@ -51,6 +51,8 @@ def forecast(state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float
         timeout_seconds: Seconds after which a process counts as hanging.
     """
     lines = []
+    if state.plan.is_of_programs:
+        return [_program_time(state, slots), _describe_power(state)]
     paces = measure_paces(state, slots=slots, timeout_seconds=timeout_seconds)
     if paces:
         seconds = training_seconds(state, paces=paces, slots=slots)
@@ -59,6 +61,20 @@ def forecast(state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float
             f"estimated from some steps of the smallest and the largest model."
         )
     return [*lines, _describe_power(state)]
+
+
+def _program_time(state: StudyState, slots: Sequence[Slot]) -> str:
+    """How long external programs will take, as far as finished runs show it."""
+    costs = [result.cost for result in state.results.values() if result.cost is not None]
+    workers = quantity(len(slots), "worker")
+    if not state.pending or not costs:
+        return f"Programs run with {workers}; how long is known once a run has ended."
+    mean = sum(cost.train_seconds for cost in costs) / len(costs)
+    seconds = mean * math.ceil(len(state.pending) / len(slots))
+    return (
+        f"Training takes about {duration(seconds)} with {workers}, as the "
+        f"{quantity(len(costs), 'run')} so far did."
+    )
 
 
 def measure_paces(

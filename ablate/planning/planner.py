@@ -10,13 +10,15 @@ from omegaconf import DictConfig
 
 from ablate.analysis.rounds import next_round
 from ablate.config.composition import check_configuration, hydra_node, translate_errors
-from ablate.config.groups import VARIANT_GROUPS
+from ablate.config.keys import LEVEL_GROUPS
 from ablate.config.overrides import parse_override, quote_text
+from ablate.config.program import ProgramVariant, read_cell
 from ablate.config.request import check_switches, content_of
-from ablate.config.variant import Variant, read_variant
+from ablate.config.variant import Variant
 from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.planning.images import load_images
+from ablate.planning.programs import check_level, plan_programs
 from ablate.planning.provenance import find_backend, provenance
 from ablate.process import stop
 from ablate.store.identity import SourceReader
@@ -48,17 +50,18 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
         stop.check()
         for override in overrides:
             _refuse_other_groups(override)
+            check_level(override, request)
         with translate_errors():
             composed = loader.load_sweep_config(config, [*arguments, *overrides])
         given = [*own["overrides"]["hydra"], *arguments, *overrides]
         content = check_configuration(composed, given, launcher=own["launcher"])
         for key, value in content.items():
-            if key not in VARIANT_GROUPS and value != request.get(key):
+            if key not in LEVEL_GROUPS and value != request.get(key):
                 raise RequestError(
-                    f"Expected levels to change {', '.join(VARIANT_GROUPS)} alone; {key} changes "
+                    f"Expected levels to change {', '.join(LEVEL_GROUPS)} alone; {key} changes "
                     f"with {', '.join(overrides)}."
                 )
-        return read_variant(content)
+        return read_cell(content)
 
     return compose
 
@@ -66,9 +69,9 @@ def composer(loader: ConfigLoader, config: DictConfig, *, arguments: Sequence[st
 def _refuse_other_groups(override: str) -> None:
     """Refuse an override outside the groups of a variant, which would have no effect."""
     key = parse_override(override).key_or_group
-    if key.split(".")[0] not in VARIANT_GROUPS:
+    if key.split(".")[0] not in LEVEL_GROUPS:
         raise RequestError(
-            f"Expected the overrides of a level to be keys of {', '.join(VARIANT_GROUPS)}; "
+            f"Expected the overrides of a level to be keys of {', '.join(LEVEL_GROUPS)}; "
             f"received {override!r}. Give {key} on the command line or in the study, for all cells."
         )
 
@@ -92,7 +95,7 @@ def make_plan(study: Study, compose: Compose) -> tuple[Plan, dict[str, Images]]:
     _refuse_too_many_runs(study, len(cells))
     variants = {cell: compose(overrides_of(study, cell)) for cell in cells}
     plan, images = plan_cells(study, variants, seeds=tuple(range(study.replicates)))
-    _refuse_equal_cells(plan)
+    refuse_equal_cells(plan)
     return plan, images
 
 
@@ -104,6 +107,9 @@ def plan_cells(
     Raises:
         RequestError: The images of a variant are not valid, or no backend is installed.
     """
+    programs = {cell: each for cell, each in variants.items() if isinstance(each, ProgramVariant)}
+    if programs:
+        return plan_programs(study, programs, seeds=seeds), {}
     backend = find_backend()
     pin_environment(backend)  # the loader of a data set may import Keras
     loaded: dict[str, Images] = {}
@@ -169,7 +175,7 @@ def _refuse_too_many_runs(study: Study, cells: int) -> None:
         )
 
 
-def _refuse_equal_cells(plan: Plan) -> None:
+def refuse_equal_cells(plan: Plan) -> None:
     """Refuse two cells whose variants cannot differ in a result.
 
     They may be composed differently, such as from another path to the same images.

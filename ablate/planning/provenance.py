@@ -18,6 +18,7 @@ from ablate.store.identity import (
     library_version,
     variables_set,
 )
+from ablate.store.plan import PROGRAM
 from ablate.wording import own_command
 
 LAST_DIGITS: Mapping[str, tuple[str, ...]] = {
@@ -56,7 +57,8 @@ def find_backend() -> str:
 
 def provenance(backend_name: str) -> dict[str, str]:
     """Versions, commit and machine, as text."""
-    libraries = ("keras", *LIBRARIES[backend_name], "numpy", "hydra-core", "mlflow")
+    of_backend = () if backend_name == PROGRAM else ("keras", *LIBRARIES[backend_name], "numpy")
+    libraries = (*of_backend, "hydra-core", "mlflow")
     versions = {name: library_version(name) for name in libraries}
     commit = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no")
@@ -65,14 +67,19 @@ def provenance(backend_name: str) -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version for name, version in versions.items() if version},
         "backend": backend_name,
-        **SETTINGS[backend_name],
-        **variables_set((*PRECISION[backend_name], *LAST_DIGITS[backend_name])),
+        **({} if backend_name == PROGRAM else _settings(backend_name)),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": str(len(os.sched_getaffinity(0))),
         "git_commit": commit or "none",
         "git_dirty": "unknown" if changed is None else str(bool(changed)).lower(),
         "command": own_command(),
     }
+
+
+def _settings(backend_name: str) -> dict[str, str]:
+    """What changes how a backend computes."""
+    variables = (*PRECISION[backend_name], *LAST_DIGITS[backend_name])
+    return {**SETTINGS[backend_name], **variables_set(variables)}
 
 
 def _git(*arguments: str) -> str | None:

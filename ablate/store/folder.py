@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,9 +148,8 @@ class RunFolder:
         return started[-1].fingerprint if started else ""
 
     def epochs(self) -> list[EpochEnded]:
-        """The epochs in the journal; of an epoch that was trained twice, the last."""
-        ended = [event for event in self.events()[0] if isinstance(event, EpochEnded)]
-        return last_of_each_epoch(ended)
+        """The epochs in the journal; see `epochs_of`."""
+        return epochs_of(self.events()[0])
 
     def save_mlflow_run_id(self, run_id: str) -> None:
         """Save the run's identifier in MLflow, so that reports need no MLflow."""
@@ -179,9 +179,15 @@ class RunFolder:
         return events, offset + len(complete)
 
 
-def last_of_each_epoch(ended: list[EpochEnded]) -> list[EpochEnded]:
-    """The epochs in their order; of an epoch that was trained twice, the last."""
-    return list({event.epoch: event for event in ended}.values())
+def epochs_of(events: Iterable[Event]) -> list[EpochEnded]:
+    """The epochs since the run was started; of an epoch that was trained twice, the last."""
+    ended: dict[int, EpochEnded] = {}
+    for event in events:
+        if isinstance(event, Started):
+            ended.clear()
+        elif isinstance(event, EpochEnded):
+            ended[event.epoch] = event
+    return list(ended.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ablate.config.locate import PACKAGE, TRUSTED, check_target
 from ablate.config.variant import Variant
 from ablate.errors import RequestError
 from ablate.process import stop
-from ablate.store.plan import Plan, PlannedCell, digest
+from ablate.store.plan import digest
 
 CELL_TRAINER = "ablate.workers.keras_cell_trainer"
 """The module of what trains the seeds of a cell."""
@@ -71,7 +71,7 @@ class SourceReader:
         self._backend, self._package = backend, package
         others = [engine for name, engine in ENGINES.items() if name != backend]
         self._excluded = {package.name, *NEUTRAL, *others}
-        self._source = functools.cache(_Source.read)
+        self._source = functools.cache(Source.read)
         self._cached_sources = functools.cache(self._sources)
 
     def read(self, variant: Variant, *, task: str) -> tuple[str, Mapping[str, str]]:
@@ -105,7 +105,7 @@ class SourceReader:
         roots += [name for path in files.values() for name in self._imports(path, "")]
         files.update(self._closure(roots))
         digests = {name: self._source(path).digest for name, path in sorted(files.items())}
-        digests |= {name: _file_digest(Path(name)) for name in named}
+        digests |= {name: file_digest(Path(name)) for name in named}
         sources = digests | library_versions(self._backend)
         return digest(sources), sources
 
@@ -182,7 +182,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """The digest of as many bytes as a file says it has: those of /proc have no end."""
     hasher = hashlib.blake2s(digest_size=8)
     try:
@@ -210,7 +210,7 @@ def _size(descriptor: int, path: Path) -> int:
     return status.st_size
 
 
-class _Source:
+class Source:
     """A file as far as it can change a result.
 
     Attributes:
@@ -222,7 +222,12 @@ class _Source:
         self.digest, self.imports = digest, imports
 
     @staticmethod
-    def read(path: Path) -> _Source:
+    def read(path: Path) -> Source:
+        """The code of a file.
+
+        Raises:
+            RequestError: It cannot be read.
+        """
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -232,8 +237,8 @@ class _Source:
         try:
             tree = _RemoveDocumentation().visit(ast.parse(content))
         except (SyntaxError, ValueError, RecursionError):
-            return _Source(_digest(content), ())  # not for this Python, so it is not imported
-        return _Source(_digest(ast.dump(tree).encode()), tuple(_imported_names(tree)))
+            return Source(_digest(content), ())  # not for this Python, so it is not imported
+        return Source(_digest(ast.dump(tree).encode()), tuple(_imported_names(tree)))
 
 
 class _RemoveDocumentation(ast.NodeTransformer):
@@ -307,11 +312,3 @@ def library_version(distribution: str) -> str:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def changed_files(planned: PlannedCell, plan: Plan) -> list[str]:
-    """Files and libraries of a cell that have changed since the plan was made."""
-    task = plan.dataset_of(planned).task
-    _, found = SourceReader(plan.backend).read(planned.variant, task=task)
-    before = plan.sources_of(planned)
-    return [name for name in sorted({*found, *before}) if found.get(name) != before.get(name)]

@@ -8,10 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ablate.config.program import ProgramVariant
 from ablate.config.variant import Variant
 from ablate.data.info import DatasetInfo
 from ablate.study.design import Cell, Run
+from ablate.study.response import Response
 from ablate.study.study import Study
+
+PROGRAM = "program"
+"""What stands for the backend in the plan of a study whose runs external programs train."""
 
 Datasets = Mapping[str, DatasetInfo]
 """What is known of the data sets of a plan, by fingerprint."""
@@ -39,7 +44,8 @@ class PlannedCell:
     Attributes:
         cell: The cell.
         variant: Its concrete model, data and recipe.
-        dataset: Fingerprint of the data set that it is trained on.
+        dataset: Fingerprint of the data set that it is trained on; empty if an external program
+            brings its own.
         seeds: The run seeds of its replicates.
         code: Digest of the sources that its variant reaches; see `ablate.store.identity`.
         parameters: Number of weights of its model; 0 if the model is not measured yet.
@@ -67,7 +73,7 @@ class Plan:
         study: The study.
         cells: Its cells, in the order of the design.
         datasets: What is known of each data set, by fingerprint.
-        backend: ``tensorflow`` or ``jax``.
+        backend: ``tensorflow`` or ``jax``; ``program`` if external programs train.
         provenance: Versions, commit and the like of the planning process.
         sources: The sources of each code digest: digest of every file, version of every library.
         kept: Fingerprints of results that are used although what they were trained with has
@@ -98,8 +104,23 @@ class Plan:
         raise KeyError(slug)
 
     def dataset_of(self, planned: PlannedCell) -> DatasetInfo:
-        """What is known of the data set of a cell."""
+        """What is known of the data set of a cell that Keras trains."""
         return self.datasets[planned.dataset]
+
+    def measures_of(self, planned: PlannedCell) -> tuple[Response, ...]:
+        """What is known to be measured at each epoch, besides the loss; empty for a program."""
+        return self.dataset_of(planned).measures if planned.dataset else ()
+
+    def responses_of(self, planned: PlannedCell) -> tuple[Response, ...]:
+        """The responses that a run of a cell leaves, as far as they are known."""
+        if isinstance(planned.variant, ProgramVariant):
+            return (*planned.variant.program.responses, *self.study.responses)
+        return self.dataset_of(planned).responses
+
+    @property
+    def is_of_programs(self) -> bool:
+        """Whether external programs train its runs, and not Keras."""
+        return self.backend == PROGRAM
 
     def sources_of(self, planned: PlannedCell) -> Mapping[str, str]:
         """The sources that a cell reaches; empty if they are unknown."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ablate.config.variant import read_variant
+from ablate.config.program import is_command, read_cell
 from ablate.data.info import DatasetInfo
 from ablate.fields import check_folder_name
 from ablate.store.earlier_format import upgrade_plan
@@ -56,7 +56,7 @@ class _PlanRecord:
     study: Mapping[str, Any]
     cells: tuple[_CellRecord, ...]
     datasets: Mapping[str, DatasetInfo]
-    backend: Literal["tensorflow", "jax"]
+    backend: Literal["tensorflow", "jax", "program"]
     provenance: Mapping[str, str]
     sources: Mapping[str, Mapping[str, str]]
     kept: Mapping[str, str]
@@ -97,7 +97,7 @@ def _planned_cell(record: _CellRecord) -> PlannedCell:
     fingerprints = {int(seed): value for seed, value in record.fingerprints.items()}
     return PlannedCell(
         cell=Cell(tuple(record.levels.items())),
-        variant=read_variant(record.variant),
+        variant=read_cell(record.variant),
         dataset=record.dataset,
         seeds=tuple(fingerprints),
         code=record.code,
@@ -118,7 +118,7 @@ def _faulty_cells(record: _PlanRecord, study: Study) -> Iterator[str]:
     if len({cell.slug for cell in record.cells}) < len(record.cells) or not record.cells:
         yield "expected one or more cells, each once"
     for cell in record.cells:
-        if cell.dataset not in record.datasets:
+        if cell.dataset not in record.datasets and not is_command(cell.variant):
             yield f"expected the data set of cell {cell.slug}; found none"
         # Cells of single runs are named by a hash of their configuration.
         known = study.name == SINGLE or (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from ablate.store.events import EpochEnded, Event, Resumed
-from ablate.store.folder import StudyFolder, last_of_each_epoch
+from ablate.config.program import ProgramVariant
+from ablate.store.events import Event, Resumed
+from ablate.store.folder import StudyFolder, epochs_of
 from ablate.store.models import kept_models
 from ablate.store.plan import Plan, PlannedCell
 from ablate.store.state import StudyState
@@ -61,7 +64,7 @@ def study_record(state: StudyState) -> StudyRecord:
         },
         held_constant=plan.held_constant(),
         chance=_score_of_guessing(plan),
-        measures=_measures(plan),
+        measures=_measures(plan, epochs),
         resolution=_resolution(plan),
         interruptions=tuple(interruptions),
         changes=plan.changes,
@@ -89,10 +92,17 @@ def _run_row(state: StudyState, planned: PlannedCell, run: Run, *, fault: str) -
         # A result may hold anything: a response does not replace another column.
         **{name: value for name, value in responses.items() if name not in own},
         **_costs(result),
-        "parameters": planned.parameters,
-        "macs": planned.macs,
+        **_size(planned, result),
         "mlflow_run_id": state.folder.run(planned.cell.slug, run.seed).mlflow_run_id(),
     }
+
+
+def _size(planned: PlannedCell, result: Result | None) -> dict[str, int | None]:
+    """The size of a model; that of an external program is known if its result holds it."""
+    if not isinstance(planned.variant, ProgramVariant):
+        return {"parameters": planned.parameters, "macs": planned.macs}
+    costs = _costs(result)
+    return {name: costs[name] or None for name in ("parameters", "macs")}
 
 
 def _costs(result: Result | None) -> dict[str, Any]:
@@ -101,10 +111,10 @@ def _costs(result: Result | None) -> dict[str, Any]:
 
 
 def _epoch_rows(run: Run, events: list[Event]) -> list[dict[str, Any]]:
-    ended = last_of_each_epoch([event for event in events if isinstance(event, EpochEnded)])
     own = {"cell": run.cell.slug, "seed": run.seed}
     return [
-        {**own, "epoch": event.epoch, **event.numbers, "seconds": event.seconds} for event in ended
+        {**own, "epoch": event.epoch, **event.numbers, "seconds": event.seconds}
+        for event in epochs_of(events)
     ]
 
 
@@ -137,8 +147,21 @@ def _resolution(plan: Plan) -> float | None:
     return min(known) if known and len(known) == len(steps) else None
 
 
-def _measures(plan: Plan) -> tuple[Response, ...]:
+def _measures(plan: Plan, epochs: Sequence[Mapping[str, Any]]) -> tuple[Response, ...]:
+    if plan.is_of_programs:
+        return _measures_of_programs(plan, epochs)
     found = {measure.name: measure for info in plan.datasets.values() for measure in info.measures}
+    return tuple(found.values())
+
+
+def _measures_of_programs(plan: Plan, epochs: Sequence[Mapping[str, Any]]) -> tuple[Response, ...]:
+    """The responses that have a value for each epoch, and the loss, under their names there."""
+    reported = {name for row in epochs for name in row}
+    judged = [
+        replace(each, name=re.sub("^(train|val|test)_", "", each.name))
+        for each in (*plan.study.responses, Response("loss", "lower"))
+    ]
+    found = {each.name: each for each in judged if reported & {each.name, f"val_{each.name}"}}
     return tuple(found.values())
 
 

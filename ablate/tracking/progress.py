@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ablate.analysis.looks import looks_of
+from ablate.config.program import ProgramVariant
 from ablate.config.store_uri import runs_hint
 from ablate.data.info import DatasetInfo
 from ablate.report.section import ReportData
@@ -23,6 +24,7 @@ from ablate.report.wording import response_scale
 from ablate.store.events import EpochEnded, Event, Interrupted, Resumed, Started
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
+from ablate.store.program_command import run_command
 from ablate.store.state import StudyState
 from ablate.study.aliases import aliases
 from ablate.study.design import Run
@@ -99,8 +101,22 @@ def show_plan(console: Console, state: StudyState) -> None:
         f"{done.total()} of {total} done. The full model is in bold.",
         soft_wrap=True,
     )
+    if plan.is_of_programs:
+        console.print(_plain(_program_line(state)), soft_wrap=True)
     for line in _dataset_lines(tuple(plan.datasets.values())):
         console.print(Text(terminal_line(line)), soft_wrap=True)
+
+
+def _program_line(state: StudyState) -> str:
+    """The command of one run, which shows how the program gets its options."""
+    cells = state.plan.cells
+    full = [each for each in cells if state.plan.study.is_reference(each.cell.levels)]
+    planned = (full or cells)[0]
+    assert isinstance(planned.variant, ProgramVariant)
+    folder = state.folder.run(planned.cell.slug, planned.seeds[0])
+    command = run_command(planned.variant.program, seed=planned.seeds[0], folder=folder)
+    name = "the full model" if full else planned.cell.name
+    return f"The program of {name}, seed {planned.seeds[0]}: {command.text}"
 
 
 def _dataset_lines(datasets: Sequence[DatasetInfo]) -> Iterator[str]:
@@ -142,6 +158,7 @@ class ProgressDisplay:
     ) -> None:
         self._console, self._plan, self._folder = console, plan, folder
         self._cells = {planned.cell: planned for planned in plan.cells}
+        self._start_text = "running" if plan.is_of_programs else "building the model"
         self._total, self._ended = len(runs), 0
         self._started = time.monotonic()
         self._active: dict[Run, str] = {}
@@ -168,13 +185,13 @@ class ProgressDisplay:
         """Show what a run does now, and print interruptions."""
         match event:
             case Started():
-                self._active[run] = "building the model"
+                self._active[run] = self._start_text
             case Interrupted(status, cause):
-                self._active[run] = "building the model"
+                self._active[run] = self._start_text
                 if status is not Status.PREEMPTED:
                     self._print(run, f"interrupted ({status}: {cause}); retrying.")
             case Resumed(epoch, _, skipped):
-                self._active[run] = f"resuming after epoch {epoch}"
+                self._active[run] = f"resuming after epoch {epoch}" if epoch else self._start_text
                 if skipped:
                     self._print(run, "; ".join(skipped) + "; skipped.")
             case EpochEnded():
@@ -207,8 +224,16 @@ class ProgressDisplay:
 
     def _epoch(self, run: Run, event: EpochEnded) -> str:
         planned = self._cells[run.cell]
+        if isinstance(planned.variant, ProgramVariant):
+            known = {each.name: each for each in self._plan.responses_of(planned)}
+            first = [name for name in (*known, *event.numbers) if name in event.numbers][:1]
+            parts = [f"epoch {event.epoch}"]
+            parts += [
+                _number(known.get(name, Response(name)), event.numbers[name]) for name in first
+            ]
+            return ", ".join([*parts, f"{event.seconds:.2f} s"])
         parts = [f"epoch {event.epoch}/{planned.variant.recipe.epochs}"]
-        for measure in self._plan.dataset_of(planned).measures[:1]:
+        for measure in self._plan.measures_of(planned)[:1]:
             value = event.numbers.get(f"val_{measure.name}", math.nan)
             parts.append(f"validation {_number(measure, value)}")
         return ", ".join([*parts, f"{event.seconds:.2f} s"])
@@ -245,29 +270,29 @@ def show_how_to_resume(console: Console) -> None:
 
 
 def show_run(
-    console: Console, result: Result, *, info: DatasetInfo, path: Path, store_uri: str
+    console: Console, result: Result, *, known: Sequence[Response], path: Path, store_uri: str
 ) -> None:
     """Print the responses and costs of one run, and where it is.
 
     Args:
         console: Where to print.
         result: How the run ended.
-        info: The data set of the run.
+        known: The responses whose unit is known.
         path: The folder of the run.
         store_uri: MLflow's tracking URI.
     """
     if result.status is Status.COMPLETE:
-        known = {response.name: response for response in info.responses}
+        by_name = {response.name: response for response in known}
         for name, value in result.responses.items():
-            console.print(_number(known.get(name, Response(name)), value))
+            console.print(_plain(_number(by_name.get(name, Response(name)), value)))
     else:
         console.print(_plain(f"{str(result.status).upper()}: {result.error}"), soft_wrap=True)
     if result.cost is not None:
         cost = result.cost
-        console.print(
-            f"{cost.parameters:,} parameters, {cost.macs:,} MACs, trained in "
-            f"{cost.train_seconds:.1f} s"
-        )
+        # The size of the model of an external program may be unknown.
+        sizes = {"parameters": cost.parameters, "MACs": cost.macs}
+        parts = [f"{size:,} {name}" for name, size in sizes.items() if size]
+        console.print(", ".join([*parts, f"trained in {cost.train_seconds:.1f} s"]))
     console.print(Text(f"Run:  {path}"), soft_wrap=True)
     console.print(Text(f"Runs: {runs_hint(store_uri)}"), soft_wrap=True)
 

@@ -7,25 +7,30 @@ import statistics
 import time
 import traceback
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ablate.config.program import ProgramVariant
 from ablate.config.retention import Retention
 from ablate.errors import RequestError
 from ablate.store import checkpoint
+from ablate.store.changed_files import changed_files
 from ablate.store.checkpoint import Checkpoint
 from ablate.store.disk import is_disk_error, remove
-from ablate.store.events import EpochEnded, Resumed
+from ablate.store.events import EpochEnded, Resumed, Started
 from ablate.store.folder import RunFolder, StudyFolder
-from ablate.store.identity import changed_files
 from ablate.store.models import beats_kept_models, keep_one_model
 from ablate.store.plan import Plan, PlannedCell
 from ablate.study.result import Cost, Result, Status
 from ablate.training.initial_state import FRESH, Epoch, InitialState
 from ablate.workers.cell_trainer import CellTrainer, Failed, Finished, Step
+from ablate.workers.exits import RETRIED
 from ablate.workers.failures import failure_message, status_of
+from ablate.workers.program_cell_trainer import FinishedProgram
+from ablate.workers.program_output import ProgramError
 
 DURABLE_SECONDS = 10.0
 """Checkpoints are forced onto the disk at most this often, because that takes time.
@@ -88,14 +93,16 @@ class CellRuns:
         self._folder, self._plan, self._planned = folder, plan, planned
         self._trainer, self._callbacks = trainer, callbacks
         self._open_runs: dict[int, _OpenRun] = {}
+        self._retries: Counter[int] = Counter()
         self._last_durable = time.monotonic()
 
-    def train(self, seeds: Sequence[int], *, retention: Retention) -> None:
+    def train(self, seeds: Sequence[int], *, retention: Retention, retries: int = 0) -> None:
         """Train seeds until each has a result. If memory runs out, leave the others untrained.
 
         Args:
             seeds: The run seeds.
             retention: What a complete run keeps besides its result.
+            retries: How often a run is tried again whose external program crashed or hung.
 
         Raises:
             OSError: The disk cannot be written.
@@ -107,6 +114,9 @@ class CellRuns:
                 result = self._record(seed, step)
                 if result is None:
                     continue
+                if result.status in RETRIED and self._retries[seed] < retries:
+                    self._retry(seed, result)
+                    break
                 pending.remove(seed)
                 self._commit(seed, result, retention=retention)
                 if result.status is Status.OUT_OF_MEMORY:
@@ -115,8 +125,9 @@ class CellRuns:
                     # The epoch could not be recorded. Resume the other seeds without this one.
                     self._open_runs.clear()
                     break
-            if len(pending) == before:
-                raise RuntimeError(f"Expected the end of seeds {pending}; the trainer stopped.")
+            else:
+                if len(pending) == before:
+                    raise RuntimeError(f"Expected the end of seeds {pending}; the trainer stopped.")
 
     def _steps(self, seeds: Sequence[int]) -> Iterator[tuple[int, Step]]:
         """The steps of the trainer. If it cannot be prepared, the first seed fails."""
@@ -136,7 +147,7 @@ class CellRuns:
             folder.make()
             self._callbacks.redirect(folder.log)
             fingerprint = self._plan.fingerprint(self._planned, seed)
-            resumed = folder.open(uuid.uuid4().hex[:12], fingerprint=fingerprint)
+            resumed = folder.open(_new_attempt(), fingerprint=fingerprint)
             self._open_runs[seed] = _OpenRun(folder, fingerprint, resumed)
         return self._open_runs[seed]
 
@@ -150,6 +161,9 @@ class CellRuns:
         if found is not None and not self._trainer.fits(start):
             faults, start = (*faults, "a checkpoint that does not fit the model"), FRESH
         cause = run.folder.interruption_cause()
+        if isinstance(self._planned.variant, ProgramVariant):
+            # The numbers of the interrupted attempt need not be those of the next one.
+            run.folder.append(Started(_new_attempt(), run.fingerprint))
         run.folder.append(Resumed(len(start.epochs), cause, tuple(faults)))
         # A process that died between a checkpoint and its journal line did not write that line.
         recorded = {event.epoch for event in run.folder.epochs()}
@@ -199,7 +213,7 @@ class CellRuns:
             run.fingerprint,
             Status.COMPLETE,
             step.responses,
-            self._cost(run.epochs),
+            step.cost if isinstance(step, FinishedProgram) else self._cost(run.epochs),
             self._plan.provenance,
         )
 
@@ -208,10 +222,13 @@ class CellRuns:
         if is_disk_error(error):
             raise error
         status, message = status_of(error), failure_message(error)
-        if status is not Status.DIVERGED:
+        if status is not Status.DIVERGED and not isinstance(error, ProgramError):
             with suppress(Exception):  # some exceptions cannot be printed
                 traceback.print_exception(error)
-        if status is Status.OUT_OF_MEMORY:
+        if isinstance(error, ProgramError):
+            if self._retries[seed]:
+                message = f"{message}. It was tried {self._retries[seed] + 1} times."
+        elif status is Status.OUT_OF_MEMORY:
             message = f"Memory ran out: {message}"
         return Result(
             self._planned.cell.slug,
@@ -221,6 +238,11 @@ class CellRuns:
             provenance=self._plan.provenance,
             error=message,
         )
+
+    def _retry(self, seed: int, result: Result) -> None:
+        """Let a run start again whose external program crashed or hung."""
+        self._retries[seed] += 1
+        self._open_runs.pop(seed).folder.record_interruption(result.status, result.error)
 
     def _commit(self, seed: int, result: Result, *, retention: Retention) -> None:
         folder = self._open_runs.pop(seed).folder
@@ -261,6 +283,10 @@ class CellRuns:
             seconds_per_epoch=statistics.median(seconds[1:] or seconds),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
+
+
+def _new_attempt() -> str:
+    return uuid.uuid4().hex[:12]
 
 
 def _epoch_ended(epoch: Epoch) -> EpochEnded:

@@ -20,6 +20,13 @@ TAIL_BYTES = 4000
 """How many bytes at the end of a log are searched for signs of exhausted memory."""
 OUT_OF_MEMORY_SIGNS = ("std::bad_alloc", "Cannot allocate memory", "MemoryError")
 """What a process prints when memory runs out; C++ prints the first before it aborts."""
+OUT_OF_MEMORY_SIGNS_OF_PROGRAMS = (
+    *OUT_OF_MEMORY_SIGNS, "OutOfMemoryError", "out of memory", "RESOURCE_EXHAUSTED",
+    "ResourceExhausted", "cannot allocate vector",
+)  # fmt: skip
+"""What external programs print as well: PyTorch, JAX, TensorFlow and R."""
+RETRIED = (Status.CRASHED, Status.TIMEOUT)
+"""What a retry may cure. Too little memory stays too little, and an exception occurs again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +65,22 @@ def classify_exit(
         return WorkerExit(None, disk_error=OSError(number, os.strerror(number)))
     if exit_code == 0:
         return WorkerExit(None)
-    code = f"exit code {exit_code}"
-    if exit_code < 0:
-        names = {item.value: item.name for item in signal.Signals}
-        code = f"signal {-exit_code} ({names.get(-exit_code, 'unknown')})"
+    code = f"exit code {exit_code}" if exit_code >= 0 else signal_text(-exit_code)
     killed_for_memory = exit_code == -signal.SIGKILL and oom_kills > 0
     if killed_for_memory or _log_shows_out_of_memory(log):
         return WorkerExit(Status.OUT_OF_MEMORY, f"Memory ran out, and the worker ended with {code}")
     return WorkerExit(Status.CRASHED, f"The worker process ended with {code}")
+
+
+def signal_text(number: int) -> str:
+    """A signal with its name, such as ``signal 9 (SIGKILL)``."""
+    names = {item.value: item.name for item in signal.Signals}
+    return f"signal {number} ({names.get(number, 'unknown')})"
+
+
+def shows_out_of_memory(errors: str) -> bool:
+    """Whether the error output of an external program shows that memory ran out."""
+    return any(sign in errors for sign in OUT_OF_MEMORY_SIGNS_OF_PROGRAMS)
 
 
 def count_oom_kills() -> int:

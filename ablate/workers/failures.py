@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from ablate.errors import RequestError
 from ablate.study.result import Status
-from ablate.training.trainer import DivergedError
 from ablate.wording import error_message, error_summary
+from ablate.workers.program_output import ProgramError
 
 OUT_OF_MEMORY_SIGNS = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allocating")
 """What TensorFlow and JAX write when the memory of a device runs out."""
@@ -13,16 +15,24 @@ OUT_OF_MEMORY_SIGNS = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allo
 
 def status_of(error: BaseException) -> Status:
     """The status of a run that ended with an exception."""
-    if isinstance(error, DivergedError):
+    if isinstance(error, ProgramError):
+        return error.status
+    if _is_diverged(error):
         return Status.DIVERGED
     return Status.OUT_OF_MEMORY if _is_out_of_memory(error) else Status.FAILED
 
 
 def failure_message(error: BaseException) -> str:
-    """An exception on one line; a RequestError and a DivergedError without their type."""
-    if isinstance(error, RequestError | DivergedError):
+    """An exception on one line; what this program raises itself without its type."""
+    if isinstance(error, RequestError | ProgramError) or _is_diverged(error):
         return error_message(error) or "no message"
     return error_summary(error)
+
+
+def _is_diverged(error: BaseException) -> bool:
+    # The trainer imports Keras. Where an external program trains, it is never imported.
+    trainer = sys.modules.get("ablate.training.trainer")
+    return trainer is not None and isinstance(error, trainer.DivergedError)
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:

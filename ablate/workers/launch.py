@@ -16,6 +16,7 @@ from ablate.store.folder import StudyFolder
 from ablate.store.launched import exit_with_launcher
 from ablate.training.library_environment import check_environment, pin_environment
 from ablate.workers.pool import train_units
+from ablate.workers.settings import WorkerSettings
 from ablate.workers.slots import occupy, slots_for
 from ablate.workers.unit import Unit
 
@@ -46,8 +47,9 @@ def train_job(config: DictConfig) -> None:
             # Ctrl-C reaches every process of the terminal; the command decides what to do about it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         plan = folder.read_plan()
-        pin_environment(plan.backend)
-        check_environment(plan.backend)
+        if not plan.is_of_programs:
+            pin_environment(plan.backend)
+            check_environment(plan.backend)
         slot = slots_for(plan, request.device)[0]
         device = occupy(slot, plan.backend)
         from ablate.workers.cell_runs import Callbacks  # these imports load Keras
@@ -57,7 +59,7 @@ def train_job(config: DictConfig) -> None:
             folder,
             Unit.from_node(content["unit"]),
             worker_provenance={"device": device, "threads": str(slot.threads)},
-            retention=request.retention,
+            settings=WorkerSettings(plan.backend, request.retention, request.fault_policy.retries),
             callbacks=Callbacks(heartbeat=stop.check),
         )
 

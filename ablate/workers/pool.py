@@ -17,13 +17,11 @@ from ablate.store.disk import UnwritableError, describe_disk_error
 from ablate.store.folder import StudyFolder
 from ablate.store.plan import Plan
 from ablate.study.result import Result, Status
-from ablate.workers.exits import WorkerExit, classify_exit, count_oom_kills
+from ablate.workers.exits import RETRIED, WorkerExit, classify_exit, count_oom_kills
 from ablate.workers.processes import CONTEXT, end, spawn
+from ablate.workers.settings import WorkerSettings
 from ablate.workers.slots import Slot
 from ablate.workers.unit import Unit
-
-RETRIED = (Status.CRASHED, Status.TIMEOUT)
-"""What a retry may cure. Too little memory stays too little, and an exception occurs again."""
 
 
 def train_units(
@@ -108,7 +106,8 @@ class _Pool:
         retention: Retention,
     ) -> None:
         self._folder, self._plan = folder, plan
-        self._fault_policy, self._retention = fault_policy, retention
+        self._fault_policy = fault_policy
+        self._settings = WorkerSettings(plan.backend, retention, fault_policy.retries)
         self._waiting, self._free = deque(units), list(slots)
         self._workers: dict[int, _Worker] = {}
         self._retries: Counter[tuple[str, int]] = Counter()
@@ -122,7 +121,7 @@ class _Pool:
             slot, unit = self._free.pop(0), self._waiting.popleft()
             receiver, sender = CONTEXT.Pipe(duplex=False)
             lengths = {seed: self._journal_length(unit.cell, seed) for seed in unit.seeds}
-            target = functools.partial(_train, retention=self._retention)
+            target = functools.partial(_train, settings=self._settings)
             process = spawn(target, self._folder, unit, slot, sender)
             sender.close()
             self._workers[process.sentinel] = _Worker(
@@ -226,8 +225,8 @@ def _train(
     slot: Slot,
     messages: connection.Connection,
     *,
-    retention: Retention,
+    settings: WorkerSettings,
 ) -> None:
-    from ablate.workers.worker import train  # in the worker, where Keras is already imported
+    from ablate.workers.worker import train  # in the worker, where it is already imported
 
-    train(folder, unit, slot=slot, retention=retention, messages=messages)
+    train(folder, unit, slot=slot, settings=settings, messages=messages)

@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,8 +27,12 @@ from ablate.process import stop
 from ablate.wording import error_summary
 
 CONTEXT = multiprocessing.get_context("forkserver")
-PRELOADED = ("ablate.workers.server", "ablate.workers.worker", "ablate.workers.model_checks")
+PRELOADED = (
+    "ablate.workers.server", "ablate.workers.worker", "ablate.workers.keras_cell_trainer",
+    "ablate.workers.model_checks",
+)  # fmt: skip
 """What the server imports; the first of them sets up the server itself."""
+PRELOADED_WITHOUT_KERAS = ("ablate.workers.server", "ablate.workers.worker")
 SOCKET_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 """Where the socket of the server may be if the folder for temporary files cannot hold it."""
 START_ATTEMPTS = 3
@@ -36,18 +40,19 @@ START_PAUSE_SECONDS = 0.5
 """Time between two attempts to start a process, in which a server that is ending can end."""
 
 
-def warm_up(log: Path) -> None:
+def warm_up(log: Path, preloaded: Sequence[str] | None = None) -> None:
     """Start the server, which imports Keras while this process does something else.
 
     Args:
         log: Receives what this server, and any that replaces it, prints: libraries print during
             their import, and no setting silences all of it.
+        preloaded: What the server imports; None for all that Keras needs.
 
     Raises:
         RequestError: No folder can hold the socket of the server.
     """
     os.environ["ABLATE_SERVER_LOG"] = str(log.absolute())
-    CONTEXT.set_forkserver_preload(list(PRELOADED))
+    CONTEXT.set_forkserver_preload(list(PRELOADED if preloaded is None else preloaded))
     with _temporary_files_in(_socket_folder()):
         util.get_temp_dir()  # multiprocessing makes its sockets there from now on
     with contextlib.suppress(OSError), sigint_blocked():  # `spawn` tries again, and reports why

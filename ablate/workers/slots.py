@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ablate.config.device import DeviceRequest
 from ablate.errors import RequestError
 from ablate.process import stop
-from ablate.store.plan import Plan
+from ablate.store.plan import PROGRAM, Plan
 from ablate.wording import quantity
 
 
@@ -52,7 +52,9 @@ def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
     Raises:
         RequestError: A GPU is requested and there is none.
     """
-    pixels = max(info.shape[0] * info.shape[1] for info in plan.datasets.values())
+    # An external program may use several cores, as training on large images does.
+    sizes = [info.shape[0] * info.shape[1] for info in plan.datasets.values()]
+    pixels = SMALL_PIXELS + 1 if plan.is_of_programs else max(sizes)
     cores = len(os.sched_getaffinity(0))
     return share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
 
@@ -111,6 +113,8 @@ def occupy(slot: Slot, backend: str) -> str:
         Name of the device, for the provenance of the results.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if slot.gpu is None else slot.gpu
+    if backend == PROGRAM:
+        return "cpu" if slot.gpu is None else f"GPU {slot.gpu}"
     if backend == "jax":
         if slot.gpu is None:
             os.environ["JAX_PLATFORMS"] = "cpu"

@@ -6,23 +6,26 @@ import dataclasses
 import errno
 import io
 import os
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import keras
-
-from ablate.config.retention import Retention
+from ablate.config.program import ProgramVariant
 from ablate.errors import RequestError
 from ablate.store import image_cache
 from ablate.store.disk import is_disk_error, open_to_append
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import worker_lock
+from ablate.store.plan import Plan, PlannedCell
+from ablate.study.record import COSTS
 from ablate.workers.cell_runs import Callbacks, CellRuns
+from ablate.workers.cell_trainer import CellTrainer
 from ablate.workers.exits import DISK_ERROR_EXIT, LOG_HEADER
-from ablate.workers.keras_cell_trainer import KerasCellTrainer
+from ablate.workers.program_cell_trainer import ProgramCellTrainer
+from ablate.workers.settings import WorkerSettings
 from ablate.workers.slots import Slot, occupy
 from ablate.workers.unit import Unit
 
@@ -30,19 +33,19 @@ HEARTBEAT = b"heartbeat"
 
 
 def train(
-    folder: StudyFolder, unit: Unit, *, slot: Slot, retention: Retention, messages: Connection
+    folder: StudyFolder, unit: Unit, *, slot: Slot, settings: WorkerSettings, messages: Connection
 ) -> None:
     """Train the seeds of a unit in a process of its own; what a run prints goes to its log."""
     try:
         first = folder.run(unit.cell, unit.seeds[0])
         first.make()
         _print_to(first.log)
-        device = occupy(slot, keras.backend.backend())
+        device = occupy(slot, settings.backend)
         train_unit(
             folder,
             unit,
             worker_provenance={"device": device, "threads": str(slot.threads)},
-            retention=retention,
+            settings=settings,
             callbacks=Callbacks(lambda: _send_heartbeat(messages), _print_to),
         )
     except OSError as error:
@@ -57,10 +60,10 @@ def train_unit(
     unit: Unit,
     *,
     worker_provenance: Mapping[str, str],
-    retention: Retention,
+    settings: WorkerSettings,
     callbacks: Callbacks,
 ) -> None:
-    """Train the seeds of a unit in this process, all with the same compiled model.
+    """Train the seeds of a unit in this process, all with the same compiled model or program.
 
     If memory runs out, the remaining seeds are left for another process.
 
@@ -68,7 +71,7 @@ def train_unit(
         folder: The folder of the study, which holds its plan.
         unit: The cell and its seeds.
         worker_provenance: Device and threads, for the provenance of the results.
-        retention: What complete runs keep besides their results.
+        settings: What every worker of the study is told.
         callbacks: What to do besides training.
 
     Raises:
@@ -76,16 +79,52 @@ def train_unit(
     """
     with worker_lock(folder.path):
         plan = folder.read_plan()
-        plan = dataclasses.replace(plan, provenance={**plan.provenance, **worker_provenance})
         planned = plan.find(unit.cell)
-        trainer = KerasCellTrainer(
-            planned.variant,
-            plan.dataset_of(planned),
-            load_images=lambda: image_cache.load(folder.images, planned.dataset),
-            heartbeat=callbacks.heartbeat,
-        )
+        own = {**worker_provenance, **_program_path(planned)}
+        plan = dataclasses.replace(plan, provenance={**plan.provenance, **own})
+        trainer = _trainer(folder, plan, planned=planned, heartbeat=callbacks.heartbeat)
         runs = CellRuns(folder, plan, planned=planned, trainer=trainer, callbacks=callbacks)
-        runs.train(unit.seeds, retention=retention)
+        retention = settings.retention
+        if plan.is_of_programs:  # which save their models themselves
+            retention = dataclasses.replace(retention, model="none")
+        runs.train(unit.seeds, retention=retention, retries=settings.retries)
+
+
+def _trainer(
+    folder: StudyFolder, plan: Plan, *, planned: PlannedCell, heartbeat: Callable[[], None]
+) -> CellTrainer:
+    """What trains the seeds of a cell."""
+    if isinstance(planned.variant, ProgramVariant):
+        return ProgramCellTrainer(
+            planned.variant.program,
+            responses=_names_in_result(plan, planned),
+            run_folder=lambda seed: folder.run(planned.cell.slug, seed),
+            lock=folder.path / "workers",
+            threads=int(plan.provenance.get("threads", 1)),
+            heartbeat=heartbeat,
+        )
+    from ablate.workers.keras_cell_trainer import KerasCellTrainer  # imports Keras
+
+    return KerasCellTrainer(
+        planned.variant,
+        plan.dataset_of(planned),
+        load_images=lambda: image_cache.load(folder.images, planned.dataset),
+        heartbeat=heartbeat,
+    )
+
+
+def _program_path(planned: PlannedCell) -> dict[str, str]:
+    """Where the external program of a cell is, for the provenance of its results."""
+    if not isinstance(planned.variant, ProgramVariant):
+        return {}
+    name = planned.variant.program.words[0]
+    return {"program": shutil.which(name) or name}
+
+
+def _names_in_result(plan: Plan, planned: PlannedCell) -> list[str]:
+    """The numbers that the result of a program must hold; its costs are measured."""
+    names = (response.name for response in plan.responses_of(planned))
+    return [name for name in dict.fromkeys(names) if name not in COSTS]
 
 
 def _send_heartbeat(messages: Connection) -> None:

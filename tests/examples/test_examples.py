@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +82,48 @@ def test_results_of_another_program_are_reported(
     assert ended.value.code == 0
     assert "Keep random_features" in capsys.readouterr().out
     assert Path("reports/results/index.html").is_file()
+
+
+def without_keras(folder: Path) -> dict[str, str]:
+    """An environment with this Python in PATH, where importing Keras or a backend is an error."""
+    for name in ("keras", "tensorflow", "jax"):
+        module = folder / "refused" / name / "__init__.py"
+        module.parent.mkdir(parents=True)
+        module.write_text(f"raise RuntimeError('{name} is imported')")
+    return {
+        "PYTHONPATH": f"{folder / 'refused'}{os.pathsep}{ROOT}",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def test_a_program_is_the_cells_of_a_study(ablate: Command, folder: Path) -> None:
+    example, arguments = folder / "program_sklearn", command_of("program_sklearn")
+    environment = without_keras(folder)
+    done = ablate(example, *arguments, "study.replicates=1", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Report: reports/forest/index.html" in done.stdout
+    runs = rows_of(example / "reports" / "forest" / "runs.csv")
+    assert [run["status"] for run in runs] == ["complete"] * 4
+    assert all(0.5 < float(run["accuracy"]) < 1 for run in runs)
+    with (example / "forest.py").open("a", encoding="utf-8") as file:
+        file.write("print()\n")
+    plan = ablate(example, *arguments, "study.replicates=1", "plan_only=true", **environment)
+    assert "code: forest.py was changed" in plan.stdout, plan.stdout + plan.stderr
+
+
+def test_a_script_with_argparse_reports_its_epochs(ablate: Command, folder: Path) -> None:
+    example, arguments = folder / "program_argparse", command_of("program_argparse")
+    few = ["study.replicates=1", "cell.options.epochs=2"]
+    done = ablate(example, *arguments, *few, **without_keras(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = rows_of(example / "reports" / "network" / "runs.csv")
+    assert [(run["status"], run["parameters"]) for run in runs] == [("complete", "2368")] * 4
+    assert (example / "reports" / "network" / "figures" / "learning_curves.png").is_file()
+    with contextlib.closing(sqlite3.connect(example / "mlflow.db")) as store:
+        query = "select step, value from metrics where key = ? order by step"
+        curve = store.execute(query, ("val_accuracy",)).fetchall()
+        final = store.execute(query, ("test_accuracy",)).fetchall()
+    assert [step for step, _ in curve] == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert sorted(value for _, value in final) == sorted(
+        float(run["test_accuracy"]) for run in runs
+    )

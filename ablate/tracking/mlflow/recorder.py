@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ablate.config.program import ProgramVariant
 from ablate.config.store_uri import SQLITE
 from ablate.store.disk import write_atomically
 from ablate.store.events import EpochEnded, Event, Started
@@ -76,7 +77,12 @@ class _Followed:
         if self.result is not None and self.result.status.settled:
             now = start + int(1000 * seconds)
             final = final_numbers(self.result, curves=self.curves)
-            points += [Point(safe_key(key), value, now, 0) for key, value in final.items()]
+            # A program may report a number for each epoch, and then another one in its result.
+            last = {point.key: point.step for point in points}
+            points += [
+                Point(key, value, now, last.get(key, -1) + 1)
+                for key, value in ((safe_key(name), each) for name, each in final.items())
+            ]
         return points
 
 
@@ -187,8 +193,10 @@ class Recorder:
         self._client.end_run(self._parent, "FINISHED")
 
     def _new_followed(self, run: Run, attempt: str) -> _Followed:
-        info = self._plan.dataset_of(self._cells[run.cell])
-        return _Followed(attempt, curve_names(info.measures))
+        planned = self._cells[run.cell]
+        if isinstance(planned.variant, ProgramVariant):
+            return _Followed(attempt, frozenset(["seconds"]))
+        return _Followed(attempt, curve_names(self._plan.measures_of(planned)))
 
     def _write(self, run: Run, followed: _Followed) -> None:
         if run not in self._children:
@@ -239,7 +247,9 @@ class Recorder:
         params = params_of(planned, run)
         missing = {key: value for key, value in params.items() if key not in child.params}
         if missing:
-            self._client.log_json(child.run_id, asdict(planned.variant), name="variant.json")
+            is_program = isinstance(planned.variant, ProgramVariant)
+            variant = planned.variant.as_json() if is_program else asdict(planned.variant)
+            self._client.log_json(child.run_id, variant, name="variant.json")
         self._client.log_params(child.run_id, missing)
         child.params = frozenset(params)
 

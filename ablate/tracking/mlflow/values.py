@@ -17,6 +17,7 @@ from ablate.study.result import Result
 
 # MLflow itself allows keys of 250 characters.
 LONGEST_KEY, LONGEST_VALUE = 200, 2000
+SIZES = ("parameters", "macs")
 
 
 def params_of(planned: PlannedCell, run: Run) -> dict[str, str]:
@@ -38,6 +39,8 @@ def curve_names(measures: Sequence[Response]) -> frozenset[str]:
 def final_numbers(result: Result, *, curves: frozenset[str]) -> dict[str, float]:
     """Final responses and costs, except metrics with a curve: its last point is the final value."""
     costs = {} if result.cost is None else asdict(result.cost)
+    # The size of the model of an external program is 0 where its result does not hold it.
+    costs = {name: cost for name, cost in costs.items() if cost or name not in SIZES}
     numbers = finite_numbers({**result.responses, **costs})
     return {name: value for name, value in numbers.items() if name not in curves}
 
