@@ -27,7 +27,7 @@ from ablate.process import stop
 from ablate.process.stop import TERMINATED
 from ablate.report.cells import recommended_cells
 from ablate.report.page import report_data, write_report
-from ablate.runner.execute import Session, execute, measure_models
+from ablate.runner.execute import Session, execute, match_widths, measure_models
 from ablate.runner.jobs import WITH_SAFE_POINTS, launch_jobs, name_of
 from ablate.runner.stop import TERMINATED_SECONDS, report_disk_errors, seconds_left
 from ablate.store.disk import check_disk_space
@@ -49,6 +49,7 @@ from ablate.tracking.progress import (
     show_plan,
 )
 from ablate.tracking.recording import Recording
+from ablate.tracking.summary import summary_of
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import pending_units
 
@@ -104,6 +105,11 @@ class _Command:
     def show(self, plan: Plan) -> tuple[StudyState, list[Slot]]:
         """Print the plan and how many runs are done; returns the study and the workers' slots."""
         request, console = self.request, self.session.console
+        slots = slots_for(plan, request.device)
+        timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
+        plan, matches = match_widths(
+            plan, self.folder, slots=slots, timeout_seconds=timeout_seconds
+        )
         earlier = self.folder.earlier_plan()
         state = reconcile(
             StudyState.read(self.folder, plan),
@@ -112,10 +118,10 @@ class _Command:
             console=console,
         )
         show_faults(console, state, earlier=earlier)
-        slots = slots_for(plan, request.device)
-        timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)
         show_plan(console, state)
+        for line in matches:
+            self.session.show(line)
         show_notes(console, state.plan)
         lines = forecast(state, slots=slots, timeout_seconds=timeout_seconds)
         show_forecast(console, state.plan, lines=lines)
@@ -225,7 +231,7 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
     if request.retention.model == "best" and not state.pending:
         cells = {planned.cell.slug for planned in state.plan.cells}
         remove_models(state.folder, cells - {*recommended_cells(analysis)})
-    recording.finish(report)
+    recording.finish(report, summary_of(analysis))
     data = report_data(record, analysis)
     show_end(console, data, report=report, store_uri=request.store_uri)
     if recording.fault:
