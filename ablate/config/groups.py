@@ -16,6 +16,8 @@ class Group:
             keys are the keyword arguments. None if the group names no function.
         offered: Names of keywords that the program gives to a function that has them; they are no
             keys.
+        builder: The key of a function that names another one, whose code is part of its own; empty
+            for none.
         package: The package of this program whose functions it may name; others must be allowed.
         identified_by_content: Whether a run's identity holds a hash of what the function returns
             instead of the group's keys: two paths may lead to the same images.
@@ -23,6 +25,7 @@ class Group:
 
     called_with: tuple[str, ...] | None = None
     offered: tuple[str, ...] = ()
+    builder: str = ""
     package: str = ""
     identified_by_content: bool = False
 
@@ -30,7 +33,10 @@ class Group:
 VARIANT_GROUPS: Mapping[str, Group] = MappingProxyType(
     {
         "model": Group(
-            called_with=("shape", "classes"), offered=("output",), package="ablate.models"
+            called_with=("shape", "classes"),
+            offered=("output", "allowed_packages"),
+            builder="of",
+            package="ablate.models",
         ),
         "recipe": Group(),
         "data": Group(called_with=(), package="ablate.data", identified_by_content=True),

@@ -62,7 +62,10 @@ class Variant:
         nodes = self.nodes()
         called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
         own = (str(nodes[name].get("_target_")) for name in called)
-        return (*own, *self.recipe.targets())
+        keys = {name: VARIANT_GROUPS[name].builder for name in called}
+        builders = (nodes[name].get(key) for name, key in keys.items() if key)
+        named = (each for each in builders if isinstance(each, str) and "." in each)
+        return (*own, *named, *self.recipe.targets())
 
 
 def read_variant(content: Mapping[str, Any]) -> Variant:
@@ -112,7 +115,8 @@ def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
     """A node of options for a function, which a plan's JSON and hashes must be able to hold."""
     node = node_of(content, group)
     _refuse_odd_options(node, group)
-    return node
+    # `model.match: null` asks for nothing, and is no keyword of the function.
+    return {key: value for key, value in node.items() if key != "match" or value is not None}
 
 
 def _refuse_odd_options(node: object, path: str) -> None:

@@ -20,7 +20,8 @@ SETTINGS = {"floatx": "float32", "image_data_format": "channels_last", "epsilon"
 def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
     """Build the model of a variant.
 
-    A builder that has a keyword `output` is given what the task of the data set asks for.
+    A builder that has a keyword `output` is given what the task of the data set asks for, and one
+    that has `allowed_packages`, which packages the user allows.
 
     Args:
         variant: The variant.
@@ -34,8 +35,9 @@ def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
     # layers must have the same names whatever this process built before.
     keras.utils.clear_session()
     function, options = resolve_call(variant.model, "model", allow=variant.allow)
-    if "output" in inspect.signature(function).parameters:
-        options["output"] = task_of(info.task).output(info)
+    offered = {"output": task_of(info.task).output(info), "allowed_packages": variant.allow}
+    parameters = inspect.signature(function).parameters
+    options |= {name: value for name, value in offered.items() if name in parameters}
     with _pinned_settings(variant.recipe.precision):
         model = function(info.shape, len(info.classes), **options)
     if not isinstance(model, keras.Model):

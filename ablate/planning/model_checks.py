@@ -44,11 +44,42 @@ def measure_cells(
         RequestError: A model cannot be built. The message names the cell, unless all cells fail in
             the same way.
     """
+    answers = ask_cells(
+        cells, slots, question=_measure, datasets=datasets, timeout_seconds=timeout_seconds
+    )
+    return {slug: decode(answer["size"], ModelSize) for slug, answer in answers.items()}
+
+
+def ask_cells(
+    cells: Sequence[PlannedCell],
+    slots: Sequence[Slot],
+    *,
+    question: Callable[..., None],
+    datasets: Datasets,
+    timeout_seconds: float,
+) -> dict[str, dict[str, Any]]:
+    """What worker processes answer for each cell.
+
+    Args:
+        cells: The cells.
+        slots: What each worker may use.
+        question: Called in a worker with cells, its slot, the data sets and a connection, to which
+            it sends an answer a cell, in their order: a JSON mapping, with `refusal` if it cannot.
+        datasets: The data sets.
+        timeout_seconds: Longest time for an answer.
+
+    Returns:
+        Answers by the slug of the cell.
+
+    Raises:
+        RequestError: A model cannot be built. The message names the cell, unless all cells fail in
+            the same way.
+    """
     answers: dict[str, dict[str, Any]] = {}
     for tries in range(TRIES):
         left = [planned for planned in cells if planned.cell.slug not in answers]
         found, exit_codes = _ask_all(
-            left, slots, datasets=datasets, timeout_seconds=timeout_seconds
+            left, slots, question=question, datasets=datasets, timeout_seconds=timeout_seconds
         )
         answers |= found
         if len(answers) == len(cells):
@@ -62,12 +93,14 @@ def measure_cells(
     for slug, refusal in refused.items():
         shared = len(refused) == len(cells) and len(set(refused.values())) == 1
         raise RequestError(refusal if shared else f"In cell {slug}: {refusal}")
-    return {slug: decode(answer["size"], ModelSize) for slug, answer in answers.items()}
+    return answers
 
 
 def _ask_all(
     cells: Sequence[PlannedCell],
     slots: Sequence[Slot],
+    *,
+    question: Callable[..., None],
     datasets: Datasets,
     timeout_seconds: float,
 ) -> tuple[dict[str, dict[str, Any]], list[int]]:
@@ -77,7 +110,7 @@ def _ask_all(
     exit_codes = []
     with contextlib.ExitStack() as workers:
         asked = [
-            (share, *_start(workers, _measure, share, slot, datasets))
+            (share, *_start(workers, question, share, slot, datasets))
             for share, slot in zip(shares, slots, strict=True)
             if share
         ]

@@ -95,7 +95,7 @@ def make_plan(study: Study, compose: Compose) -> tuple[Plan, dict[str, Images]]:
     _refuse_too_many_runs(study, len(cells))
     variants = {cell: compose(overrides_of(study, cell)) for cell in cells}
     plan, images = plan_cells(study, variants, seeds=tuple(range(study.replicates)))
-    _refuse_equal_cells(plan)
+    refuse_equal_cells(plan)
     return plan, images
 
 
@@ -175,7 +175,7 @@ def _refuse_too_many_runs(study: Study, cells: int) -> None:
         )
 
 
-def _refuse_equal_cells(plan: Plan) -> None:
+def refuse_equal_cells(plan: Plan) -> None:
     """Refuse two cells whose variants cannot differ in a result.
 
     They may be composed differently, such as from another path to the same images.

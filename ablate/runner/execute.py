@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ablate.data.images import Images
+from ablate.planning.matching import asks_for_matches, match_models
 from ablate.planning.model_checks import measure_cells
+from ablate.store.folder import StudyFolder
 from ablate.store.image_cache import discard, save
 from ablate.store.plan import Plan
 from ablate.store.state import StudyState
@@ -45,6 +47,26 @@ class Session:
         self.console.print(Text(printable(line)), style=style, soft_wrap=True)
 
 
+def match_widths(
+    plan: Plan, folder: StudyFolder, *, slots: Sequence[Slot], timeout_seconds: float
+) -> tuple[Plan, list[str]]:
+    """The plan with its models matched as `model.match` asks, and how near they come, a line each.
+
+    Args:
+        plan: The plan.
+        folder: The folder of the study.
+        slots: What each worker may use.
+        timeout_seconds: Longest time for one cell.
+
+    Raises:
+        RequestError: A model cannot be matched.
+    """
+    if not asks_for_matches(plan):
+        return plan, []
+    start_server(plan, folder)
+    return match_models(plan, slots, timeout_seconds=timeout_seconds)
+
+
 def measure_models(
     state: StudyState, earlier: Plan | None, *, slots: Sequence[Slot], timeout_seconds: float
 ) -> StudyState:
@@ -62,7 +84,7 @@ def measure_models(
     plan = state.plan if earlier is None else state.plan.with_model_sizes_of(earlier)
     unknown = [] if plan.is_of_programs else [each for each in plan.cells if not each.parameters]
     if unknown or state.pending:
-        start_server(state)
+        start_server(plan, state.folder)
     if unknown:
         sizes = measure_cells(
             unknown, slots, datasets=plan.datasets, timeout_seconds=timeout_seconds
@@ -71,14 +93,14 @@ def measure_models(
     return state.with_plan(plan)
 
 
-def start_server(state: StudyState) -> None:
+def start_server(plan: Plan, folder: StudyFolder) -> None:
     """Start the server that workers are forked from, so that it imports Keras meanwhile."""
-    state.folder.path.mkdir(parents=True, exist_ok=True)
-    log = state.folder.path / "server.log"
-    if state.plan.is_of_programs:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    log = folder.path / "server.log"
+    if plan.is_of_programs:
         warm_up(log, PRELOADED_WITHOUT_KERAS)
     else:
-        pin_environment(state.plan.backend)
+        pin_environment(plan.backend)
         warm_up(log)
 
 

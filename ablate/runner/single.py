@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
+from ablate.config.matching import match_of
 from ablate.config.request import Request, content_of, read_request
 from ablate.errors import RequestError
 from ablate.planning.disk_budget import bytes_needed
@@ -47,6 +48,11 @@ def run_one(config: DictConfig) -> int:
         raise RequestError(
             "Expected plan_only=true with --multirun, since only a study has a plan; received it "
             "without. Write python -m ablate --multirun plan_only=true."
+        )
+    if match_of(request.variant) is not None:
+        raise RequestError(
+            "Expected model.match with --multirun, since it makes the models of a study equally "
+            "large; received it without."
         )
     study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
     cell = Cell((("variant", digest(request.variant.as_json())[:12]),))

@@ -27,7 +27,7 @@ from ablate.process import stop
 from ablate.process.stop import TERMINATED
 from ablate.report.cells import recommended_cells
 from ablate.report.page import report_data, write_report
-from ablate.runner.execute import Session, execute, measure_models
+from ablate.runner.execute import Session, execute, match_widths, measure_models
 from ablate.runner.jobs import WITH_SAFE_POINTS, launch_jobs, name_of
 from ablate.runner.stop import TERMINATED_SECONDS, report_disk_errors, seconds_left
 from ablate.store.disk import check_disk_space
@@ -104,6 +104,11 @@ class _Command:
     def show(self, plan: Plan) -> tuple[StudyState, list[Slot]]:
         """Print the plan and how many runs are done; returns the study and the workers' slots."""
         request, console = self.request, self.session.console
+        slots = slots_for(plan, request.device)
+        timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
+        plan, matches = match_widths(
+            plan, self.folder, slots=slots, timeout_seconds=timeout_seconds
+        )
         earlier = self.folder.earlier_plan()
         state = reconcile(
             StudyState.read(self.folder, plan),
@@ -112,10 +117,10 @@ class _Command:
             console=console,
         )
         show_faults(console, state, earlier=earlier)
-        slots = slots_for(plan, request.device)
-        timeout_seconds = request.fault_policy.heartbeat_timeout_seconds
         state = measure_models(state, earlier, slots=slots, timeout_seconds=timeout_seconds)
         show_plan(console, state)
+        for line in matches:
+            self.session.show(line)
         show_notes(console, state.plan)
         lines = forecast(state, slots=slots, timeout_seconds=timeout_seconds)
         show_forecast(console, state.plan, lines=lines)

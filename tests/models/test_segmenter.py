@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,54 @@ def test_a_layer_has_one_name_in_all_variants() -> None:
 
 
 @pytest.mark.parametrize(
+    ("switches", "added"),
+    [
+        ({"residual": True}, {"add": 4, "projection": 4, "repeat": 2}),
+        ({"norm": "before_activation"}, {"norm1": 4, "norm2": 4}),
+        ({"norm": "after_activation"}, {"norm1": 4, "norm2": 4}),
+        ({"conv": "separable"}, {}),
+    ],
+    ids=["residual", "before", "after", "separable"],
+)
+def test_a_switch_adds_its_layers_and_changes_no_name(
+    switches: dict[str, Any], added: dict[str, int]
+) -> None:
+    plain, whole = (
+        {layer.name for layer in build((9, 7, 3), 2, filters=[2, 3], **each).layers}
+        for each in ({}, switches)
+    )
+    assert plain <= whole
+    assert Counter(name.split("_")[1] for name in whole - plain) == added
+
+
+def test_shortcuts_fit_images_of_any_size() -> None:
+    model = build((9, 7, 3), 2, filters=[2, 3], residual=True, norm="before_activation")
+    assert model.get_layer("down1_add").output.shape == (None, 5, 4, 2)
+    assert model.get_layer("up2_add").output.shape == (None, 12, 8, 2)
+    assert model.output_shape == (None, 9, 7, 2)
+
+
+def test_separable_convolutions_are_in_the_blocks_that_halve_the_image() -> None:
+    model = build((8, 8, 1), 2, filters=[2], conv="separable", norm="before_activation")
+    kinds = {layer.name: type(layer).__name__ for layer in model.layers}
+    assert kinds["down1_conv1"] == kinds["down1_conv2"] == "SeparableConv2D"
+    assert kinds["up1_conv1"] == "Conv2DTranspose"
+    assert not any(layer.use_bias for layer in model.layers if layer.name[:-1].endswith("_conv"))
+
+
+@pytest.mark.parametrize(
     ("key", "value", "message"),
     [
+        ("norm", "before", "Unknown model.norm 'before'"),
+        ("conv", "seperable", "Did you mean 'separable'"),
+        ("residual", "present", "Expected model.residual to be true or false"),
+        ("norm_momentum", 1, "such as 0.9; received 1"),
         ("downsampling", "stride", "Unknown model.downsampling 'stride'. Did you mean 'strides'"),
         ("downsampling", None, "Unknown model.downsampling None"),
         ("filters", [], "Expected model.filters to list one or more whole numbers of 1 or more"),
         ("filters", [0], "such as \\[64, 128, 256\\]; received \\[0\\]"),
     ],
-    ids=["near", "null", "empty", "zero"],
+    ids=["norm", "conv", "residual", "momentum", "near", "null", "empty", "zero"],
 )
 def test_a_bad_value_is_refused_in_one_line(key: str, value: Any, message: str) -> None:
     with pytest.raises(RequestError, match=message):
@@ -78,4 +119,4 @@ def test_a_bad_value_is_refused_in_one_line(key: str, value: Any, message: str) 
 def test_the_shipped_configuration_states_every_switch() -> None:
     node = yaml.safe_load(CONFIGURATION.read_text())
     assert locate(node.pop("_target_"), ()) is build
-    assert node == {"filters": [64, 128, 256], "downsampling": "strides"}
+    assert (node["filters"], node["downsampling"]) == ([64, 128, 256], "strides")
