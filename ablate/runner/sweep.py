@@ -49,6 +49,7 @@ from ablate.tracking.progress import (
     show_plan,
 )
 from ablate.tracking.recording import Recording
+from ablate.tracking.summary import summary_of
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import pending_units
 
@@ -230,7 +231,7 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
     if request.retention.model == "best" and not state.pending:
         cells = {planned.cell.slug for planned in state.plan.cells}
         remove_models(state.folder, cells - {*recommended_cells(analysis)})
-    recording.finish(report)
+    recording.finish(report, summary_of(analysis))
     data = report_data(record, analysis)
     show_end(console, data, report=report, store_uri=request.store_uri)
     if recording.fault:
