@@ -47,6 +47,7 @@ def load_model(
         raise RequestError(_not_kept(plan, stored, cell=chosen, seed=seed))
     path = stored.run(chosen.slug, kept[0] if seed is None else seed).model
     os.environ.setdefault("KERAS_BACKEND", plan.backend)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as in the processes that train
     import keras  # only here: the rest of the interface needs no Keras
 
     try:
