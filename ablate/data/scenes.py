@@ -101,7 +101,7 @@ def load(
     check_whole(seed, "data.seed", least=0)
     check_fits(
         count * height * width * 3,
-        f"{count} of {height} x {width} pixels. Give a smaller data.count or data.image_size.",
+        f"{count} of {height} x {width} pixels. Give a smaller data.image_size or data.count.",
     )
     answers = TASKS[task]
     layout = _layout(count, (height, width), several=answers.several, seed=seed)
