@@ -99,10 +99,8 @@ def load(
         )
     check_whole(count, "data.count", least=FEWEST)
     check_whole(seed, "data.seed", least=0)
-    check_fits(
-        count * height * width * 3,
-        f"{count} of {height} x {width} pixels. Give a smaller data.image_size or data.count.",
-    )
+    size = f"{count} of {height} x {width} pixels. Give a smaller data.image_size or data.count."
+    check_fits(count * height * width * 3, size)
     answers = TASKS[task]
     layout = _layout(count, (height, width), several=answers.several, seed=seed)
     chunks = []
