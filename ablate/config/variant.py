@@ -140,6 +140,8 @@ def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
                 f"neither."
             )
         return {}
+    if node == {"match": None}:  # what `~model` leaves
+        raise RequestError(f"Expected {group} to be a group of keys; received none.")
     _refuse_odd_options(node, group)
     # `model.match: null` asks for nothing, and is no keyword of the function.
     return {key: value for key, value in node.items() if key != "match" or value is not None}
