@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.data.folders import check_image_size, check_memory
+from ablate.data.folders import check_image_size
 from ablate.data.images import Unsplit
+from ablate.data.memory import check_fits
 from ablate.errors import RequestError
 from ablate.fields import check_choice, check_whole
 from ablate.seeds import stream_seed
@@ -98,7 +99,8 @@ def load(
         )
     check_whole(count, "data.count", least=FEWEST)
     check_whole(seed, "data.seed", least=0)
-    check_memory(count, height=height, width=width)
+    size = f"{count} of {height} x {width} pixels. Give a smaller data.image_size or data.count."
+    check_fits(count * height * width * 3, size)
     answers = TASKS[task]
     layout = _layout(count, (height, width), several=answers.several, seed=seed)
     chunks = []
