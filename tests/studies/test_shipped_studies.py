@@ -31,6 +31,8 @@ def arguments_of(study: str, folder: Path) -> list[str]:
         return [f"data.path={folder / 'photographs'}", "data.image_size=[8,8]", *SMALL]
     if study in SCENES:
         return ["data.count=100", *SMALL]
+    if study == "random_features":  # it names three blocks
+        return ["model.filters=[4,4,4]", *SMALL[1:]]
     return SMALL
 
 
