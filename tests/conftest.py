@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +65,32 @@ def tiny_study(ablate: Command, tmp_path_factory: pytest.TempPathFactory) -> Pat
     done = ablate(folder, "--multirun", *TINY)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as MLflow creates it, which takes seconds, with another study in it."""
+    from tests.faults.mlflow_store import replay  # what both need imports this file
+    from tests.store.written import written
+
+    folder = tmp_path_factory.mktemp("store")
+    with contextlib.chdir(folder):
+        replay(written(name="other").train())
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def folder_with_database(new_database: Path, working_folder: Path) -> Path:
+    """A working directory with a database of MLflow."""
+    shutil.copy(new_database, working_folder)
+    return working_folder
 
 
 @pytest.fixture

@@ -114,6 +114,8 @@ def node_of(content: Mapping[str, Any], group: str) -> dict[str, Any]:
 def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
     """A node of options for a function, which a plan's JSON and hashes must be able to hold."""
     node = node_of(content, group)
+    if node == {"match": None}:  # what `~model` leaves
+        raise RequestError(f"Expected {group} to be a group of keys; received none.")
     _refuse_odd_options(node, group)
     # `model.match: null` asks for nothing, and is no keyword of the function.
     return {key: value for key, value in node.items() if key != "match" or value is not None}

@@ -12,7 +12,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.text import Text
 
 from ablate.config.overrides import parse_override
@@ -24,6 +23,7 @@ from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.forecast import forecast
 from ablate.planning.planner import composer, make_plan, overrides_of, with_more_seeds
 from ablate.process import stop
+from ablate.process.output import console
 from ablate.process.stop import TERMINATED
 from ablate.report.cells import recommended_cells
 from ablate.report.page import report_data, write_report
@@ -49,6 +49,7 @@ from ablate.tracking.progress import (
     show_plan,
 )
 from ablate.tracking.recording import Recording
+from ablate.tracking.summary import summary_of
 from ablate.workers.slots import Slot, slots_for
 from ablate.workers.unit import pending_units
 
@@ -77,7 +78,7 @@ def sweep(
     stop.check()
     compose = composer(context.config_loader, config, arguments=arguments)
     plan, images = make_plan(request.study, compose)
-    session = Session(images, Console(highlight=False), request.store_uri)
+    session = Session(images, console(), request.store_uri)
     command = _Command(folder, launcher, session, request=request, arguments=arguments)
     check_disk_space(folder.path)
     if request.plan_only:
@@ -230,7 +231,7 @@ def _report(state: StudyState, session: Session, *, recording: Recording, reques
     if request.retention.model == "best" and not state.pending:
         cells = {planned.cell.slug for planned in state.plan.cells}
         remove_models(state.folder, cells - {*recommended_cells(analysis)})
-    recording.finish(report)
+    recording.finish(report, summary_of(analysis))
     data = report_data(record, analysis)
     show_end(console, data, report=report, store_uri=request.store_uri)
     if recording.fault:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from ablate.store.schema import SchemaError, decode, parse_json
-from ablate.study.result import Status, check_fingerprint
+from ablate.study.result import Status, check_fingerprint, check_unix_time
 
 MOST_EPOCHS = 2**31
 MOST_SECONDS = 1e9
@@ -23,13 +23,16 @@ class Started:
     Attributes:
         attempt: Name of the attempt; a run that is resumed keeps it.
         fingerprint: Identity of the run.
+        unix_time: When it was started, in seconds since 1970; 0 in journals of earlier versions.
     """
 
     attempt: str
     fingerprint: str
+    unix_time: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
         check_fingerprint(self.fingerprint)
+        check_unix_time(self.unix_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.errors import RequestError, nearest
@@ -76,7 +77,7 @@ class RunFolder:
         # run had ended.
         remove(self._result)
         if not resumes:
-            self.append(Started(attempt, fingerprint))
+            self.append(Started(attempt, fingerprint, time.time()))
         elif earlier is not None:
             self.record_interruption(earlier.status, earlier.error)
         elif fault:
@@ -121,7 +122,9 @@ class RunFolder:
         return "the study was killed"
 
     def commit(self, result: Result) -> None:
-        """Write the result, which ends the run."""
+        """Write the result, which ends the run; without a time, it ends now."""
+        if not result.unix_time:
+            result = replace(result, unix_time=time.time())
         self.make()
         write_atomically(self._result, json.dumps(result_as_json(result), indent=1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ablate.config.program import ProgramVariant
@@ -30,11 +30,13 @@ class ModelSize:
         parameters: Number of its weights.
         macs: Multiply-accumulates of one forward pass over one image.
         notes: How it is trained where that is not obvious, a sentence each.
+        output: Shape of its answer for one image; empty if it is unknown.
     """
 
     parameters: int
     macs: int
     notes: tuple[str, ...] = ()
+    output: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class PlannedCell:
         parameters: Number of weights of its model; 0 if the model is not measured yet.
         macs: Multiply-accumulates of one forward pass over one image.
         notes: What a user must know of how its model is trained, a sentence each.
+        output: Shape of its model's answer for one image; empty in the plans of earlier versions.
         recorded: Fingerprints by seed, where a plan on disk recorded them in an earlier format.
     """
 
@@ -62,6 +65,7 @@ class PlannedCell:
     parameters: int = 0
     macs: int = 0
     notes: tuple[str, ...] = ()
+    output: tuple[int, ...] = ()
     recorded: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -129,7 +133,7 @@ class Plan:
     def with_model_sizes(self, sizes: Mapping[str, ModelSize]) -> Plan:
         """The plan with the sizes of the models of some cells, given by slug."""
         cells = tuple(
-            replace(planned, parameters=size.parameters, macs=size.macs, notes=size.notes)
+            replace(planned, **{item.name: getattr(size, item.name) for item in fields(size)})
             if (size := sizes.get(planned.cell.slug))
             else planned
             for planned in self.cells
@@ -139,7 +143,7 @@ class Plan:
     def with_model_sizes_of(self, earlier: Plan) -> Plan:
         """The plan with the model sizes that an earlier plan holds of equal models."""
         known = {
-            _model_identity(cell): ModelSize(cell.parameters, cell.macs, cell.notes)
+            _model_identity(cell): ModelSize(cell.parameters, cell.macs, cell.notes, cell.output)
             for cell in earlier.cells
             if cell.parameters
         }
@@ -208,6 +212,7 @@ class Plan:
             "parameters": planned.parameters,
             "macs": planned.macs,
             "notes": list(planned.notes),
+            "output": list(planned.output),
             "fingerprints": {
                 str(seed): fingerprint
                 for seed, fingerprint in self.fingerprints(planned, planned.seeds).items()

@@ -37,6 +37,7 @@ class _CellRecord:
     macs: int
     fingerprints: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    output: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.slug != Cell(tuple(self.levels.items())).slug:
@@ -45,7 +46,7 @@ class _CellRecord:
             raise ValueError(f"expected the seeds of cell {self.slug}, each with its fingerprint")
         for fingerprint in self.fingerprints.values():
             check_fingerprint(fingerprint)
-        if self.parameters < 0 or self.macs < 0:
+        if min(self.parameters, self.macs, *self.output) < 0:
             raise ValueError(f"expected the size of the model of cell {self.slug}")
 
 
@@ -104,6 +105,7 @@ def _planned_cell(record: _CellRecord) -> PlannedCell:
         parameters=record.parameters,
         macs=record.macs,
         notes=record.notes,
+        output=record.output,
         recorded={} if record.code else fingerprints,
     )
 

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+LATEST_UNIX_TIME = 7_258_118_400
+"""The year 2200, in seconds since 1970."""
+
 
 class Status(enum.StrEnum):
     """How a run ended."""
@@ -38,6 +41,16 @@ def check_fingerprint(fingerprint: str) -> None:
     """
     if not re.fullmatch(r"[\w-]{0,128}", fingerprint, re.ASCII):
         raise ValueError(f"Expected a fingerprint of letters and digits; received {fingerprint!r}.")
+
+
+def check_unix_time(unix_time: float) -> None:
+    """Check that a time lies in the years that programs can write.
+
+    Raises:
+        ValueError: It is before 1970 or after 2200, or no number.
+    """
+    if not 0 <= unix_time < LATEST_UNIX_TIME:
+        raise ValueError(f"Expected seconds since 1970; received {unix_time!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Result:
         cost: Its cost; None unless the run is complete.
         provenance: Versions, commit, device and the like, all as text.
         error: Why it is not complete; empty if it is.
+        unix_time: When it was committed, in seconds since 1970; 0 in results of earlier versions.
     """
 
     cell: str
@@ -87,9 +101,11 @@ class Result:
     cost: Cost | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    unix_time: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
         check_fingerprint(self.fingerprint)
+        check_unix_time(self.unix_time)
         complete = self.status is Status.COMPLETE
         if bool(self.responses) != complete or bool(self.error) == complete:
             raise ValueError(

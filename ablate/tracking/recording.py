@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from ablate.wording import LONGEST_MESSAGE, error_summary, without_password
 
 if TYPE_CHECKING:
     from ablate.tracking.mlflow.recorder import Recorder
+    from ablate.tracking.summary import StudySummary
 
 RECORD_SECONDS = 1.0
 
@@ -57,19 +59,31 @@ class Recording:
                 f"adds what is missing."
             )
 
-    def finish(self, report: Path | None, *, seconds: float | None = None) -> None:
-        """Attach the report and close the study's run, if MLflow answers.
+    def finish(
+        self,
+        report: Path | None,
+        summary: StudySummary | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """Record what the study found and close its run, if MLflow answers.
 
         Args:
-            report: The folder of the report; None if there is none.
+            report: The folder of the report, which is attached; None if there is none.
+            summary: What the study found; None if that is unknown.
             seconds: The longest time that this may take; None for no limit while MLflow answers.
         """
         recorder = self._recorder
         if recorder is not None and not self.fault:
-            self.settle(attempt(lambda: recorder.close(report), self._watchdog, seconds=seconds))
+            close = functools.partial(recorder.close, report, summary)
+            self.settle(attempt(close, self._watchdog, seconds=seconds))
 
-    def replay(self, report: Path | None) -> int:
+    def replay(self, report: Path | None, summary: StudySummary | None = None) -> int:
         """Record what the folder holds, from the start, and close the study's run.
+
+        Args:
+            report: As in `finish`.
+            summary: As in `finish`.
 
         Returns:
             How many runs of the plan are in MLflow; if not all of it is there, `fault` is set.
@@ -78,7 +92,7 @@ class Recording:
         def record() -> None:
             self._watch().look()
             assert self._recorder is not None
-            self._recorder.close(report)
+            self._recorder.close(report, summary)
 
         self.settle(attempt(record, self._watchdog))
         return 0 if self._recorder is None else self._recorder.recorded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablate.config.overrides import parse_values
 from ablate.config.store_uri import STORE_URI, check_store_uri
@@ -13,8 +14,12 @@ from ablate.fields import check_folder_name
 from ablate.store.folder import StudyFolder
 from ablate.store.lock import study_lock
 from ablate.store.state import StudyState
+from ablate.study.study import SINGLE
 from ablate.tracking.recording import Recording
 from ablate.wording import terminal_line
+
+if TYPE_CHECKING:
+    from ablate.tracking.summary import StudySummary
 
 USAGE = f"""\
 Write to MLflow what it lacks of a study; nothing is trained, and nothing is written twice.
@@ -58,14 +63,30 @@ def _sync(values: dict[str, str]) -> int:
     folder.read_plan()  # refuses an unknown study before the lock creates its folder
     with study_lock(folder.path):
         plan = folder.read_plan()
-        recording = Recording(StudyState.read(folder, plan), uri, limited=False, show=_show)
+        state = StudyState.read(folder, plan)
+        recording = Recording(state, uri, limited=False, show=_show)
         report = Path("reports") / plan.study.name
-        runs = recording.replay(report if report.is_dir() else None)
+        runs = recording.replay(report if report.is_dir() else None, _summary(state))
     if recording.fault:
         print(f"ablate: {recording.fault}", file=sys.stderr)
         return 1
     print(f"{runs} runs of study {plan.study.name} are in {without_credentials(uri)}.")
     return 0
+
+
+def _summary(state: StudyState) -> StudySummary | None:
+    """What the study found; None if it has no question."""
+    if state.plan.study.name == SINGLE:
+        return None
+    # Seconds to import, and not needed for a request that is refused.
+    from ablate.analysis.analyse import analyse_record
+    from ablate.store.tables import study_record
+    from ablate.tracking.summary import summary_of
+
+    try:
+        return summary_of(analyse_record(study_record(state)))
+    except RequestError:  # runs that no analysis can read are recorded all the same
+        return None
 
 
 def _show(line: str) -> None:

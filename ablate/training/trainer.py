@@ -167,10 +167,18 @@ class Trainer:
     def save_model(self, path: Path) -> None:
         """Save the model as it was judged, architecture and weights, in Keras' format.
 
+        It is saved without its compilation, which only this program could load.
+
         Args:
             path: The file; its name ends in `.keras`.
         """
-        self._model.save(path)
+        model = self._model
+        optimizer = model.optimizer
+        model.optimizer, model.compiled = None, False
+        try:
+            model.save(path)
+        finally:
+            model.optimizer, model.compiled = optimizer, True
 
     def _judged_validation(self, judged: Epoch) -> dict[str, float]:
         """The numbers of the validation images for the model that is judged.

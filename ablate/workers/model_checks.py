@@ -33,7 +33,7 @@ PROBE_IMAGES = 256
 def measure(
     cells: list[PlannedCell], slot: Slot, *, datasets: Datasets, answer: Connection
 ) -> None:
-    """Build the model of each cell and send back its parameters and MACs, or why it is refused."""
+    """Build the model of each cell and send back its size, or why it is refused."""
     occupy(slot, keras.backend.backend())
     for planned in cells:
         try:
@@ -73,7 +73,8 @@ def _check(planned: PlannedCell, info: DatasetInfo) -> ModelSize:
     # The step takes 0.4 s, and what neither the recipe nor the builder brings is known to fit.
     if is_compiled or recipe.class_weight is not None or any(targets_in(recipe.as_node())):
         rehearse(model, recipe, images=noise, shape=compiled.shape, callbacks=callbacks)
-    return ModelSize(model.count_params(), count_macs(model), notes)
+    output = tuple(side for side in compiled.shape[1:] if side is not None)
+    return ModelSize(model.count_params(), count_macs(model), notes, output)
 
 
 def probe(planned: PlannedCell, slot: Slot, *, datasets: Datasets, answer: Connection) -> None:

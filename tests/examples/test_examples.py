@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import re
 import shlex
@@ -82,6 +83,20 @@ def test_results_of_another_program_are_reported(
     assert ended.value.code == 0
     assert "Keep random_features" in capsys.readouterr().out
     assert Path("reports/results/index.html").is_file()
+
+
+def test_the_cells_of_the_notebook_run_in_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = json.loads((folder / "notebook" / "study.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert {each["output_type"] for cell in cells for each in cell["outputs"]} >= {"stream"}
+    code = "\n".join("".join(cell["source"]) for cell in cells)
+    small, changes = re.subn(r"\"study\.replicates=\d+\"", ", ".join(map(repr, SMALL)), code)
+    assert changes == 1
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert "Keep random_features" in finish(folder / "notebook", "-c", small)
 
 
 def without_keras(folder: Path) -> dict[str, str]:

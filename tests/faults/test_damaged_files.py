@@ -140,9 +140,10 @@ def synchronize(study: Written) -> None:
     """What `python -m ablate.sync` does, with a server of MLflow that knows nothing."""
     plan = study.folder.read_plan()
     state = StudyState.read(study.folder, plan)
-    empty = MlflowRun("0123abc", "RUNNING", 0, {}, frozenset(), frozenset())
+    empty = MlflowRun("0123abc", "RUNNING", "", 0, {}, {}, {})
     with mock.patch.object(recorder, "Client") as client:
         client.return_value.search_runs.return_value = []
+        client.return_value.search_models.return_value = []
         client.return_value.create_run.return_value = empty
         follower = recorder.Recorder("http://localhost", plan, folder=study.folder)
         Watch(state, follower=follower, runs=list(plan.runs())).look()

@@ -44,14 +44,14 @@ TAGS = """
     where study.value = 'mine' order by 1, 2
 """
 STUDY_TAGS = {
-    "ablate.design", "ablate.factors", "ablate.kind", "ablate.margin", "ablate.origin",
-    "ablate.replicates", "ablate.study", "mlflow.note.content", "mlflow.runName",
-    "mlflow.source.name",
+    "ablate.design", "ablate.factors", "ablate.kind", "ablate.origin",
+    "ablate.study", "mlflow.note.content", "mlflow.runName", "mlflow.source.name",
+    "mlflow.source.type",
 }  # fmt: skip
 RUN_TAGS = {
-    "ablate.attempt", "ablate.cell", "ablate.design", "ablate.device", "ablate.error",
-    "ablate.fingerprint", "ablate.origin", "ablate.recorded", "ablate.reference", "ablate.seed",
-    "ablate.status", "ablate.study", "mlflow.parentRunId", "mlflow.runName", "mlflow.source.name",
+    "ablate.attempt", "ablate.cell", "ablate.fingerprint", "ablate.origin", "ablate.provenance",
+    "ablate.recorded", "ablate.reference", "ablate.seed", "ablate.status", "ablate.study",
+    "mlflow.parentRunId", "mlflow.runName", "mlflow.source.name", "mlflow.source.type",
 }  # fmt: skip
 
 

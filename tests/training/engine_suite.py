@@ -20,11 +20,14 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from numpy.lib.format import open_memmap
 
 from ablate.config.recipe import Recipe
-from ablate.data.images import Images
+from ablate.data import stored
+from ablate.data.images import Images, Split
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
+from ablate.store import image_cache
 from ablate.store.checkpoint import Checkpoint, load_newest, save
 from ablate.store.events import EpochEnded
 from ablate.tasks.task import task_of
@@ -92,6 +95,48 @@ def outcome_in_a_new_process(seed: int) -> dict[str, Any]:
 
 def without_seconds(epochs: Any) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0) for epoch in epochs]
+
+
+MEMORY_PROGRAM = """
+import sys
+from pathlib import Path
+import keras
+from ablate.config.recipe import Recipe
+from ablate.store import image_cache
+from ablate.training.trainer import Trainer
+
+def train(folder, most_bytes):
+    images = image_cache.load(folder, "images", most_bytes=most_bytes)
+    pooled = [keras.layers.AveragePooling2D(64), keras.layers.Flatten()]
+    head = keras.layers.Dense(2, "softmax")
+    model = keras.Sequential([keras.Input((64, 64, 3)), *pooled, head])
+    trainer = Trainer(model, images, Recipe(epochs=1, batch_size=100, learning_rate=0.01))
+    list(trainer.run(0))
+    trainer.final()
+
+def peak_bytes():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("VmHWM:")]
+    return 1024 * int(line.split()[1])
+
+train(Path(sys.argv[1]) / "small", 0)  # what is loaded once belongs to no data set
+Path("/proc/self/clear_refs").write_text("5")
+before = peak_bytes()
+train(Path(sys.argv[1]) / "large", 0)
+print(peak_bytes() - before)
+"""
+
+
+def write_cache(folder: Path, *, train: int) -> None:
+    """Write a cache of black images of 12 kB, which takes no room on the disk."""
+    parts = {"train": train, "validation": 100, "test": 100}
+    few = Split(np.zeros((4, 64, 64, 3), np.uint8), np.arange(4) % 2)
+    own = Images(few, few, few, classes=("a", "b"), scale=1 / 255)
+    image_cache.save(folder, own)
+    (folder / own.fingerprint).rename(folder / "images")
+    for part, count in parts.items():
+        open_memmap(folder / "images" / f"{part}_x.npy", "w+", np.uint8, (count, 64, 64, 3))
+        np.save(folder / "images" / f"{part}_y.npy", np.arange(count) % 2)
 
 
 def recorded_batches(*, wide: bool) -> np.ndarray:
@@ -244,6 +289,26 @@ class EngineSuite:
     def test_seed_gives_equal_bits_after_an_interrupted_run(self, trained: Trained) -> None:
         next(trained.trainer.run(5))
         assert outcome(trained.trainer, trained.model, 0) == trained.outcomes[0]
+
+    @pytest.mark.parametrize("piece_bytes", [1, 10_000])
+    def test_images_on_the_disk_give_equal_bits(
+        self, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+    ) -> None:
+        image_cache.save(tmp_path, trained.images)
+        on_disk = image_cache.load(tmp_path, trained.images.fingerprint, most_bytes=0)
+        monkeypatch.setattr(stored, "PIECE_BYTES", piece_bytes)
+        model = convnet()
+        trainer = Trainer(model, on_disk, RECIPE)
+        assert trainer.feed.streamed
+        assert outcome(trainer, model, 1) == trained.outcomes[1]
+
+    def test_memory_is_bounded_however_many_images_there_are(self, tmp_path: Path) -> None:
+        write_cache(tmp_path / "small", train=2_000)
+        write_cache(tmp_path / "large", train=30_000)  # 369 MB
+        program = [sys.executable, "-c", MEMORY_PROGRAM, str(tmp_path)]
+        done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout.splitlines()[-1]) < 100_000_000
 
     def test_another_seed_gives_other_numbers(self, trained: Trained) -> None:
         zero, one = trained.outcomes[0], trained.outcomes[1]

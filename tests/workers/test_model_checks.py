@@ -74,7 +74,7 @@ def check(part: str = "", **recipe: Any) -> ModelSize:
 
 
 def test_a_plain_model_has_no_notes() -> None:
-    assert check() == ModelSize(16 * 4 + 4 + 4 * 3 + 3, 16 * 4 + 4 * 3)
+    assert check() == ModelSize(16 * 4 + 4 + 4 * 3 + 3, 16 * 4 + 4 * 3, output=(3,))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
+import json
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 # MLflow reads these settings, some of them during its import: no telemetry, nothing on the
 # terminal, and no retries, because the recording itself starts again after a failure.
@@ -20,57 +22,29 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    RunTag,
+)
 from mlflow.tracking import MlflowClient
 
 from ablate.config.store_uri import SQLITE
 from ablate.credentials import without_credentials
 from ablate.tracking.mlflow.database import create_if_missing, database_lock
+from ablate.tracking.mlflow.records import DatasetRecord, LoggedModel, MlflowRun, Point
 from ablate.tracking.watchdog import Watchdog
 
-# One call may carry 100 params or tags, 1000 metrics and one megabyte.
-PARAMS_PER_CALL, METRICS_PER_CALL = 40, 900
+# One call may carry 100 params, 100 tags, 1000 of all, and one megabyte.
+PARAMS_PER_CALL, POINTS_PER_CALL, LETTERS_PER_CALL = 100, 700, 400_000
 RUNS_PER_PAGE = 1000
 NOISY_LIBRARIES = ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3", "git")
 
 Answer = TypeVar("Answer")
-
-
-class Point(NamedTuple):
-    """One value of a metric.
-
-    Attributes:
-        key: Name of the metric.
-        value: Its value.
-        milliseconds: When it was measured.
-        step: The epoch; 0 for a final value.
-    """
-
-    key: str
-    value: float
-    milliseconds: int
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class MlflowRun:
-    """A run as MLflow returned it.
-
-    Attributes:
-        run_id: MLflow's name for it.
-        status: Such as ``RUNNING``.
-        start: When it started, in milliseconds.
-        tags: Its tags.
-        metrics: Names of its metrics.
-        params: Names of its params.
-    """
-
-    run_id: str
-    status: str
-    start: int
-    tags: Mapping[str, str]
-    metrics: frozenset[str]
-    params: frozenset[str]
 
 
 class Client:
@@ -100,18 +74,20 @@ class Client:
             self._activity = f"writing to {database.name}"
             self._client = self._open(uri, database)
 
-    def open_experiment(self, name: str, *, artifacts: str | None) -> str:
+    def open_experiment(
+        self, name: str, *, artifacts: str | None, tags: Mapping[str, str] = MappingProxyType({})
+    ) -> str:
         """The ID of the experiment with this name; restored or created if necessary.
 
         Args:
             name: Its name.
             artifacts: Where a new experiment keeps its artifacts; None lets the server decide.
+            tags: Tags of a new experiment.
         """
         found = self._call(self._client.get_experiment_by_name, name)
         if found is None:
-            return str(
-                self._call(self._client.create_experiment, name, artifact_location=artifacts)
-            )
+            create = functools.partial(self._client.create_experiment, name, tags=dict(tags))
+            return str(self._call(create, artifact_location=artifacts))
         if found.lifecycle_stage == "deleted":
             self._call(self._client.restore_experiment, found.experiment_id)
         return str(found.experiment_id)
@@ -122,11 +98,23 @@ class Client:
         runs = search_all_pages(search, experiment, condition=condition)
         return [_mlflow_run(run) for run in runs]
 
-    def create_run(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> MlflowRun:
-        """Create a run, which is then RUNNING."""
-        return _mlflow_run(
-            self._call(self._client.create_run, experiment, run_name=name, tags=dict(tags))
-        )
+    def create_run(
+        self, experiment: str, *, name: str, tags: Mapping[str, str], start: int | None
+    ) -> MlflowRun:
+        """Create a run, which is then RUNNING.
+
+        Args:
+            experiment: ID of its experiment.
+            name: Its name.
+            tags: Its tags.
+            start: When it started, in milliseconds; None: now.
+        """
+        create = functools.partial(self._client.create_run, experiment, tags=dict(tags))
+        return _mlflow_run(self._call(create, run_name=name, start_time=start))
+
+    def rename_run(self, run_id: str, name: str) -> None:
+        """Change the name of a run."""
+        self._call(self._client.update_run, run_id, name=name)
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run; MLflow can restore it."""
@@ -136,27 +124,48 @@ class Client:
         """Set the status of a run to RUNNING."""
         self._call(self._client.update_run, run_id, status="RUNNING")
 
-    def end_run(self, run_id: str, status: str) -> None:
-        """Set the end and the status of a run."""
-        self._call(self._client.set_terminated, run_id, status)
+    def end_run(self, run_id: str, status: str, *, end: int | None) -> None:
+        """Set the status of a run and its end, in milliseconds; None: now."""
+        self._call(self._client.set_terminated, run_id, status, end_time=end)
 
-    def log_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Add values of metrics."""
-        for start in range(0, len(points), METRICS_PER_CALL):
-            batch = [Metric(*point) for point in points[start : start + METRICS_PER_CALL]]
-            self._call(self._client.log_batch, run_id, batch)
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, str] = MappingProxyType({}),
+        points: Sequence[Point] = (),
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Add params and values of metrics, then add or replace tags; in one call if they fit."""
+        batches = _batches(params)
+        rest = [
+            points[start : start + POINTS_PER_CALL]
+            for start in range(0, len(points), POINTS_PER_CALL)
+        ]
+        for some, few in itertools.zip_longest(batches[:-1], rest[:-1], fillvalue=()):
+            self._log(run_id, some, few)
+        self._log(run_id, batches[-1] if batches else (), rest[-1] if rest else (), tags)
 
-    def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        """Add params."""
-        entities = [Param(key, value) for key, value in params.items()]
-        for start in range(0, len(entities), PARAMS_PER_CALL):
-            batch = entities[start : start + PARAMS_PER_CALL]
-            self._call(self._client.log_batch, run_id, params=batch)
+    def _log(
+        self,
+        run_id: str,
+        params: Sequence[Param],
+        points: Sequence[Point],
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        if params or points or tags:
+            log_batch = functools.partial(self._client.log_batch, run_id, params=params)
+            self._call(
+                log_batch,
+                metrics=[Metric(*point) for point in points],
+                tags=[RunTag(key, value) for key, value in tags.items()],
+            )
 
-    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Add or replace tags."""
-        entities = [RunTag(key, value) for key, value in tags.items()]
-        self._call(self._client.log_batch, run_id, tags=entities)
+    def log_dataset(self, run_id: str, record: DatasetRecord) -> None:
+        """Name the data set that a run was trained on."""
+        tag = InputTag("mlflow.data.context", "training")
+        entry = DatasetInput(Dataset(**record._asdict()), [tag])
+        self._call(self._client.log_inputs, run_id, datasets=[entry])
 
     def steps(self, run_id: str, key: str) -> set[int]:
         """The steps for which a metric has a value."""
@@ -170,6 +179,56 @@ class Client:
     def log_file(self, run_id: str, file: Path, *, folder: str) -> None:
         """Add a file to a folder of the artifacts of a run."""
         self._call(self._client.log_artifact, run_id, str(file), folder)
+
+    def search_models(self, experiment: str, condition: str) -> list[LoggedModel]:
+        """The models of an experiment that fulfil a condition."""
+        search = functools.partial(self._client.search_logged_models, [experiment], condition)
+        models, token = [], None
+        while True:
+            page = self._call(search, page_token=token)
+            models += [_logged_model(model) for model in page]
+            token = page.token
+            if not token:
+                return models
+
+    def create_model(
+        self,
+        experiment: str,
+        *,
+        name: str,
+        run_id: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> LoggedModel:
+        """Create a model of a run, without files."""
+        create = functools.partial(self._client.create_logged_model, experiment, name=name)
+        created = self._call(create, source_run_id=run_id, params=dict(params), tags=dict(tags))
+        return _logged_model(created)
+
+    def log_model_files(self, model_id: str, folder: Path) -> None:
+        """Add the files of a folder to a model."""
+        self._call(self._client.log_model_artifacts, model_id, str(folder))
+
+    def log_model_file(self, model_id: str, file: Path, *, folder: str) -> None:
+        """Add a file to a folder of a model."""
+        self._call(self._client.log_model_artifact, model_id, str(file), folder)
+
+    def log_model_points(self, run_id: str, points: Sequence[Point], *, model_id: str) -> None:
+        """Give a model values of metrics that its run has."""
+        metrics = [Metric(*point, model_id=model_id) for point in points]
+        self._call(self._client.log_batch, run_id, metrics=metrics)
+
+    def link_model(self, run_id: str, model_id: str) -> None:
+        """Show a model on the page of its run."""
+        self._call(self._client.log_outputs, run_id, models=[LoggedModelOutput(model_id, 0)])
+
+    def finish_model(self, model_id: str) -> None:
+        """Mark a model as complete."""
+        self._call(self._client.finalize_logged_model, model_id, "READY")
+
+    def delete_model(self, model_id: str) -> None:
+        """Delete a model."""
+        self._call(self._client.delete_logged_model, model_id)
 
     def _connect(self, uri: str) -> MlflowClient:
         with self._watchdog.call("importing it", limited=False):
@@ -229,11 +288,40 @@ def _mlflow_run(run: Any) -> MlflowRun:
     return MlflowRun(
         run_id=str(run.info.run_id),
         status=str(run.info.status),
+        name=str(run.info.run_name),
         start=int(run.info.start_time),
         tags=dict(run.data.tags),
-        metrics=frozenset(run.data.metrics),
-        params=frozenset(run.data.params),
+        metrics=dict(run.data.metrics),
+        params=dict(run.data.params),
+        has_dataset=bool(run.inputs and run.inputs.dataset_inputs),
+        models=frozenset(
+            str(model.model_id) for model in (run.outputs.model_outputs if run.outputs else ())
+        ),
     )
+
+
+def _logged_model(model: Any) -> LoggedModel:
+    return LoggedModel(
+        model_id=str(model.model_id),
+        run_id=str(model.source_run_id),
+        location=str(model.artifact_location),
+        is_ready=str(model.status) == "READY",
+    )
+
+
+def _batches(params: Mapping[str, str]) -> list[list[Param]]:
+    """Params in groups of which each fits in one call."""
+    batches: list[list[Param]] = []
+    letters = LETTERS_PER_CALL
+    for key, value in params.items():
+        # As a server receives it: JSON writes a letter that is not ASCII with up to twelve.
+        size = len(json.dumps([key, value]))
+        if letters + size > LETTERS_PER_CALL or len(batches[-1]) == PARAMS_PER_CALL:
+            batches.append([])
+            letters = 0
+        batches[-1].append(Param(key, value))
+        letters += size
+    return batches
 
 
 def silence_libraries() -> None:
