@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ablate.data.folders import check_image_size
 from ablate.data.images import Unsplit
-from ablate.data.memory import check_fits
+from ablate.data.stored import allocate, release
 from ablate.errors import RequestError
 from ablate.fields import check_choice, check_whole
 from ablate.seeds import stream_seed
@@ -88,7 +88,7 @@ def load(
         split_seed: Seed of the three parts.
 
     Raises:
-        RequestError: An argument is not as described, or the pictures do not fit into the memory.
+        RequestError: An argument is not as described, or neither memory nor disk hold the pictures.
     """
     check_choice(task, "data.task", choices=TASKS)
     height, width = check_image_size(image_size)
@@ -99,21 +99,21 @@ def load(
         )
     check_whole(count, "data.count", least=FEWEST)
     check_whole(seed, "data.seed", least=0)
-    size = f"{count} of {height} x {width} pixels. Give a smaller data.image_size or data.count."
-    check_fits(count * height * width * 3, size)
     answers = TASKS[task]
+    x = allocate((count, height, width, 3), np.uint8)
     layout = _layout(count, (height, width), several=answers.several, seed=seed)
-    chunks = []
+    targets = []
     for start in range(0, count, CHUNK):
-        shapes = {name: values[start : start + CHUNK] for name, values in layout.items()}
+        rows = slice(start, start + CHUNK)
+        shapes = {name: values[rows] for name, values in layout.items()}
         masks = _masks(shapes, (height, width))
         stream = stream_seed(seed, f"scenes/pixels/{start // CHUNK}")
-        pixels = _pixels(masks, np.random.default_rng(stream))
-        chunks.append((pixels, answers.targets(shapes, masks)))
-    x, y = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+        x[rows] = _pixels(masks, np.random.default_rng(stream))
+        release(x)
+        targets.append(answers.targets(shapes, masks))
     return Unsplit(
         x=x,
-        y=y,
+        y=np.concatenate(targets),
         classes=answers.classes,
         scale=1 / 255,
         shares=SHARES,

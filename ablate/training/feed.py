@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ablate.data.stored import is_on_disk, read_rows, release, rows_at_once
 from ablate.seeds import stream_seed
+from ablate.training.augmentation import NO_AUGMENTATION, Augmentation
 
 Item = TypeVar("Item")
 
@@ -29,11 +30,13 @@ class Feed:
             and ``test``; for ``train``, the weight of each image in the loss may follow.
         scale: Factor from a stored value to what the network sees.
         batch: Images a training step.
+        augmentation: What changes the images of a training step before the network sees them.
     """
 
     parts: Mapping[str, tuple[NDArray[Any], ...]]
     scale: float
     batch: int
+    augmentation: Augmentation = field(default=NO_AUGMENTATION)
 
     @property
     def streamed(self) -> bool:

@@ -127,15 +127,26 @@ class JaxEngine:
     def _step(
         self, state: State, parts: tuple[jax.Array, ...], chosen: jax.Array
     ) -> tuple[State, Logs]:
-        x, *others = (part[chosen] for part in parts)
-        logs, state = self._model.train_step(state, (self._seen(x), *others))
-        return state, logs
+        *own, streams = state
+        x, y, *weights = (part[chosen] for part in parts)
+        x, y, streams = self._augmented(self._seen(x), y, streams)
+        logs, own = self._model.train_step(tuple(own), (x, y, *weights))
+        return (*own, streams), logs
+
+    def _augmented(
+        self, x: jax.Array, y: jax.Array, streams: list[jax.Array]
+    ) -> tuple[jax.Array, jax.Array, list[jax.Array]]:
+        """A batch after augmentation, and the states of the random generators after it."""
+        variables = self._feed.augmentation.variables
+        with keras.StatelessScope(list(zip(variables, streams, strict=True))) as scope:
+            x, y = self._feed.augmentation(x, y)
+        return x, y, [scope.get_current_value(variable) for variable in variables]
 
     def _test_step(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, Logs]:
-        trainable, non_trainable, optimizer, metrics = state
+        trainable, non_trainable, optimizer, metrics, streams = state
         part = trainable, non_trainable, metrics
         logs, (_, _, metrics) = self._model.test_step(part, (self._seen(x), y))
-        return (trainable, non_trainable, optimizer, metrics), logs
+        return (trainable, non_trainable, optimizer, metrics, streams), logs
 
     def _seen(self, x: jax.Array) -> jax.Array:
         """What the network sees of stored images: floats in [0, 1]."""
@@ -148,6 +159,7 @@ class JaxEngine:
             model.non_trainable_variables,
             model.optimizer.variables,
             model.metrics_variables,
+            self._feed.augmentation.variables,
         )
 
     def _state(self) -> State:

@@ -42,6 +42,7 @@ class TensorFlowEngine:
             tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         _slice_before_strided_projections(model)
         self._model, self._feed, self._scale = model, feed, feed.scale
+        self._augmentation = feed.augmentation
         self._batch = evaluation_batch(model)
         held = np.asanyarray if feed.streamed else tf.constant
         self._parts = {
@@ -144,8 +145,9 @@ class TensorFlowEngine:
     ) -> dict[str, Any]:
         def step(index: tf.Tensor) -> list[tf.Tensor]:
             chosen = tf.gather(order, index)
-            x, *others = (tf.gather(part, chosen) for part in parts)
-            self._model.train_step((self._seen(x), *others))
+            x, y, *weights = (tf.gather(part, chosen) for part in parts)
+            x, y = self._augmentation(self._seen(x), y)
+            self._model.train_step((x, y, *weights))
             return [index + 1]
 
         tf.while_loop(lambda index: index < last, step, [first], parallel_iterations=1)
@@ -172,6 +174,7 @@ class TensorFlowEngine:
         """State that no layer or optimizer owns cannot be reset: a run would depend on the last."""
         model = self._model
         owned = (*model.variables, *model.optimizer.variables, *model.metrics_variables)
+        owned = (*owned, *self._augmentation.variables)
         if (change := getattr(model.optimizer, "change", None)) is not None:
             owned = (*owned, change)
         known = {id(variable.value) for variable in owned}
@@ -181,7 +184,7 @@ class TensorFlowEngine:
             hidden |= {node.op for node in part.node_def if node.op in UNSEEDED}
         if hidden:
             raise RequestError(
-                f"Expected a model whose layers own their variables, and a "
+                f"Expected a model and an augmentation whose layers own their variables, and a "
                 f"keras.random.SeedGenerator each for what they draw; received "
                 f"{', '.join(sorted(hidden))}."
             )

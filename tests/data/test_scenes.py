@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ablate.data import scenes
+from ablate.data import scenes, stored
 from ablate.data.scenes import KINDS, TRIMAP, load
 from ablate.errors import RequestError
 from ablate.tasks.task import describe, prepare, task_of
@@ -133,6 +134,17 @@ def test_a_bad_argument_is_refused_in_one_line(arguments: dict[str, Any], messag
         load(**arguments)
 
 
-def test_more_pictures_than_the_memory_holds_are_refused_before_they_are_drawn() -> None:
-    with pytest.raises(RequestError, match="fit twice into"):
-        load(count=10**9)
+def test_more_pictures_than_memory_and_disk_hold_are_refused_before_they_are_drawn() -> None:
+    with pytest.raises(RequestError, match="Expected room in the memory or in"):
+        load(count=10**12)
+
+
+def test_pictures_that_do_not_fit_into_the_memory_are_drawn_onto_the_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = load(count=130)
+    monkeypatch.setattr(stored, "fits", lambda size: False)
+    drawn = load(count=130)
+    assert stored.is_on_disk(drawn.x)
+    assert (drawn.x == expected.x).all()

@@ -124,7 +124,7 @@ def test_what_else_identifies_a_run(keys: dict[str, Any], same: bool) -> None:
     ) is same
 
 
-def test_paths_of_what_exists_are_made_full(folder: Path) -> None:
+def test_paths_of_what_exists_are_made_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = [
         "python",
         "train.py",
@@ -140,5 +140,7 @@ def test_paths_of_what_exists_are_made_full(folder: Path) -> None:
         "data", "s3://a/b", str(folder),
     ]  # fmt: skip
     assert words_with_full_paths(["bash", "Trainfile"]) == ["bash", f"{folder}/Trainfile"]
+    monkeypatch.setenv("HOME", f"{folder}/data")
+    assert with_full_path("--x=~/one.csv") == f"--x={folder}/data/one.csv"
     assert words_with_full_paths(["./train.sh"]) == [f"{folder}/train.sh"]
     assert with_full_path("x" * 5000 + "/y") == "x" * 5000 + "/y"

@@ -32,6 +32,7 @@ from ablate.store.checkpoint import Checkpoint, load_newest, save
 from ablate.store.events import EpochEnded
 from ablate.tasks.task import task_of
 from ablate.training import engine
+from ablate.training.augmentation import NO_AUGMENTATION, Augmentation
 from ablate.training.feed import Feed
 from ablate.training.initial_state import Epoch, InitialState
 from ablate.training.reset import reset
@@ -43,6 +44,7 @@ from tests.training.small_models import (
     NotANumber,
     OwnModel,
     UnseededNoise,
+    White,
     convnet,
     images,
     plain,
@@ -97,6 +99,16 @@ def without_seconds(epochs: Any) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0) for epoch in epochs]
 
 
+def random_flips() -> Augmentation:
+    """Layers of Keras that flip images, each in a stream of its own."""
+    made = [
+        layers.RandomFlip("horizontal"),
+        layers.RandomFlip("vertical"),
+        layers.RandomRotation(1),
+    ]
+    return Augmentation(made, task=task_of("classification"))
+
+
 MEMORY_PROGRAM = """
 import sys
 from pathlib import Path
@@ -139,13 +151,13 @@ def write_cache(folder: Path, *, train: int) -> None:
         np.save(folder / "images" / f"{part}_y.npy", np.arange(count) % 2)
 
 
-def recorded_batches(*, wide: bool) -> np.ndarray:
+def recorded_batches(*, wide: bool, augmentation: Augmentation = NO_AUGMENTATION) -> np.ndarray:
     """What a `BatchRecorder` recorded in a model with or without further layers behind it."""
     further = [layers.Conv2D(2, 3, name="extra"), layers.Dropout(0.5)] if wide else []
     recorder = BatchRecorder()
     head = [layers.Flatten(), layers.Dense(3, "softmax")]
     model = keras.Sequential([layers.Input(SHAPE), recorder, *further, *head])
-    list(Trainer(model, images(), RECIPE).run(3))
+    list(Trainer(model, images(), RECIPE, augmentation=augmentation).run(3))
     return value_of(recorder.seen)
 
 
@@ -327,9 +339,10 @@ class EngineSuite:
         optimizer: str,
         interrupted_after: int,
     ) -> None:
-        # The models have dropout and normalization: their states are resumed as well.
+        # The models have dropout and normalization, and images are augmented: their states are
+        # resumed as well.
         recipe = dataclasses.replace(RECIPE, epochs=3, optimizer=optimizer)
-        first = Trainer(build(), images(), recipe)
+        first = Trainer(build(), images(), recipe, augmentation=random_flips())
         epochs = first.run(4)
         expected = [next(epochs) for _ in range(interrupted_after)]
         state = first.state()
@@ -337,7 +350,7 @@ class EngineSuite:
         save(tmp_path, Checkpoint(history, state.arrays), fingerprint="print")
         # Neither what the first trainer does from here on nor what the second did before matters.
         expected = without_seconds([*expected, *epochs])
-        second = Trainer(build(), images(), recipe)
+        second = Trainer(build(), images(), recipe, augmentation=random_flips())
         next(second.run(9))
         loaded, _ = load_newest(tmp_path, fingerprint="print")
         assert loaded is not None
@@ -357,6 +370,30 @@ class EngineSuite:
         narrow, wide = recorded_batches(wide=False), recorded_batches(wide=True)
         np.testing.assert_array_equal(narrow, wide)
         np.testing.assert_allclose(narrow, expected, rtol=1e-5)
+
+    def test_augmented_batches_are_those_of_the_seed_the_epoch_and_the_step(self) -> None:
+        shared, flips = images(), random_flips()
+        narrow, wide = (recorded_batches(wide=wide, augmentation=flips) for wide in (False, True))
+        feed = Trainer(plain(), shared, RECIPE).feed
+        x, expected = shared.train.x * np.float32(shared.scale), []
+        for epoch in (1, 2):
+            flips.start(3, epoch)
+            for row in feed.order(3, epoch):
+                seen, _ = flips(x[row], shared.train.y[row])
+                seen = keras.ops.convert_to_numpy(seen)
+                expected.append((seen.sum(axis=(1, 2, 3)) * (np.arange(len(row)) + 1)).sum())
+        np.testing.assert_array_equal(narrow, wide)
+        np.testing.assert_allclose(narrow, expected, rtol=1e-4)
+        assert not np.allclose(narrow, recorded_batches(wide=False), rtol=1e-3)
+
+    def test_images_are_not_augmented_where_a_model_is_judged(self) -> None:
+        white = Augmentation([White()], task=task_of("classification"))
+        shared, model = images(), small()
+        trainer = Trainer(model, shared, RECIPE, augmentation=white)
+        list(trainer.run(0))
+        outputs = np.asarray(model(shared.test.x * np.float32(shared.scale), training=False))
+        loss = -np.log(outputs[np.arange(len(outputs)), shared.test.y]).mean()
+        assert trainer.final()["test_loss"] == pytest.approx(loss, rel=1e-4)
 
     @pytest.mark.parametrize("train", [16, 7], ids=["one_batch", "fewer_images_than_a_batch"])
     def test_few_images_can_be_trained_on(self, train: int) -> None:

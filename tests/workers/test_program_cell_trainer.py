@@ -108,14 +108,18 @@ def test_lines_with_an_epoch_are_epochs() -> None:
         "starting",
         '{"epoch": 0, "loss": 2.5, "seconds": 4, "seed": 1, "note": "x"}',
         '{"epoch": "1", "loss": 3}',
+        '{"epoch": 1, "step": 10, "loss": 4}',
         '{"epoch": 1, "loss": NaN}',
+        '{"epoch": 1, "val_loss": 3}',
         '{"accuracy": 0.5, "parameters": 12}',
     ]
-    first, second, last = train(printing(*lines))
+    first, second, more, last = train(printing(*lines))
     assert first == Epoch(1, {"loss": 2.5}, 4.0)
     assert isinstance(second, Epoch)
+    assert isinstance(more, Epoch)
     assert (second.epoch, str(second.numbers)) == (2, "{'loss': nan}")
-    assert 0 <= second.seconds < 60
+    assert (more.epoch, str(more.numbers)) == (2, "{'loss': nan, 'val_loss': 3.0}")
+    assert 0 <= second.seconds <= more.seconds < 60
     assert isinstance(last, FinishedProgram)
     assert (last.cost.parameters, last.cost.macs) == (12, 0)
     assert last.cost.peak_memory_bytes > 100_000
