@@ -223,13 +223,23 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(
 
 
 def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_what_a_program_leaves_behind_is_ended() -> None:
     script = "sleep 600 & echo $! > child; echo '{{\\\"accuracy\\\": 1}}'"
     assert numbers(f'sh -c "{script}"') == {"accuracy": 1.0}
     assert not is_alive(int((run_folder(0).path / "work" / "child").read_text()))
+
+
+def test_a_daemon_of_a_program_is_not_waited_for() -> None:
+    """It has left the process group, and holds the pipes of the program open."""
+    script = "setsid sleep 600 & echo $! > child; echo '{{\\\"accuracy\\\": 1}}'"
+    assert numbers(f'sh -c "{script}"') == {"accuracy": 1.0}
+    os.kill(int((run_folder(0).path / "work" / "child").read_text()), signal.SIGKILL)
 
 
 def test_output_of_any_size_is_read() -> None:
