@@ -17,6 +17,8 @@ class RequestError(ValueError):
 def nearest(name: str, choices: Iterable[str]) -> str:
     """The end of an error message: the closest valid choice, if one is close, and all of them."""
     known = sorted(set(choices))
+    if not known:
+        return ""
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"{hint} Known: {', '.join(known)}."

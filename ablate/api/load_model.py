@@ -47,6 +47,7 @@ def load_model(
         raise RequestError(_not_kept(plan, stored, cell=chosen, seed=seed))
     path = stored.run(chosen.slug, kept[0] if seed is None else seed).model
     os.environ.setdefault("KERAS_BACKEND", plan.backend)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as in the processes that train
     import keras  # only here: the rest of the interface needs no Keras
 
     try:
@@ -81,6 +82,11 @@ def _not_kept(plan: Plan, stored: StudyFolder, *, cell: Cell, seed: int | None) 
         for number in kept_models(stored, each.cell.slug)
     ]
     path = stored.run(cell.slug, 0 if seed is None else seed).path
+    if plan.is_of_programs:
+        return (
+            f"No model of {what} is kept, since an external program trained it; what the program "
+            f"has saved itself is in {path / 'work'}."
+        )
     return (
         f"No trained model of {what} is kept; kept are: {', '.join(kept) or 'none'}. Remove {path} "
         f"and run the study again with store.keep_model=all: the run is trained again, to the same "

@@ -9,6 +9,7 @@ from ablate.fields import check_choice, check_number, check_whole
 MOST_PROCESSES = 2**10
 """Bound of processes and of their threads; more are probably a typing error."""
 KINDS = ("auto", "cpu", "gpu")
+PLACES = ("auto", "memory", "disk")
 LONGEST_HEARTBEAT_TIMEOUT_SECONDS = 1_000_000
 """The operating system can wait for twice as long in one call."""
 
@@ -21,14 +22,18 @@ class DeviceRequest:
         kind: ``auto``, ``cpu`` or ``gpu``.
         workers: Processes that train at once, on each GPU if there is one; None: a measured rule.
         threads: CPU threads of each process; None: the cores, shared evenly.
+        images: Where images are while a process trains: ``memory``, ``disk``, or ``auto``: in the
+            memory if they fit.
     """
 
     kind: str
     workers: int | None
     threads: int | None
+    images: str = "auto"
 
     def __post_init__(self) -> None:
         check_choice(self.kind, "device.kind", choices=KINDS)
+        check_choice(self.images, "device.images", choices=PLACES)
         for name in ("workers", "threads"):
             value = getattr(self, name)
             if value is not None:

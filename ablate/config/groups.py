@@ -21,6 +21,8 @@ class Group:
         package: The package of this program whose functions it may name; others must be allowed.
         identified_by_content: Whether a run's identity holds a hash of what the function returns
             instead of the group's keys: two paths may lead to the same images.
+        optional: Whether its `_target_` may be null. The group then does nothing, and it is no part
+            of a run's identity.
     """
 
     called_with: tuple[str, ...] | None = None
@@ -28,6 +30,7 @@ class Group:
     builder: str = ""
     package: str = ""
     identified_by_content: bool = False
+    optional: bool = False
 
 
 VARIANT_GROUPS: Mapping[str, Group] = MappingProxyType(
@@ -40,6 +43,7 @@ VARIANT_GROUPS: Mapping[str, Group] = MappingProxyType(
         ),
         "recipe": Group(),
         "data": Group(called_with=(), package="ablate.data", identified_by_content=True),
+        "augment": Group(called_with=("shape",), package="ablate.augment", optional=True),
     }
 )
 """The groups that a variant consists of, by name; each is an attribute of `Variant`."""

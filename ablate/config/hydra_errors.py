@@ -57,6 +57,8 @@ def _nearest_key(key: str) -> str:
     known = list(_keys(_configuration_without_keys()))
     group = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == group]
+    if group.startswith("cell.options") and not siblings:
+        return " List the options of the program with their values as 'cell.options={name: value}'."
     return nearest(key, siblings or known)
 
 

@@ -66,9 +66,12 @@ def check_targets(node: object, allow: Sequence[str]) -> None:
 
 
 def targets_in(node: object) -> Iterator[object]:
-    """Every `_target_` below a node at any depth; that of the node itself comes first."""
+    """Every `_target_` below a node at any depth; that of the node itself comes first.
+
+    One that is null names nothing: whether a group may do without is checked where it is read.
+    """
     if isinstance(node, Mapping):
-        if "_target_" in node:
+        if node.get("_target_") is not None:
             yield node["_target_"]
         node = list(node.values())
     if isinstance(node, list | tuple):

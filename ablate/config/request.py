@@ -140,16 +140,18 @@ def read_request(content: Mapping[str, Any]) -> Request:
     store = _group(content, "store", ("uri", "keep_checkpoints", "keep_model"))
     report = _group(content, "report", ("interactions", "columns"))
     device = _group(
-        content, "device", ("kind", "workers", "threads", "retries", "heartbeat_timeout_seconds")
+        content,
+        "device",
+        ("kind", "workers", "threads", "images", "retries", "heartbeat_timeout_seconds"),
+    )
+    workers, threads = (
+        None if device[key] == "auto" else device[key] for key in ("workers", "threads")
     )
     study = _refuse_single(study_from_mapping(node_of(content, "study")))
     return Request(
         study=study,
         variant=read_cell(content),
-        device=DeviceRequest(
-            device["kind"],
-            *(None if device[key] == "auto" else device[key] for key in ("workers", "threads")),
-        ),
+        device=DeviceRequest(device["kind"], workers, threads, device["images"]),
         fault_policy=FaultPolicy(device["retries"], device["heartbeat_timeout_seconds"]),
         retention=Retention(store["keep_checkpoints"], store["keep_model"]),
         on_change=check_choice(content["on_change"], "on_change", choices=ON_CHANGE),

@@ -15,7 +15,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ablate.config.keys import KEYS, LEVEL_GROUPS
 from ablate.config.overrides import parse_override
-from ablate.config.trust import check_command_of_file, packages_of_user
+from ablate.config.trust import (
+    DOWNLOAD,
+    check_command_of_file,
+    check_download_of_file,
+    packages_of_user,
+)
 from ablate.errors import RequestError
 from ablate.wording import AddedArgument
 
@@ -47,6 +52,8 @@ def study_overrides(config: DictConfig, given: Sequence[str]) -> list[str]:
     asked = {str(each.key_or_group): each for each in map(parse_override, given)}
     if "cell.command" in keys and "cell.command" not in asked:
         check_command_of_file(keys["cell.command"], packages_of_user(asked))
+    if DOWNLOAD in keys and DOWNLOAD not in asked:
+        check_download_of_file(keys[DOWNLOAD])
     # What the default study gives for Keras does not concern an external program.
     if "cell" in asked and asked["cell"].value() != "keras":
         choices, keys = (

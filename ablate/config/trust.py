@@ -22,6 +22,8 @@ from ablate.errors import RequestError
 COMMANDS = "command"
 """The word in `allow` by which the user lets files choose the command of `cell=command`."""
 
+DOWNLOAD = "data.download"
+
 
 def decide(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The content of a configuration, in which the user has decided what no file may decide.
@@ -41,6 +43,9 @@ def decide(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
         _check_store(content.get("store"))
     if "on_change" in content and "on_change" not in given:
         _check_on_change(content["on_change"])
+    data = content.get("data")
+    if isinstance(data, Mapping) and DOWNLOAD not in given and _is_own_loader(data):
+        check_download_of_file(data.get("download"))
     packages = packages_of_user(given)
     cell = content.get("cell")
     if isinstance(cell, Mapping) and "cell.command" not in given:
@@ -83,6 +88,23 @@ def check_command_of_file(command: object, packages: Sequence[str]) -> None:
         )
 
 
+def check_download_of_file(value: object) -> None:
+    """Check that no configuration file asks for a download.
+
+    Args:
+        value: What the file gives as `data.download`; None for nothing.
+
+    Raises:
+        RequestError: It asks for one.
+    """
+    if value not in (None, False):
+        raise RequestError(
+            f"Expected {DOWNLOAD} on the command line alone, since nothing is downloaded unless "
+            f"you ask for it; received {value!r} from a file. If you want that, add "
+            f"{DOWNLOAD}=true to the command."
+        )
+
+
 def packages_of_environment() -> tuple[str, ...]:
     """The packages that the user allows for all commands.
 
@@ -98,6 +120,11 @@ def packages_of_environment() -> tuple[str, ...]:
             f"Expected {ALLOW_VARIABLE} as package names with commas between them, such as "
             f"mypackage,other; received {text!r}."
         ) from None
+
+
+def _is_own_loader(data: Mapping[str, Any]) -> bool:
+    """Whether a loader of this program reads the images; a user's own has keywords of its own."""
+    return str(data.get("_target_")).startswith("ablate.")
 
 
 def _check_store(store: object) -> None:

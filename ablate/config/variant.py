@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ablate.config.groups import VARIANT_GROUPS
@@ -25,47 +25,61 @@ class Variant:
         data: The `data` node: `_target_` and its keyword arguments.
         recipe: How it is trained.
         allow: Packages, in addition to this program and Keras, that a `_target_` may name.
+        augment: The `augment` node: `_target_` and its keyword arguments; empty if images are not
+            augmented.
     """
 
     model: Mapping[str, Any]
     data: Mapping[str, Any]
     recipe: Recipe
     allow: tuple[str, ...] = ()
+    augment: Mapping[str, Any] = field(default_factory=dict)
 
     def nodes(self) -> dict[str, dict[str, Any]]:
-        """Its node of each group, as plain JSON values."""
+        """Its node of each group, as plain JSON values; without optional groups that do nothing."""
         record = {**asdict(self), "recipe": self.recipe.as_node()}
-        return {name: record[name] for name in VARIANT_GROUPS}
+        return {
+            name: record[name]
+            for name, group in VARIANT_GROUPS.items()
+            if record[name] or not group.optional
+        }
 
     def as_json(self) -> dict[str, Any]:
         """The variant as plain JSON values; `read_variant` reads it back."""
         return {**self.nodes(), "allow": list(self.allow)}
 
     def settings(self) -> dict[str, Any]:
-        """Every key of every group with its value, such as ``model.residual: True``."""
-        return {
-            f"{group}.{key}": value
-            for group, node in self.nodes().items()
-            for key, value in node.items()
-        }
+        """Every key of every group with its value, such as ``model.residual: True``.
+
+        An optional group that does nothing has one line, such as ``augment: none``.
+        """
+        nodes = self.nodes()
+        unused = {name: "none" for name in VARIANT_GROUPS if name not in nodes}
+        return {**_keys(nodes), **unused}
 
     def identifying_settings(self) -> dict[str, Any]:
         """The settings that are part of a run's identity."""
         return {
             key: value
-            for key, value in self.settings().items()
+            for key, value in _keys(self.nodes()).items()
             if not VARIANT_GROUPS[key.partition(".")[0]].identified_by_content
         }
 
     def targets(self) -> tuple[str, ...]:
         """The dotted names of the functions and classes that it calls."""
-        nodes = self.nodes()
-        called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
-        own = (str(nodes[name].get("_target_")) for name in called)
-        keys = {name: VARIANT_GROUPS[name].builder for name in called}
-        builders = (nodes[name].get(key) for name, key in keys.items() if key)
+        called = {
+            VARIANT_GROUPS[name]: node
+            for name, node in self.nodes().items()
+            if VARIANT_GROUPS[name].called_with is not None
+        }
+        own = (str(node.get("_target_")) for node in called.values())
+        builders = (node.get(group.builder) for group, node in called.items() if group.builder)
         named = (each for each in builders if isinstance(each, str) and "." in each)
         return (*own, *named, *self.recipe.targets())
+
+
+def _keys(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{group}.{key}": value for group, node in nodes.items() for key, value in node.items()}
 
 
 def read_variant(content: Mapping[str, Any]) -> Variant:
@@ -112,8 +126,22 @@ def node_of(content: Mapping[str, Any], group: str) -> dict[str, Any]:
 
 
 def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """A node of options for a function, which a plan's JSON and hashes must be able to hold."""
+    """A node of options for a function, which a plan's JSON and hashes must be able to hold.
+
+    It is empty for an optional group that names no function.
+    """
+    if VARIANT_GROUPS[group].optional:
+        content = {group: {}, **content}
     node = node_of(content, group)
+    if VARIANT_GROUPS[group].optional and node.get("_target_") is None:
+        if unused := [key for key in node if key != "_target_"]:
+            raise RequestError(
+                f"Expected {group}=NAME or {group}._target_ next to {group}.{unused[0]}; received "
+                f"neither."
+            )
+        return {}
+    if node == {"match": None}:  # what `~model` leaves
+        raise RequestError(f"Expected {group} to be a group of keys; received none.")
     _refuse_odd_options(node, group)
     # `model.match: null` asks for nothing, and is no keyword of the function.
     return {key: value for key, value in node.items() if key != "match" or value is not None}

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import http.client
 import shutil
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -167,7 +168,9 @@ def _check(archive: Archive, file: Path) -> None:
 @contextmanager
 def _progress(archive: Archive) -> Iterator[Progress]:
     """A bar on the terminal; one line where there is none."""
-    console = Console(stderr=True, highlight=False)
+    # FORCE_COLOR, as notebooks set it, makes no terminal of a pipe.
+    is_terminal = None if sys.stderr.isatty() else False
+    console = Console(stderr=True, highlight=False, force_terminal=is_terminal)
     columns = (TextColumn(archive.name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console.print(f"Download of {archive.url} ({archive.size / 1e6:.1f} MB)", soft_wrap=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

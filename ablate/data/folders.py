@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ablate.data.memory import DecodingMemory, check_fits
+from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import BadImageError, read
+from ablate.data.stored import allocate, release, rows_at_once
 from ablate.errors import RequestError
 from ablate.wording import escaped_name, first_few, quantity
 
@@ -140,18 +143,6 @@ def path_fault(entry: Path, *, extensions: Collection[str]) -> str | None:
     return None
 
 
-def check_memory(count: int, *, height: int, width: int) -> None:
-    """Check that images fit into the memory.
-
-    Raises:
-        RequestError: They do not.
-    """
-    check_fits(
-        count * height * width * 3,
-        f"{count} of {height} x {width} pixels. Give a smaller data.image_size.",
-    )
-
-
 def check_counts(counts: Mapping[str, int], path: str) -> None:
     """Check that there are two classes or more, with enough images each.
 
@@ -203,13 +194,22 @@ def read_photographs(
         height: Height in pixels to which each is resized.
         width: Its width in pixels.
     """
-    x = np.zeros((len(files), height, width, 3), np.uint8)
-    memory = DecodingMemory()
+    x = allocate((len(files), height, width, 3), np.uint8)
+    memory, step = DecodingMemory(), rows_at_once(x)
 
     def fill(row: int) -> None:
+        if row % step == 0:
+            release(x)
         x[row] = read(files[row], height=height, width=width, memory=memory)
 
     return x, read_all(files, fill)
+
+
+def _bar() -> Progress:
+    """A progress bar, where there is a terminal to show it."""
+    console = Console(stderr=True)
+    columns = (TextColumn("Read images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def read_all(files: Sequence[Path], read: Callable[[int], None]) -> dict[Path, str]:
@@ -229,9 +229,9 @@ def read_all(files: Sequence[Path], read: Callable[[int], None]) -> dict[Path, s
         return None
 
     Image.init()  # before the threads, or each of them would import the decoders
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool, _bar() as bar:
         # Pillow warns about odd metadata, which changes no pixel, and about bombs, which are bad.
         warnings.filterwarnings("ignore", module="PIL")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        reasons = list(pool.map(fault, range(len(files))))
+        reasons = list(bar.track(pool.map(fault, range(len(files))), total=len(files)))
     return {file: reason for file, reason in zip(files, reasons, strict=True) if reason}

@@ -21,7 +21,6 @@ from ablate.data.folders import (
     check_counts,
     check_folder,
     check_image_size,
-    check_memory,
     name_within,
     path_fault,
     read_photographs,
@@ -30,6 +29,7 @@ from ablate.data.folders import (
 from ablate.data.images import Images, Split, Unsplit, byte_notes, byte_scale
 from ablate.data.parts import in_parts
 from ablate.data.photograph import FORMATS, upright_size
+from ablate.data.stored import take
 from ablate.errors import RequestError
 from ablate.fields import check_choice
 from ablate.wording import escaped_name, first_few, quantity
@@ -84,7 +84,6 @@ def load(  # noqa: PLR0913 - one keyword a key of conf/data/image_csv.yaml
     files = _files(table, root, column=file)
     make = _targets(form, table, label=label, separator=separator)
     own = None if part is None else _part_of_each(table, part)
-    check_memory(len(files), height=height, width=width)
     x, broken = read_photographs(files, height=height, width=width)
     refuse(broken, root)
     y, notes = make.targets(files)
@@ -95,10 +94,15 @@ def load(  # noqa: PLR0913 - one keyword a key of conf/data/image_csv.yaml
         "notes": (*notes, *byte_notes(x, scale)),
         "task": form,
     }
+    return in_parts(_parts(Split(x, y), own), split_seed=split_seed, known=known)
+
+
+def _parts(rest: Split, own: NDArray[np.str_] | None) -> dict[str, Split]:
+    """The images of each part, by name."""
     if own is None:
-        return in_parts({"train": Split(x, y)}, split_seed=split_seed, known=known)
-    parts = {str(each): Split(x[own == each], y[own == each]) for each in np.unique(own)}
-    return in_parts(parts, split_seed=split_seed, known=known)
+        return {"train": rest}
+    rows = {str(part): np.flatnonzero(own == part) for part in np.unique(own)}
+    return {part: Split(take(rest.x, each), rest.y[each]) for part, each in rows.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from ablate.data.folders import (
     check_counts,
     check_folder,
     check_image_size,
-    check_memory,
     count_texts,
     read_photographs,
 )
 from ablate.data.images import Images, Split, Unsplit, byte_notes, byte_scale
 from ablate.data.parts import in_parts
+from ablate.data.stored import take
 from ablate.errors import RequestError
 from ablate.fields import check_choice
 from ablate.wording import escaped_name, first_few
@@ -64,7 +64,6 @@ def load(
     root = check_folder(path)
     listing = list_photographs(root, path)
     files = [photograph.file for photograph in listing.photographs]
-    check_memory(max(len(files), 1), height=height, width=width)
     x, broken = read_photographs(files, height=height, width=width)
     rows = np.array([row for row, file in enumerate(files) if file not in broken], np.int64)
     excluded = _excluded(listing, root, broken=broken, path=path, skip=on_bad == "skip")
@@ -72,10 +71,11 @@ def load(
     classes = [name for name in listing.classes if counts[name]]
     check_counts({name: counts[name] for name in classes}, path)
     y = np.array([classes.index(listing.photographs[row].label) for row in rows], np.int64)
-    x = x if len(rows) == len(x) else x[rows]
     own = np.array([listing.photographs[row].part for row in rows])
-    parts = {part or "train": Split(x[own == part], y[own == part]) for part in listing.parts}
-    scale = byte_scale(x)
+    parts = {
+        part or "train": Split(take(x, rows[own == part]), y[own == part]) for part in listing.parts
+    }
+    scale = byte_scale(*(each.x for each in parts.values()))
     known: dict[str, Any] = {
         "classes": tuple(map(escaped_name, classes)),
         "scale": scale,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablate.data.split import stratified
+from ablate.data.stored import bounds, pieces, take
 from ablate.errors import RequestError
 
 BYTES_OF_0_AND_1 = "The images hold 0 and 1 alone, so they are not divided by 255."
@@ -20,7 +21,7 @@ BYTES_OF_0_AND_1 = "The images hold 0 and 1 alone, so they are not divided by 25
 
 def byte_scale(*arrays: NDArray[np.generic]) -> float:
     """Factor from stored values to [0, 1]: 1 for floats and for bytes that hold 0 and 1 alone."""
-    bytes_above_one = any(x.dtype == np.uint8 and x.size and x.max() > 1 for x in arrays)
+    bytes_above_one = any(x.dtype == np.uint8 and x.size and bounds(x)[1] > 1 for x in arrays)
     return 1 / 255 if bytes_above_one else 1.0
 
 
@@ -97,7 +98,7 @@ class Images:
                 f"Expected {name} images like the train images, {self.train.x.dtype} of shape "
                 f"{self.shape}; received {part.x.dtype} of shape {part.x.shape[1:]}."
             )
-        low, high = (float(value) * self.scale for value in (part.x.min(), part.x.max()))
+        low, high = (float(value) * self.scale for value in bounds(part.x))
         if not (low >= 0 and high <= 1 + 1e-6):  # written so that NaN does not pass
             raise RequestError(
                 f"Expected {name} images within [0, 1] once scaled; received {low:g} to {high:g}."
@@ -117,9 +118,9 @@ class Images:
     @property
     def values(self) -> tuple[float, float]:
         """Smallest and largest value that a network sees, over all parts."""
-        low = min(float(part.x.min()) for part in self.parts.values())
-        high = max(float(part.x.max()) for part in self.parts.values())
-        return low * self.scale, high * self.scale
+        found = [bounds(part.x) for part in self.parts.values()]
+        low, high = min(low for low, _ in found), max(high for _, high in found)
+        return float(low) * self.scale, float(high) * self.scale
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -129,7 +130,8 @@ class Images:
         for part in self.parts.values():
             for array in (part.x, part.y):
                 hasher.update(f"{array.dtype.str} {array.shape}".encode())
-                hasher.update(np.ascontiguousarray(array).data)
+                for piece in pieces(array):
+                    hasher.update(np.ascontiguousarray(piece).data)
         return hasher.hexdigest()
 
 
@@ -174,7 +176,9 @@ class Unsplit:
             RequestError: The images, the parts or the seed are not valid.
         """
         chosen = stratified(strata, self.shares, split_seed=self.split_seed)
-        parts = {name: Split(self.x[rows], self.y[rows]) for name, rows in chosen.items()}
+        parts = {
+            name: Split(take(self.x, rows), take(self.y, rows)) for name, rows in chosen.items()
+        }
         return Images(
             **parts,
             **self.fixed,

@@ -12,7 +12,6 @@ from ablate.data.folders import (
     NAMED,
     check_folder,
     check_image_size,
-    check_memory,
     count_texts,
     entries,
     is_text,
@@ -83,7 +82,6 @@ def load(  # noqa: PLR0913 - one keyword a key of conf/data/mask_folder.yaml
     layout = _layout(root, (check_text(images, "data.images"), check_text(masks, "data.masks")))
     pairs = {part: _pairs(root, *folders) for part, folders in layout.items()}
     listed = [pair for each in pairs.values() for pair in each]
-    check_memory(len(listed), height=height, width=width)
     x, found = decode(listed, root, height=height, width=width)
     y, names, notes = values.targets(found)
     ends = np.cumsum([len(each) for each in pairs.values()])[:-1]

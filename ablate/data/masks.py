@@ -13,6 +13,7 @@ from PIL import Image
 from ablate.data.folders import NAMED, name_within, read_all, refuse
 from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import BadImageError, decoder_errors, read, upright_size
+from ablate.data.stored import allocate, change, release, rows_at_once
 from ablate.errors import RequestError
 from ablate.fields import check_whole
 from ablate.wording import escaped_name, first_few
@@ -89,7 +90,8 @@ class MaskValues:
     def targets(self, masks: Masks) -> tuple[NDArray[np.uint8], tuple[str, ...], tuple[str, ...]]:
         """The class index of every pixel, the names of the classes, and notes.
 
-        A pixel without a class has the index `VOID`.
+        A pixel without a class has the index `VOID`. The masks are changed to them in place, since
+        both together may not fit into the memory.
 
         Raises:
             RequestError: A mask has a value that no class has.
@@ -98,10 +100,12 @@ class MaskValues:
         if self._are_two_colours(masks):
             table[[0, 255]] = 0, 1
             note = "The masks hold 0 and 255 alone, which are read as the classes 0 and 1."
-            return table[masks.pixels], self.names or _numbered(2), (note,)
+            targets = change(masks.pixels, lambda values: table[values])
+            return targets, self.names or _numbered(2), (note,)
         names = self._class_names(masks)
         table[self.offset : self.offset + len(names)] = np.arange(len(names))
-        return table[masks.pixels], names, _value_notes(masks)
+        targets = change(masks.pixels, lambda values: table[values])
+        return targets, names, _value_notes(masks)
 
     def _are_two_colours(self, masks: Masks) -> bool:
         fits = self.names is None or len(self.names) == 2
@@ -194,12 +198,15 @@ def decode(
     Raises:
         RequestError: Files are bad, or an image and its mask have different sizes.
     """
-    x = np.zeros((len(pairs), height, width, 3), np.uint8)
-    masks = np.zeros((len(pairs), height, width), np.uint8)
+    x = allocate((len(pairs), height, width, 3), np.uint8)
+    masks = allocate((len(pairs), height, width), np.uint8)
     found: list[list[int]] = [[]] * len(pairs)
-    memory = DecodingMemory()
+    memory, step = DecodingMemory(), rows_at_once(x)
 
     def fill(row: int) -> None:
+        if row % step == 0:
+            release(x)
+            release(masks)
         image, mask = pairs[row]
         x[row] = reader.pixels(image, height=height, width=width, memory=memory)
         try:

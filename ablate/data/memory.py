@@ -13,12 +13,21 @@ from ablate.errors import RequestError
 BYTES_PER_PIXEL = 16
 """What decoding, rotating and resizing a photograph takes at its peak; measured: 14.5."""
 SHARE = 0.5
-"""The share of the free memory that decoding may take; the images themselves take some, too."""
+"""The share of the free memory for decoding, and then for the images of all workers."""
 
 
 def free_bytes() -> int:
     """The memory that this machine has free."""
     return int(psutil.virtual_memory().available)
+
+
+def fits(size: int) -> bool:
+    """Whether images fit into the memory twice: all of them, then their parts.
+
+    Args:
+        size: Bytes of all images.
+    """
+    return 2 * size <= free_bytes()
 
 
 def check_fits(size: int, received: str) -> None:
@@ -31,10 +40,9 @@ def check_fits(size: int, received: str) -> None:
     Raises:
         RequestError: They do not fit.
     """
-    free = free_bytes()
-    if 2 * size > free:
+    if not fits(size):
         raise RequestError(
-            f"Expected images that fit twice into the {free / 1e9:.1f} GB of free memory; "
+            f"Expected images that fit twice into the {free_bytes() / 1e9:.1f} GB of free memory; "
             f"received {received}"
         )
 

@@ -15,7 +15,7 @@ from PIL import Image
 from ablate.data import photograph
 from ablate.data.archive import extract
 from ablate.data.download import Archive, fetch
-from ablate.data.folders import NAMED, check_folder, check_image_size, check_memory, name_within
+from ablate.data.folders import NAMED, check_folder, check_image_size, name_within
 from ablate.data.images import Images, Split, Unsplit, byte_scale
 from ablate.data.masks import ImageReader, MaskValues, Pair, decode
 from ablate.data.memory import DecodingMemory
@@ -99,7 +99,6 @@ def load(
     names = {part: _listed(root / "annotations" / file) for part, file in LISTS.items()}
     pairs = [_pair(root, name) for each in names.values() for name in each]
     _refuse_missing(pairs, root)
-    check_memory(len(pairs), height=height, width=width)
     x, trimaps = decode(pairs, root, height=height, width=width, reader=ImageReader(_read, _size))
     y, classes, _ = MaskValues(CLASSES, void=None, offset=1).targets(trimaps)
     end = len(names["train"])

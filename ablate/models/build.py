@@ -1,10 +1,11 @@
-"""From a variant to its Keras model."""
+"""From a variant to its Keras model, and to the layers that augment its images."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -46,6 +47,45 @@ def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
             f"{type(model).__name__}."
         )
     return model
+
+
+def build_augmentation(variant: Variant, info: DatasetInfo) -> tuple[keras.Layer, ...]:
+    """Build the layers that augment the training images of a variant, in their order.
+
+    Args:
+        variant: The variant.
+        info: The data set whose images they are for.
+
+    Returns:
+        The layers; those of a `Sequential` or a `Pipeline` one by one. None if there is no
+        augmentation.
+
+    Raises:
+        RequestError: The `augment` node does not fit its builder, or that returns no layers.
+    """
+    if not variant.augment:
+        return ()
+    function, options = resolve_call(variant.augment, "augment", allow=variant.allow)
+    with _pinned_settings("float32"):
+        built = function(info.shape, **options)
+    found = tuple(_single_layers(built))
+    if not found or not all(isinstance(layer, keras.Layer) for layer in found):
+        raise RequestError(
+            f"Expected {variant.augment['_target_']} to return a keras.Layer or a list of layers; "
+            f"received {built!r}."
+        )
+    return found
+
+
+def _single_layers(built: Any) -> Iterator[Any]:
+    """Layers one by one, since only single ones move masks and boxes with their image."""
+    if isinstance(built, keras.Sequential | keras.layers.Pipeline):
+        built = built.layers
+    if isinstance(built, list | tuple):
+        for each in built:
+            yield from _single_layers(each)
+    else:
+        yield built
 
 
 @contextlib.contextmanager

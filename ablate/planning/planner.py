@@ -14,6 +14,7 @@ from ablate.config.keys import LEVEL_GROUPS
 from ablate.config.overrides import parse_override, quote_text
 from ablate.config.program import ProgramVariant, read_cell
 from ablate.config.request import check_switches, content_of
+from ablate.config.trust import DOWNLOAD
 from ablate.config.variant import Variant
 from ablate.data.images import Images
 from ablate.errors import RequestError
@@ -73,6 +74,11 @@ def _refuse_other_groups(override: str) -> None:
         raise RequestError(
             f"Expected the overrides of a level to be keys of {', '.join(LEVEL_GROUPS)}; "
             f"received {override!r}. Give {key} on the command line or in the study, for all cells."
+        )
+    if key == DOWNLOAD:
+        raise RequestError(
+            f"Expected no {key} in the overrides of a level; received {override!r}. Give it on the "
+            f"command line, for all cells."
         )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+    from rich.console import Console
 
 STREAMS = {"stdout": 1, "stderr": 2}
 HANDLER = "ablate.plain"
@@ -52,6 +53,18 @@ class Output(io.RawIOBase):
             os.dup2(nowhere, self._descriptor)
             os.close(nowhere)
             return os.write(self._descriptor, content)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console whose lines change in place on a terminal alone.
+
+    Notebooks and CI services set FORCE_COLOR or TTY_COMPATIBLE, with which rich takes a pipe for a
+    terminal.
+    """
+    from rich.console import Console  # not where only signals are caught
+
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, force_terminal=None if is_terminal else False)
 
 
 def write_plain(error: UnicodeError) -> tuple[str, int]:

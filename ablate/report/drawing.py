@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib
@@ -62,8 +62,8 @@ class Picture:
     name: str
     caption: str
     alternative: str
-    svg: str
-    png: bytes
+    svg: str = field(repr=False)
+    png: bytes = field(repr=False)
 
     def _repr_svg_(self) -> str:
         """The drawing, for a notebook."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.text import Text
 
 from ablate.config.matching import match_of
@@ -18,6 +17,7 @@ from ablate.errors import RequestError
 from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.planner import plan_cells
 from ablate.process import stop
+from ablate.process.output import console
 from ablate.runner.execute import Session, execute, measure_models
 from ablate.runner.stop import report_disk_errors, seconds_left
 from ablate.store.disk import check_disk_space
@@ -57,7 +57,7 @@ def run_one(config: DictConfig) -> int:
     study = dataclasses.replace(request.study, name=SINGLE, question="Runs of single variants.")
     cell = Cell((("variant", digest(request.variant.as_json())[:12]),))
     plan, images = plan_cells(study, {cell: request.variant}, seeds=(request.seed,))
-    session = Session(images, Console(highlight=False), request.store_uri)
+    session = Session(images, console(), request.store_uri)
     command = _Command(StudyFolder(Path("runs") / SINGLE), session, request)
     check_disk_space(command.folder.path)
     with study_lock(command.folder.path):

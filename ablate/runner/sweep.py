@@ -12,7 +12,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.text import Text
 
 from ablate.config.overrides import parse_override
@@ -24,6 +23,7 @@ from ablate.planning.disk_budget import bytes_needed
 from ablate.planning.forecast import forecast
 from ablate.planning.planner import composer, make_plan, overrides_of, with_more_seeds
 from ablate.process import stop
+from ablate.process.output import console
 from ablate.process.stop import TERMINATED
 from ablate.report.cells import recommended_cells
 from ablate.report.page import report_data, write_report
@@ -78,7 +78,7 @@ def sweep(
     stop.check()
     compose = composer(context.config_loader, config, arguments=arguments)
     plan, images = make_plan(request.study, compose)
-    session = Session(images, Console(highlight=False), request.store_uri)
+    session = Session(images, console(), request.store_uri)
     command = _Command(folder, launcher, session, request=request, arguments=arguments)
     check_disk_space(folder.path)
     if request.plan_only:

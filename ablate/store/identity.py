@@ -144,11 +144,11 @@ class SourceReader:
 
 
 def named_files(variant: Variant) -> tuple[str, ...]:
-    """The files that the keys of a variant's model and recipe name, such as weights to load.
+    """The files that the keys of a variant name, such as weights to load.
 
     Those of its data set are not among them: images are identified by their pixels.
     """
-    texts = _texts([variant.model, variant.recipe.as_node()])
+    texts = _texts([variant.model, variant.augment, variant.recipe.as_node()])
     return tuple(sorted({text for text in texts if _may_name_file(text) and _is_file(text)}))
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import (
+    header_data_from_array_1_0,
+    open_memmap,
+    write_array_header_1_0,
+)
 from numpy.typing import NDArray
 
 from ablate.data.images import Images, Split
+from ablate.data.stored import is_on_disk, pieces
 from ablate.errors import RequestError
 from ablate.store.disk import clear_links, remove, write_atomically
 from ablate.store.reader import DamagedFileError, FileFormat, open_file
@@ -21,6 +27,8 @@ from ablate.store.schema import decode
 from ablate.wording import error_summary
 
 PARTS = ("train", "validation", "test")
+LABEL_AXES = 2
+"""Targets with more axes are masks, which take as much memory as images do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +59,31 @@ def save(folder: Path, images: Images) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         split = getattr(images, part)
-        np.save(path / f"{part}_x.npy", split.x)
-        np.save(path / f"{part}_y.npy", split.y)
+        _save_array(path / f"{part}_x.npy", split.x)
+        _save_array(path / f"{part}_y.npy", split.y)
     about = _About(images.classes, images.scale, images.task)
     write_atomically(path / "about.json", json.dumps(asdict(about)))
 
 
-def load(folder: Path, fingerprint: str) -> Images:
+def _save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write what `numpy.save` writes, in bounded memory."""
+    if not is_on_disk(array):
+        np.save(path, array)
+        return
+    with path.open("wb") as file:
+        write_array_header_1_0(file, header_data_from_array_1_0(array))
+        for piece in pieces(array):
+            piece.tofile(file)
+
+
+def load(folder: Path, fingerprint: str, *, most_bytes: float = math.inf) -> Images:
     """The images that were saved; pixels are read when they are used, shared by all processes.
+
+    Args:
+        folder: Where they were saved.
+        fingerprint: Their fingerprint.
+        most_bytes: Where all of them are larger, pixels and masks are `numpy.memmap` arrays, of
+            which an engine reads what it needs; otherwise it holds them in memory.
 
     Raises:
         OSError: A file is missing or cannot be read.
@@ -67,9 +92,12 @@ def load(folder: Path, fingerprint: str) -> Images:
     """
     path = folder / fingerprint
     about = ABOUT.read(path / "about.json")
+    x = [_load_array(path / f"{part}_x.npy") for part in PARTS]
+    y = [_load_array(path / f"{part}_y.npy") for part in PARTS]
+    held = np.asarray if sum(array.nbytes for array in x) <= most_bytes else np.asanyarray
     train, validation, test = (
-        Split(_load_array(path / f"{part}_x.npy"), np.array(_load_array(path / f"{part}_y.npy")))
-        for part in PARTS
+        Split(held(images), held(targets) if targets.ndim > LABEL_AXES else np.array(targets))
+        for images, targets in zip(x, y, strict=True)
     )
     return Images(
         train=train,
@@ -100,7 +128,7 @@ def discard(folder: Path) -> None:
 def _is_saved(folder: Path, images: Images) -> bool:
     """Whether images are saved completely; a power failure can leave some of them."""
     try:
-        saved = load(folder, images.fingerprint)
+        saved = load(folder, images.fingerprint, most_bytes=0)
         return saved.fingerprint == images.fingerprint and saved.task == images.task
     except (OSError, DamagedFileError, RequestError):
         return False

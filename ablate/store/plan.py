@@ -45,7 +45,7 @@ class PlannedCell:
 
     Attributes:
         cell: The cell.
-        variant: Its concrete model, data and recipe.
+        variant: Its concrete model, data, augmentation and recipe.
         dataset: Fingerprint of the data set that it is trained on; empty if an external program
             brings its own.
         seeds: The run seeds of its replicates.
@@ -178,7 +178,7 @@ class Plan:
         return fingerprints
 
     def held_constant(self) -> dict[str, str]:
-        """Keys of model and recipe that are equal in all cells, with their value as text."""
+        """Keys of all groups that are equal in all cells, with their value as text."""
         settings = [
             {key: json.dumps(value) for key, value in planned.variant.settings().items()}
             for planned in self.cells
@@ -221,14 +221,14 @@ class Plan:
 
 
 def _model_identity(planned: PlannedCell) -> str:
-    """Hash of everything that can change the size of a model, or what is noted of it."""
-    node = planned.variant.model
+    """Hash of everything that can change the size of a model, or what is checked or noted of it."""
+    nodes = planned.variant.model, planned.variant.augment
     recipe = {
         key: value
         for key, value in planned.variant.recipe.as_node().items()
-        if key not in ("epochs", "batch_size", "jit", "placebo")
+        if key not in ("epochs", "batch_size", "placebo")
     }
-    return digest([node, recipe, planned.dataset, planned.code])
+    return digest([nodes, recipe, planned.dataset, planned.code])
 
 
 def digest(content: object) -> str:

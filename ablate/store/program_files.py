@@ -36,7 +36,8 @@ def program_sources(program: Program) -> tuple[str, Mapping[str, str]]:
     Raises:
         RequestError: One does not exist, or cannot be read.
     """
-    named = [name for name in _named_paths(program) if os.path.isfile(name)]
+    paths = map(os.path.expanduser, _named_paths(program))
+    named = [path for path in paths if os.path.isfile(path)]
     names = dict.fromkeys([*named, *_declared_files(program.files), *_modules(program, named)])
     sources = {}
     for name in sorted(names):
@@ -66,10 +67,9 @@ def with_full_path(text: str) -> str:
 
     The program may have another working directory than the command in which paths were written.
     """
-    key, equals, value = text.partition("=")
-    for before, path in (("", text), (f"{key}{equals}", value)):
-        if set(path) & set("./") and _exists(path):
-            return before + os.path.abspath(path)
+    for path in _paths_in(text):
+        before = text.removesuffix(path)
+        return before + os.path.abspath(os.path.expanduser(path))
     return text
 
 
@@ -105,8 +105,9 @@ def _named_paths(program: Program) -> Iterator[str]:
 
 
 def _paths_in(text: str) -> Iterator[str]:
+    """The path that a text is, or that follows ``=`` in it, if there is something."""
     for path in (text, text.partition("=")[2]):
-        if set(path) & set("./") and _exists(path):
+        if set(path) & set("./") and _exists(os.path.expanduser(path)):
             yield path
             return
 

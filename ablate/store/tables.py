@@ -158,7 +158,7 @@ def _measures_of_programs(plan: Plan, epochs: Sequence[Mapping[str, Any]]) -> tu
     """The responses that have a value for each epoch, and the loss, under their names there."""
     reported = {name for row in epochs for name in row}
     judged = [
-        replace(each, name=re.sub("^(train|val|test)_", "", each.name))
+        replace(each, name=re.sub("^(train|val|test)[_./]", "", each.name))
         for each in (*plan.study.responses, Response("loss", "lower"))
     ]
     found = {each.name: each for each in judged if reported & {each.name, f"val_{each.name}"}}

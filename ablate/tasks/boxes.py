@@ -13,7 +13,7 @@ from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 from ablate.study.response import Response
 from ablate.tasks.classification import TASK as CLASSIFICATION
-from ablate.tasks.task import PLAIN_LOSS, Dataset, LossOptions, Objective, Output, Shape
+from ablate.tasks.task import PLAIN_LOSS, Dataset, LossOptions, Move, Objective, Output, Shape
 
 if TYPE_CHECKING:
     import keras
@@ -95,6 +95,18 @@ class Boxes:
     def encode(self, targets: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
         """The targets as they are."""
         return targets
+
+    def augment(self, move: Move, *, images: Any, targets: Any) -> tuple[Any, Any]:
+        """Boxes move with their image, and are clipped to it; the class stays."""
+        import keras  # seconds to import, and needed only where a model is trained
+
+        height, width = images.shape[1:3]
+        sides = np.array([width, height, width, height], np.float32)
+        edges, labels = targets[:, None, :EDGES] * sides, targets[:, EDGES:]
+        moved = move({"images": images, "bounding_boxes": {"boxes": edges, "labels": labels}})
+        edges = moved["bounding_boxes"]["boxes"][:, 0] / sides
+        clipped = keras.ops.clip(edges, 0.0, 1.0)
+        return moved["images"], keras.ops.concatenate([clipped, labels], axis=1)
 
     def are_logits(self, outputs: NDArray[np.float32], activation: str | None) -> bool:
         """False: edges and logits are what the loss takes, whatever a recipe asks for.

@@ -17,6 +17,7 @@ from ablate.tasks.task import (
     PLAIN_LOSS,
     Dataset,
     LossOptions,
+    Move,
     Objective,
     Output,
     Shape,
@@ -96,6 +97,10 @@ class Classification:
         if shape[-1] == 1:
             return targets.astype(np.float32)[:, np.newaxis]
         return targets.astype(np.int32)
+
+    def augment(self, move: Move, *, images: Any, targets: Any) -> tuple[Any, Any]:
+        """The class of an image stays."""
+        return move({"images": images})["images"], targets
 
     def are_logits(self, outputs: NDArray[np.float32], activation: str | None) -> bool:
         """Whether the outputs are logits; see `exclusive_logits`."""

@@ -12,7 +12,7 @@ from ablate.data.images import Images, Split
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
 from ablate.study.response import Response
-from ablate.tasks.task import PLAIN_LOSS, Dataset, LossOptions, Objective, Output, Shape
+from ablate.tasks.task import PLAIN_LOSS, Dataset, LossOptions, Move, Objective, Output, Shape
 
 if TYPE_CHECKING:
     import keras
@@ -98,6 +98,10 @@ class Multilabel:
     def encode(self, targets: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
         """The targets as they are."""
         return targets
+
+    def augment(self, move: Move, *, images: Any, targets: Any) -> tuple[Any, Any]:
+        """The labels of an image stay."""
+        return move({"images": images})["images"], targets
 
     def are_logits(self, outputs: NDArray[np.float32], activation: str | None) -> bool:
         """Whether the outputs are logits and not probabilities.

@@ -17,6 +17,7 @@ from ablate.tasks.task import (
     PLAIN_LOSS,
     Dataset,
     LossOptions,
+    Move,
     Objective,
     Output,
     Shape,
@@ -107,6 +108,17 @@ class Segmentation:
     def encode(self, targets: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
         """The masks as they are."""
         return targets
+
+    def augment(self, move: Move, *, images: Any, targets: Any) -> tuple[Any, Any]:
+        """Masks move with their image; pixels from outside of the image become void."""
+        import keras  # seconds to import, and needed only where a model is trained
+
+        # What comes from outside is filled with a value of an image, from 0 to 1. As four times the
+        # distance from void, that is void, and every class is 4 or more.
+        distances = 4.0 * (VOID - keras.ops.cast(targets, "float32"))
+        moved = move({"images": images, "segmentation_masks": distances[..., None]})
+        masks = VOID - keras.ops.round(moved["segmentation_masks"][..., 0] / 4.0)
+        return moved["images"], keras.ops.cast(masks, targets.dtype)
 
     def are_logits(self, outputs: NDArray[np.float32], activation: str | None) -> bool:
         """Whether the outputs are logits; see `exclusive_logits`."""

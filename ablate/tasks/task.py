@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -25,6 +25,13 @@ TOLERANCE = 1e-3
 
 Shape = tuple[int | None, ...]
 """The shape of a model's output; the first axis is the batch, of size None."""
+
+Move = Callable[[dict[str, Any]], dict[str, Any]]
+"""Changes a batch as Keras' image preprocessing layers do, all of it in the same way.
+
+It takes and returns the `images`, and where they are given the `segmentation_masks`, shape
+`(batch, height, width, 1)`, and the `bounding_boxes`, `xyxy` in pixels.
+"""
 
 Dataset = Images | DatasetInfo
 """A data set, with its pixels or without: a task asks both for the image shape and the classes."""
@@ -132,6 +139,18 @@ class Task(Protocol):
 
     def encode(self, targets: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """Targets in the form that the loss takes for a model with this output shape."""
+
+    def augment(self, move: Move, *, images: Any, targets: Any) -> tuple[Any, Any]:
+        """Augment a batch of training images, and its targets with them.
+
+        Args:
+            move: Changes images, masks and boxes at random.
+            images: As the network sees them, float32, shape `(batch, height, width, channels)`.
+            targets: As `encode` returns them.
+
+        Returns:
+            Images and targets of the same shapes.
+        """
 
     def are_logits(self, outputs: NDArray[np.float32], activation: str | None) -> bool:
         """Whether the outputs of a model are logits and not probabilities.

@@ -91,11 +91,11 @@ def compile_model(
             "The model is compiled by its builder: its optimizer, loss and metrics are used, and "
             "recipe.learning_rate and recipe.optimizer do not apply."
         )
-        ends_open = final_activation(model) == "linear" != task.output(dataset).activation
-        if ends_open and not _reads_logits(model):
+        usual = task.output(dataset).activation
+        if final_activation(model) == "linear" != usual and not _reads_logits(model):
             notes.append(
                 "The builder's loss takes probabilities and the model ends without an activation: "
-                "give the loss from_logits=True, or end the model in softmax."
+                f"give the loss from_logits=True, or end the model in {usual}."
             )
     else:
         notes += _compile(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from ablate.training.engine import Alive, StepHooks, evaluation_batch, numbers_of
-from ablate.training.feed import Feed
+from ablate.training.feed import Feed, read_ahead
 
 OPTIMIZERS: Mapping[str, Any] = {}
 """JAX uses Keras' own optimizers."""
@@ -31,10 +31,12 @@ class JaxEngine:
         """`jit` is for TensorFlow: JAX always compiles."""
         self._model, self._feed = model, feed
         self._batch = evaluation_batch(model)
-        self._train_images = tuple(jnp.asarray(array) for array in feed.parts["train"])
+        first = np.zeros(feed.batch, np.int32)
+        held = feed.read(first) if feed.streamed else feed.parts["train"]
+        self._train_images = tuple(jnp.asarray(array) for array in held)
         # XLA runs a convolution inside a loop ten times slower on a CPU, where starting a step from
         # Python costs next to nothing.
-        self._by_step = jax.default_backend() == "cpu"
+        self._by_step = feed.streamed or jax.default_backend() == "cpu"
         self._train: Any = jax.jit(self._step if self._by_step else self._epoch)
         self._single = jax.jit(self._step)
         self._test = jax.jit(self._test_step)
@@ -70,8 +72,8 @@ class JaxEngine:
         if hooks is not None:
             return self._train_with(order, alive, hooks)
         state = self._state()
-        for chosen in order if self._by_step else [order]:
-            state, logs = self._train(state, self._train_images, chosen)
+        for images, chosen in self._steps(order):
+            state, logs = self._train(state, images, chosen)
             alive()
         self._keep(state)
         return numbers_of(logs)
@@ -79,9 +81,9 @@ class JaxEngine:
     def _train_with(self, order: np.ndarray, alive: Alive, hooks: StepHooks) -> Mapping[str, float]:
         """Take the steps one by one, the model holding its variables at each."""
         train = self._train if self._by_step else self._single
-        for step, chosen in enumerate(order):
+        for step, (images, chosen) in enumerate(self._steps(order, by_step=True)):
             hooks.begin(step)
-            state, logs = train(self._state(), self._train_images, chosen)
+            state, logs = train(self._state(), images, chosen)
             self._keep(state)
             hooks.end(step, numbers_of(logs))
             alive()
@@ -99,10 +101,20 @@ class JaxEngine:
         """Return copies of what variables hold."""
         return [np.array(variable.value) for variable in variables]
 
+    def _steps(
+        self, order: np.ndarray, *, by_step: bool = False
+    ) -> Iterator[tuple[tuple[jax.Array, ...], np.ndarray]]:
+        """Images, and which of them each step sees; all steps at once where a scan takes them."""
+        if self._feed.streamed:
+            own = np.arange(self._feed.batch, dtype=np.int32)
+            for images in read_ahead(self._feed.read(rows) for rows in order):
+                yield tuple(jnp.asarray(array) for array in images), own
+        else:
+            for chosen in order if self._by_step or by_step else [order]:
+                yield self._train_images, chosen
+
     def _batches(self, part: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        x, y = self._feed.parts[part][:2]
-        for start in range(0, len(x), self._batch):
-            yield x[start : start + self._batch], y[start : start + self._batch]
+        return self._feed.batches(part, self._batch)
 
     def _epoch(
         self, state: State, parts: tuple[jax.Array, ...], order: jax.Array
@@ -115,15 +127,26 @@ class JaxEngine:
     def _step(
         self, state: State, parts: tuple[jax.Array, ...], chosen: jax.Array
     ) -> tuple[State, Logs]:
-        x, *others = (part[chosen] for part in parts)
-        logs, state = self._model.train_step(state, (self._seen(x), *others))
-        return state, logs
+        *own, streams = state
+        x, y, *weights = (part[chosen] for part in parts)
+        x, y, streams = self._augmented(self._seen(x), y, streams)
+        logs, own = self._model.train_step(tuple(own), (x, y, *weights))
+        return (*own, streams), logs
+
+    def _augmented(
+        self, x: jax.Array, y: jax.Array, streams: list[jax.Array]
+    ) -> tuple[jax.Array, jax.Array, list[jax.Array]]:
+        """A batch after augmentation, and the states of the random generators after it."""
+        variables = self._feed.augmentation.variables
+        with keras.StatelessScope(list(zip(variables, streams, strict=True))) as scope:
+            x, y = self._feed.augmentation(x, y)
+        return x, y, [scope.get_current_value(variable) for variable in variables]
 
     def _test_step(self, state: State, x: jax.Array, y: jax.Array) -> tuple[State, Logs]:
-        trainable, non_trainable, optimizer, metrics = state
+        trainable, non_trainable, optimizer, metrics, streams = state
         part = trainable, non_trainable, metrics
         logs, (_, _, metrics) = self._model.test_step(part, (self._seen(x), y))
-        return (trainable, non_trainable, optimizer, metrics), logs
+        return (trainable, non_trainable, optimizer, metrics, streams), logs
 
     def _seen(self, x: jax.Array) -> jax.Array:
         """What the network sees of stored images: floats in [0, 1]."""
@@ -136,6 +159,7 @@ class JaxEngine:
             model.non_trainable_variables,
             model.optimizer.variables,
             model.metrics_variables,
+            self._feed.augmentation.variables,
         )
 
     def _state(self) -> State:

@@ -78,7 +78,7 @@ def make_loss(recipe: Recipe, *, from_logits: bool) -> Any:
     if from_logits and not _takes(recipe.loss, "from_logits"):
         raise RequestError(
             f"Expected a model whose outputs are probabilities for {recipe.loss['_target_']}, "
-            f"which takes no logits; end the model in softmax."
+            f"which takes no logits; end the model in softmax or sigmoid."
         )
     return loss
 

@@ -45,7 +45,7 @@ def reset(
             values = [new if old is None else old for old, new in zip(values, fresh, strict=True)]
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
-        for name, generator in _generators(layer).items():
+        for name, generator in generators(layer).items():
             generator.state.assign([stream_seed(seed, f"dropout/{path}/{name}"), 0])
 
 
@@ -67,7 +67,7 @@ def check_rebuildable(model: keras.Model, *, kept: Container[str] = ()) -> None:
 
 def own_weights(layer: keras.Layer) -> list[keras.Variable]:
     """Variables of the layer itself, without the states of its random generators."""
-    states = {id(generator.state) for generator in _generators(layer).values()}
+    states = {id(generator.state) for generator in generators(layer).values()}
     return [variable for variable in _own_variables(layer) if id(variable) not in states]
 
 
@@ -111,7 +111,8 @@ def _own_variables(layer: keras.Layer) -> list[keras.Variable]:
     return [variable for variable in layer.variables if id(variable) not in inner]
 
 
-def _generators(layer: keras.Layer) -> dict[str, keras.random.SeedGenerator]:
+def generators(layer: keras.Layer) -> dict[str, keras.random.SeedGenerator]:
+    """Random generators of the layer itself, by attribute."""
     return {
         name: value
         for name, value in vars(layer).items()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ablate.data.stored import rows_at_once
 from ablate.errors import RequestError
 from ablate.training.engine import Alive, StepHooks, evaluation_batch, numbers_of
-from ablate.training.feed import Feed
+from ablate.training.feed import Feed, read_ahead
 from ablate.training.reset import layers_by_path
 
 HEARTBEAT_STEPS = 32
@@ -40,18 +41,23 @@ class TensorFlowEngine:
             # Rewriting the graph takes a second a model and does not make steps faster on a CPU.
             tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         _slice_before_strided_projections(model)
-        self._model, self._scale = model, feed.scale
+        self._model, self._feed, self._scale = model, feed, feed.scale
+        self._augmentation = feed.augmentation
         self._batch = evaluation_batch(model)
+        held = np.asanyarray if feed.streamed else tf.constant
         self._parts = {
-            name: tuple(tf.constant(array) for array in part) for name, part in feed.parts.items()
+            name: tuple(held(array) for array in part) for name, part in feed.parts.items()
         }
         x, y, *_ = self._parts["train"]
-        self._order_shape = (feed.steps, feed.batch)
+        images, steps = (None, None) if feed.streamed else (len(x), feed.steps)
         self._train = tf.function(
             self._epoch,
             input_signature=[
-                tuple(tf.TensorSpec(part.shape, part.dtype) for part in self._parts["train"]),
-                tf.TensorSpec(self._order_shape, tf.int32),
+                tuple(
+                    tf.TensorSpec([images, *part.shape[1:]], part.dtype)
+                    for part in self._parts["train"]
+                ),
+                tf.TensorSpec([steps, feed.batch], tf.int32),
                 tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([], tf.int32),
             ],
@@ -77,7 +83,9 @@ class TensorFlowEngine:
         Raises:
             RequestError: The model keeps state where the trainer cannot reset it.
         """
-        self._train(self._parts["train"], np.zeros(self._order_shape, np.int32), 0, steps)
+        order = np.zeros((self._feed.steps, self._feed.batch), np.int32)
+        _, (parts, own_order, *_) = next(self._chunks(order, 1))
+        self._train(parts, own_order, 0, steps)
         x, y = self._parts["validation"]
         self._evaluate(x[:steps], y[:steps])
         if steps:
@@ -88,12 +96,10 @@ class TensorFlowEngine:
     ) -> Mapping[str, float]:
         """Take a step for each row of image indices."""
         self._model.reset_metrics()
-        size = HEARTBEAT_STEPS if hooks is None else 1
-        for first in range(0, len(order), size):
-            last = min(first + size, len(order))
+        for first, chunk in self._chunks(order, HEARTBEAT_STEPS if hooks is None else 1):
             if hooks is not None:
                 hooks.begin(first)
-            numbers = self._train(self._parts["train"], order, first, last)
+            numbers = self._train(*chunk)
             if hooks is not None:
                 hooks.end(first, numbers_of(numbers))
             alive()
@@ -102,7 +108,13 @@ class TensorFlowEngine:
     def evaluate(self, part: str) -> Mapping[str, float]:
         """Run the model in inference mode on every image of a part once."""
         self._model.reset_metrics()
-        return numbers_of(self._evaluate(*self._parts[part][:2]))
+        x, y, *_ = self._parts[part]
+        if not self._feed.streamed:
+            return numbers_of(self._evaluate(x, y))
+        at_once = max(1, rows_at_once(x) // self._batch) * self._batch
+        for images, targets in self._feed.batches(part, at_once):
+            numbers = self._evaluate(images, targets)
+        return numbers_of(numbers)
 
     def read(self, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
         """Return copies of what variables hold."""
@@ -112,13 +124,30 @@ class TensorFlowEngine:
         read = tf.raw_ops.ReadVariableOp
         return [read(resource=item.handle, dtype=item.dtype).numpy() for item in held]
 
+    def _chunks(self, order: np.ndarray, size: int) -> Iterator[tuple[int, Any]]:
+        """The first step of some steps at a time, and the arguments of `_epoch` for them."""
+        if self._feed.streamed:
+            size = min(size, self._feed.steps_at_once)
+            yield from read_ahead(self._read_chunks(order, size))
+        else:
+            for first in range(0, len(order), size):
+                last = min(first + size, len(order))
+                yield first, (self._parts["train"], order, first, last)
+
+    def _read_chunks(self, order: np.ndarray, size: int) -> Iterator[tuple[int, Any]]:
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
+            own = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
+            yield first, (self._feed.read(rows.ravel()), own, 0, len(rows))
+
     def _epoch(
         self, parts: tuple[tf.Tensor, ...], order: tf.Tensor, first: tf.Tensor, last: tf.Tensor
     ) -> dict[str, Any]:
         def step(index: tf.Tensor) -> list[tf.Tensor]:
             chosen = tf.gather(order, index)
-            x, *others = (tf.gather(part, chosen) for part in parts)
-            self._model.train_step((self._seen(x), *others))
+            x, y, *weights = (tf.gather(part, chosen) for part in parts)
+            x, y = self._augmentation(self._seen(x), y)
+            self._model.train_step((x, y, *weights))
             return [index + 1]
 
         tf.while_loop(lambda index: index < last, step, [first], parallel_iterations=1)
@@ -145,6 +174,7 @@ class TensorFlowEngine:
         """State that no layer or optimizer owns cannot be reset: a run would depend on the last."""
         model = self._model
         owned = (*model.variables, *model.optimizer.variables, *model.metrics_variables)
+        owned = (*owned, *self._augmentation.variables)
         if (change := getattr(model.optimizer, "change", None)) is not None:
             owned = (*owned, change)
         known = {id(variable.value) for variable in owned}
@@ -154,7 +184,7 @@ class TensorFlowEngine:
             hidden |= {node.op for node in part.node_def if node.op in UNSEEDED}
         if hidden:
             raise RequestError(
-                f"Expected a model whose layers own their variables, and a "
+                f"Expected a model and an augmentation whose layers own their variables, and a "
                 f"keras.random.SeedGenerator each for what they draw; received "
                 f"{', '.join(sorted(hidden))}."
             )

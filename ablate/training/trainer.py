@@ -16,6 +16,7 @@ from ablate.data.images import Images
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
 from ablate.tasks.task import Shape, task_of
+from ablate.training.augmentation import NO_AUGMENTATION, Augmentation
 from ablate.training.best_epoch import best_of
 from ablate.training.callbacks import Callbacks, check_callbacks
 from ablate.training.compilation import compile_model, sample_of
@@ -53,7 +54,13 @@ class Trainer:
     """
 
     def __init__(
-        self, model: keras.Model, images: Images, recipe: Recipe, *, kept: Kept = NOTHING
+        self,
+        model: keras.Model,
+        images: Images,
+        recipe: Recipe,
+        *,
+        kept: Kept = NOTHING,
+        augmentation: Augmentation = NO_AUGMENTATION,
     ) -> None:
         """Compile the model.
 
@@ -63,6 +70,7 @@ class Trainer:
             images: What it learns from and is judged on.
             recipe: How it is trained.
             kept: The values in the model that its builder put there.
+            augmentation: What changes the training images before the model sees them.
 
         Raises:
             RequestError: The model's output does not fit the task, the recipe does not fit the
@@ -84,7 +92,10 @@ class Trainer:
         self._best = best_of(task_of(images.task).measures(images.classes)[0], recipe)
         self._optimizer_start = [np.asarray(item).copy() for item in model.optimizer.variables]
         self.feed = Feed(
-            parts=parts_of(images, recipe, shape=compiled.shape), scale=images.scale, batch=batch
+            parts=parts_of(images, recipe, shape=compiled.shape),
+            scale=images.scale,
+            batch=batch,
+            augmentation=augmentation,
         )
         self._engine: Engine = backend.ENGINE(model, self.feed, jit=recipe.jit)
         self._prepared = self._ended = False
@@ -234,6 +245,7 @@ class Trainer:
 
     def _epoch(self, seed: int, epoch: int, alive: Alive) -> Epoch:
         order = self.feed.order(seed, epoch)
+        self.feed.augmentation.start(seed, epoch)
         self._callbacks.begin_epoch(epoch)
         started = time.perf_counter()
         numbers = self._ordered(self._engine.train(order, alive, hooks=self._callbacks.hooks()))

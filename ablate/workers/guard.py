@@ -31,7 +31,10 @@ def main() -> None:
     the lock file of the workers, and the words of the command. The report is the exit code as
     `subprocess` has it, and the largest resident memory in kilobytes.
     """
-    control, report, lock, *words = sys.argv[1:]
+    control, report = map(int, sys.argv[1:3])
+    lock, *words = sys.argv[3:]
+    for descriptor in (control, report):
+        os.set_inheritable(descriptor, False)  # a process of the program would keep them open
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # a file system without such locks
@@ -44,12 +47,12 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    ending = threading.Thread(target=_end_with_worker, args=(int(control), child), daemon=True)
+    ending = threading.Thread(target=_end_with_worker, args=(control, child), daemon=True)
     ending.start()
     _, status, usage = os.wait4(child, 0)
     kill_group(child, signal.SIGKILL)  # what the program has left behind
     with contextlib.suppress(OSError):  # the worker is gone
-        os.write(int(report), f"{os.waitstatus_to_exitcode(status)} {usage.ru_maxrss}".encode())
+        os.write(report, f"{os.waitstatus_to_exitcode(status)} {usage.ru_maxrss}".encode())
 
 
 def _start(words: list[str]) -> NoReturn:

@@ -10,7 +10,9 @@ import keras
 from ablate.config.variant import Variant
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
-from ablate.models.build import build_model
+from ablate.models.build import build_augmentation, build_model
+from ablate.tasks.task import task_of
+from ablate.training.augmentation import Augmentation
 from ablate.training.initial_state import InitialState
 from ablate.training.kept import kept_values
 from ablate.training.trainer import Trainer
@@ -49,7 +51,11 @@ class KerasCellTrainer:
         model = self._build()
         kept = kept_values(model, self._build, shape=self._info.shape)
         self._heartbeat()
-        self._compiled = Trainer(model, images, self._variant.recipe, kept=kept)
+        layers = build_augmentation(self._variant, self._info)
+        augmentation = Augmentation(layers, task=task_of(images.task))
+        self._compiled = Trainer(
+            model, images, self._variant.recipe, kept=kept, augmentation=augmentation
+        )
 
     def _build(self) -> keras.Model:
         return build_model(self._variant, self._info)

@@ -58,6 +58,7 @@ def train_job(config: DictConfig) -> None:
         train_unit(
             folder,
             Unit.from_node(content["unit"]),
+            image_bytes=slot.image_bytes,
             worker_provenance={"device": device, "threads": str(slot.threads)},
             settings=WorkerSettings(plan.backend, request.retention, request.fault_policy.retries),
             callbacks=Callbacks(heartbeat=stop.check),

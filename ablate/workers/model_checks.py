@@ -8,14 +8,16 @@ import time
 from multiprocessing.connection import Connection
 
 import keras
+import numpy as np
 
 from ablate.config.locate import targets_in
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
-from ablate.models.build import build_model
+from ablate.models.build import build_augmentation, build_model
 from ablate.models.macs import count_macs
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
-from ablate.tasks.task import task_of
+from ablate.tasks.task import Shape, task_of
+from ablate.training.augmentation import Augmentation, check_augmentation
 from ablate.training.callbacks import check_callbacks
 from ablate.training.compilation import SAMPLE, compile_model, sample_of
 from ablate.training.kept import kept_values
@@ -28,6 +30,7 @@ from ablate.workers.slots import Slot, occupy
 
 PROBE_STEPS = 8
 PROBE_IMAGES = 256
+AUGMENTED_IMAGES = 16
 
 
 def measure(
@@ -73,8 +76,31 @@ def _check(planned: PlannedCell, info: DatasetInfo) -> ModelSize:
     # The step takes 0.4 s, and what neither the recipe nor the builder brings is known to fit.
     if is_compiled or recipe.class_weight is not None or any(targets_in(recipe.as_node())):
         rehearse(model, recipe, images=noise, shape=compiled.shape, callbacks=callbacks)
+    _check_augmentation(planned, info, noise=noise, shape=compiled.shape)
     output = tuple(side for side in compiled.shape[1:] if side is not None)
     return ModelSize(model.count_params(), count_macs(model), notes, output)
+
+
+def _augmentation(planned: PlannedCell, info: DatasetInfo) -> Augmentation:
+    layers = build_augmentation(planned.variant, info)
+    return Augmentation(layers, task=task_of(info.task))
+
+
+def _check_augmentation(
+    planned: PlannedCell, info: DatasetInfo, *, noise: Images, shape: Shape
+) -> None:
+    """Augment some images of the whole range, black and white ones among them."""
+    augmentation = _augmentation(planned, info)
+    if not augmentation.layers:
+        return
+    images = noise.train.x[:AUGMENTED_IMAGES].astype(np.float32) * np.float32(noise.scale)
+    images[0::4], images[1::4] = 0, 1
+    check_augmentation(
+        augmentation,
+        images=images,
+        targets=task_of(info.task).encode(noise.train.y[:AUGMENTED_IMAGES], shape),
+        jit=planned.variant.recipe.jit and keras.backend.backend() == "tensorflow",
+    )
 
 
 def probe(planned: PlannedCell, slot: Slot, *, datasets: Datasets, answer: Connection) -> None:
@@ -84,7 +110,8 @@ def probe(planned: PlannedCell, slot: Slot, *, datasets: Datasets, answer: Conne
     info = datasets[planned.dataset]
     recipe = dataclasses.replace(planned.variant.recipe, epochs=2)
     noise = _noise(info, train=PROBE_STEPS * recipe.batch_size, validation=PROBE_IMAGES)
-    epochs = Trainer(build_model(planned.variant, info), noise, recipe).run(0)
+    model, augmentation = build_model(planned.variant, info), _augmentation(planned, info)
+    epochs = Trainer(model, noise, recipe, augmentation=augmentation).run(0)
     next(epochs)
     built = time.perf_counter()
     second = next(epochs)

@@ -37,8 +37,6 @@ KILLS = ("SIGKILL", "SIGTERM", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL
 """Signals for which a shell ends with 128 and their number, when they have ended its program."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables by which numerical libraries are told how many threads to use."""
-OWN_VARIABLES = ("HYDRA_FULL_ERROR", "ABLATE_SERVER_LOG")
-"""Variables that this program sets for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class ProgramCellTrainer:
         remove(command.work)  # of an earlier attempt
         command.write_files()
         output = ProgramOutput(self._responses)
-        seconds: list[float] = []
+        seconds: dict[int, float] = {}
         kills = count_oom_kills()
         with open_to_append(folder.log) as log:
             log.write(f"$ {one_line(command.text)}\n")
@@ -128,7 +126,7 @@ class ProgramCellTrainer:
                 ):
                     epoch = output.read(line)
                     if epoch is not None:
-                        seconds.append(epoch.seconds)
+                        seconds[epoch.epoch] = epoch.seconds
                         yield epoch
                 ended = process.exit()
         fault = fault_of(ended, self._program, oom_kills=count_oom_kills() - kills)
@@ -136,17 +134,17 @@ class ProgramCellTrainer:
             raise fault
         content = _content(command, output, needed=self._responses)
         yield FinishedProgram(
-            responses_of(content, self._responses), _cost(ended, content, seconds=seconds)
+            responses_of(content, self._responses),
+            _cost(ended, content, seconds=list(seconds.values())),
         )
 
     def _environment(self) -> dict[str, str]:
         """The user's variables, and where they are not set, those that programs are run with."""
-        given = {key: value for key, value in os.environ.items() if key not in OWN_VARIABLES}
-        path = given.get("PYTHONPATH")
+        path = os.environ.get("PYTHONPATH")
         return {
             "PYTHONUNBUFFERED": "1",  # epochs are read as they end
             **dict.fromkeys(THREADS, str(self._threads)),
-            **given,
+            **os.environ,
             # Modules next to the command are found from the working directory of the run, too.
             "PYTHONPATH": os.pathsep.join([os.getcwd(), *([path] if path else [])]),
         }

@@ -19,6 +19,8 @@ MOST_NUMBERS = 200
 LONGEST_NAME = 100
 SIZES = ("parameters", "macs")
 """Numbers of a result that are costs, and no responses."""
+PARTS = ("step", "batch", "iteration", "global_step")
+"""Numbers of lines about a part of an epoch."""
 NOT_FINITE = ("nan", "na", "inf", "+inf", "-inf", "infinity", "-infinity")
 """Texts by which programs write a number that JSON cannot hold, in lower case."""
 
@@ -51,7 +53,9 @@ class ProgramOutput:
         self._responses = responses
         self._has_all = False
         self._first_epoch: int | None = None
-        self._last_time = time.monotonic()
+        self._epoch = 0
+        self._numbers: dict[str, float] = {}
+        self._epoch_started = self._last_time = time.monotonic()
         self.last: Mapping[str, Any] | None = None
 
     def read(self, line: bytes) -> Epoch | None:
@@ -67,11 +71,14 @@ class ProgramOutput:
         has_all = all(name in numbers for name in self._responses)
         if has_all or not self._has_all:
             self.last, self._has_all = content, has_all
-        return self._epoch(content.get("epoch"), numbers)
+        return self._read_epoch(content.get("epoch"), numbers)
 
-    def _epoch(self, number: object, numbers: Mapping[str, float]) -> Epoch | None:
-        if not isinstance(number, int) or isinstance(number, bool):
+    def _read_epoch(self, number: object, numbers: Mapping[str, float]) -> Epoch | None:
+        """The epoch of a line, with the numbers that earlier lines gave of it."""
+        is_whole = isinstance(number, int) and not isinstance(number, bool)
+        if not is_whole or any(name in numbers for name in PARTS):
             return None
+        assert isinstance(number, int)
         if self._first_epoch is None:
             self._first_epoch = number
         # The journal counts from 1, a program possibly from 0.
@@ -79,11 +86,14 @@ class ProgramOutput:
         if not 1 <= epoch < MOST_EPOCHS:
             return None
         now = time.monotonic()
-        seconds = numbers.get("seconds", math.nan)
-        if not 0 <= seconds < MOST_SECONDS:
-            seconds = now - self._last_time
+        if epoch != self._epoch:
+            self._epoch, self._numbers, self._epoch_started = epoch, {}, self._last_time
         self._last_time = now
-        own = {key: each for key, each in numbers.items() if key not in (*TAKEN, "event")}
+        self._numbers.update(numbers)
+        seconds = self._numbers.get("seconds", math.nan)
+        if not 0 <= seconds < MOST_SECONDS:
+            seconds = now - self._epoch_started
+        own = {key: each for key, each in self._numbers.items() if key not in (*TAKEN, "event")}
         return Epoch(epoch, own, seconds)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablate.config.device import DeviceRequest
+from ablate.data.memory import SHARE, free_bytes
 from ablate.errors import RequestError
 from ablate.process import stop
 from ablate.store.plan import PROGRAM, Plan
@@ -21,10 +24,12 @@ class Slot:
     Attributes:
         gpu: Identifier of its GPU as CUDA knows it; None for the CPU.
         threads: Number of CPU threads.
+        image_bytes: Most bytes of images that it may hold in memory.
     """
 
     gpu: str | None
     threads: int
+    image_bytes: float = math.inf
 
 
 def visible_gpus() -> list[str]:
@@ -56,7 +61,9 @@ def slots_for(plan: Plan, device: DeviceRequest) -> list[Slot]:
     sizes = [info.shape[0] * info.shape[1] for info in plan.datasets.values()]
     pixels = SMALL_PIXELS + 1 if plan.is_of_programs else max(sizes)
     cores = len(os.sched_getaffinity(0))
-    return share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
+    slots = share_out(device, gpus=visible_gpus(), cores=cores, pixels=pixels)
+    most = {"memory": math.inf, "disk": 0.0, "auto": SHARE * free_bytes() / len(slots)}
+    return [dataclasses.replace(slot, image_bytes=most[device.images]) for slot in slots]
 
 
 def share_out(

@@ -44,6 +44,7 @@ def train(
         train_unit(
             folder,
             unit,
+            image_bytes=slot.image_bytes,
             worker_provenance={"device": device, "threads": str(slot.threads)},
             settings=settings,
             callbacks=Callbacks(lambda: _send_heartbeat(messages), _print_to),
@@ -59,6 +60,7 @@ def train_unit(
     folder: StudyFolder,
     unit: Unit,
     *,
+    image_bytes: float,
     worker_provenance: Mapping[str, str],
     settings: WorkerSettings,
     callbacks: Callbacks,
@@ -70,6 +72,7 @@ def train_unit(
     Args:
         folder: The folder of the study, which holds its plan.
         unit: The cell and its seeds.
+        image_bytes: Most bytes of images to hold in memory; more are read from the disk.
         worker_provenance: Device and threads, for the provenance of the results.
         settings: What every worker of the study is told.
         callbacks: What to do besides training.
@@ -82,7 +85,9 @@ def train_unit(
         planned = plan.find(unit.cell)
         own = {**worker_provenance, **_program_path(planned)}
         plan = dataclasses.replace(plan, provenance={**plan.provenance, **own})
-        trainer = _trainer(folder, plan, planned=planned, heartbeat=callbacks.heartbeat)
+        trainer = _trainer(
+            folder, plan, planned=planned, image_bytes=image_bytes, heartbeat=callbacks.heartbeat
+        )
         runs = CellRuns(folder, plan, planned=planned, trainer=trainer, callbacks=callbacks)
         retention = settings.retention
         if plan.is_of_programs:  # which save their models themselves
@@ -91,7 +96,12 @@ def train_unit(
 
 
 def _trainer(
-    folder: StudyFolder, plan: Plan, *, planned: PlannedCell, heartbeat: Callable[[], None]
+    folder: StudyFolder,
+    plan: Plan,
+    *,
+    planned: PlannedCell,
+    image_bytes: float,
+    heartbeat: Callable[[], None],
 ) -> CellTrainer:
     """What trains the seeds of a cell."""
     if isinstance(planned.variant, ProgramVariant):
@@ -108,7 +118,9 @@ def _trainer(
     return KerasCellTrainer(
         planned.variant,
         plan.dataset_of(planned),
-        load_images=lambda: image_cache.load(folder.images, planned.dataset),
+        load_images=lambda: image_cache.load(
+            folder.images, planned.dataset, most_bytes=image_bytes
+        ),
         heartbeat=heartbeat,
     )
 

@@ -48,7 +48,9 @@ def test_only_the_figure_that_is_asked_for_is_drawn(
 ) -> None:
     study = ablate.analyse(frame, factors=["norm", "skip"], response="acc", seed="seed")
     monkeypatch.delattr(effects, "content")
-    assert study.figure("grid")._repr_svg_().startswith("<svg")
+    grid = study.figure("grid")
+    assert grid._repr_svg_().startswith("<svg")
+    assert len(repr(grid)) < 2000
     with pytest.raises(AttributeError):
         study.figure("effects")
 

@@ -152,6 +152,7 @@ def test_one_replicate_needs_no_seed() -> None:
     [
         param(["data=npz"], "Expected no data with cell=command", id="data"),
         param(["study.controls=[placebo]"], "received recipe.placebo=false", id="placebo"),
+        param(["cell.options.m.lr.x=3"], "'cell.options={name: value}'", id="no_such_mapping"),
         param(["cell.options.m=3"], "cell.options.m.lr", id="option_of_another_kind"),
         param(["cell=keras"], "Unknown key 'cell.command'. Choose cell=command", id="keras"),
         param(["study=xyz", "cell=command"], "choose a study that does", id="study_of_keras"),

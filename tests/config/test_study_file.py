@@ -123,7 +123,8 @@ def variant_of(folder: Path, content: str, *arguments: str) -> Variant:
         param("model: mine\nmodel.n: .nan", [], "as study.model.n; received nan", id="no_value"),
         param("model: mine\nmodel: {'a=b': 1}", [], "duplicate key model", id="twice"),
         param("model: {'a=b': 1}", [], "as study.model.a=b; received 1", id="no_key"),
-        param("augment: mine", [], "Unknown key study.augment.", id="no_group"),
+        param("augment: mine", [], "Unknown augment 'mine'. Known: ", id="augmentation"),
+        param("augmented: mine", [], "Unknown key study.augmented.", id="no_group"),
         *(
             param(f"{key}: x", [], f"Expected {key} on the command line", id=f"not_{key}")
             for key in ("allow", "store", "store.uri", "on_change", "device", "seed", "hydra")

@@ -12,6 +12,7 @@ from ablate.config.trust import decide
 from ablate.errors import RequestError
 
 THEIRS = {"allow": ["mypackage"]}
+PETS = {"_target_": "ablate.data.oxford_pets.load", "path": "pets", "download": True}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,8 @@ def test_packages_are_allowed_by_the_user(
         param({"store": {"uri": "sqlite:///a/s.yaml"}}, [], "ends in .db or .sqlite", id="study"),
         param({"store": {"uri": "sqlite+x:///a.db"}}, [], "add store.uri=", id="driver"),
         param({"store": {"uri": "http://b:w/@host"}}, [], "'http://***'", id="password"),
+        param({"data": PETS}, [], "add data.download=true to the command", id="download"),
+        param({"data": PETS}, ["data.path=x"], "add data.download=true", id="download_to_a_path"),
     ],
 )
 def test_a_file_decides_nothing_for_the_user(
@@ -74,6 +77,15 @@ def test_a_file_decides_nothing_for_the_user(
         decide(content, given)
     assert message in str(refused.value)
     assert "w/" not in str(refused.value)
+
+
+def test_a_loader_of_ones_own_may_have_the_keyword_download() -> None:
+    for content, given in (
+        ({"data": {"_target_": "mypackage.load", "download": True}}, []),
+        ({"data": {**PETS, "download": False}}, []),
+        ({"data": PETS}, ["data.download=true"]),
+    ):
+        assert decide(content, given) == content
 
 
 def test_a_store_in_the_working_directory_may_be_in_a_file() -> None:

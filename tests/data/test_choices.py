@@ -20,4 +20,5 @@ def test_the_keys_are_the_loaders_keywords_with_their_defaults(file):
     assert all(item.kind is item.KEYWORD_ONLY for item in parameters)
     assert list(node) == [item.name for item in parameters]
     defaults = {item.name: item.default for item in parameters if item.default is not item.empty}
-    assert {key: node[key] for key in defaults} == defaults
+    given = {key: tuple(node[key]) if isinstance(node[key], list) else node[key] for key in node}
+    assert {key: given[key] for key in defaults} == defaults

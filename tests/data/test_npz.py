@@ -398,6 +398,8 @@ def test_a_missing_array_is_refused_with_the_nearest_one(save):
     own["x_tests"] = own.pop("x_test")
 
     assert "has no x_test. Did you mean 'x_tests'?" in refusal(save(own))
+    del own["x_tests"]
+    assert refusal(save(own)).endswith("has no x_test.")
 
 
 @pytest.mark.parametrize(

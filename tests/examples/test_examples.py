@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import re
 import shlex
@@ -84,6 +85,20 @@ def test_results_of_another_program_are_reported(
     assert Path("reports/results/index.html").is_file()
 
 
+def test_the_cells_of_the_notebook_run_in_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = json.loads((folder / "notebook" / "study.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert {each["output_type"] for cell in cells for each in cell["outputs"]} >= {"stream"}
+    code = "\n".join("".join(cell["source"]) for cell in cells)
+    small, changes = re.subn(r"\"study\.replicates=\d+\"", ", ".join(map(repr, SMALL)), code)
+    assert changes == 1
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert "Keep random_features" in finish(folder / "notebook", "-c", small)
+
+
 def without_keras(folder: Path) -> dict[str, str]:
     """An environment with this Python in PATH, where importing Keras or a backend is an error."""
     for name in ("keras", "tensorflow", "jax"):
@@ -98,17 +113,12 @@ def without_keras(folder: Path) -> dict[str, str]:
 
 def test_a_program_is_the_cells_of_a_study(ablate: Command, folder: Path) -> None:
     example, arguments = folder / "program_sklearn", command_of("program_sklearn")
-    environment = without_keras(folder)
-    done = ablate(example, *arguments, "study.replicates=1", **environment)
+    done = ablate(example, *arguments, "study.replicates=1", **without_keras(folder))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Report: reports/forest/index.html" in done.stdout
     runs = rows_of(example / "reports" / "forest" / "runs.csv")
     assert [run["status"] for run in runs] == ["complete"] * 4
     assert all(0.5 < float(run["accuracy"]) < 1 for run in runs)
-    with (example / "forest.py").open("a", encoding="utf-8") as file:
-        file.write("print()\n")
-    plan = ablate(example, *arguments, "study.replicates=1", "plan_only=true", **environment)
-    assert "code: forest.py was changed" in plan.stdout, plan.stdout + plan.stderr
 
 
 def test_a_script_with_argparse_reports_its_epochs(ablate: Command, folder: Path) -> None:

@@ -187,6 +187,32 @@ def test_no_file_allows_code(planted: Path, group: str, arguments: list[str]) ->
         check_arguments([f"{group}=mine", *arguments])
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "arguments"),
+    [
+        param("study/mine.yaml", f"data: mnist\ndata.download: true\n{SMALL}", [], id="study"),
+        param(
+            "study/mine.yaml",
+            f"data: {{download: '${{seed}}'}}\n{SMALL}",
+            ["data=mnist"],
+            id="study_by_an_interpolation",
+        ),
+        param("data/mine.yaml", "defaults: [mnist]\ndownload: true\n", ["data=mine"], id="data"),
+    ],
+)
+def test_no_file_asks_for_a_download(
+    planted: Path, file: str, content: str, arguments: list[str]
+) -> None:
+    place = planted / "experiments" / file
+    place.parent.mkdir(parents=True)
+    place.write_text(content)
+    chosen = "study=mine" if file.startswith("study") else "study=xyz"
+    given = ["--multirun", chosen, "plan_only=true", *arguments]
+    with pytest.raises(REQUEST_ERRORS, match=r"add data\.download=true to the command"):
+        check_arguments(given)
+    assert check_arguments([*given, "data.download=true"])
+
+
 def test_the_command_plans_no_study_that_allows_its_code(ablate: Command, planted: Path) -> None:
     shell = "{_target_: subprocess.run, args: touch marker, shell: true}"
     study = textwrap.indent(SMALL, "  ")

@@ -308,6 +308,7 @@ def test_a_bad_study_file_is_refused(
         param("", "Expected key=value", id="empty"),
         param("recipe.epochs=-1", "received -1", id="bad_value"),
         param("~model", "Expected model to be a group", id="group_taken_out"),
+        param("data.download=true", "Expected no data.download", id="download"),
         param("model.filters=[99999999999999999999]", "below 2**63", id="large_number"),
     ],
 )

@@ -12,7 +12,7 @@ from ablate.config.recipe import Recipe
 from ablate.config.variant import Variant
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
-from ablate.models.build import build_model
+from ablate.models.build import build_augmentation, build_model
 
 INFO = DatasetInfo("classification", (4, 4, 1), ("a", "b", "c"), 3, 3, 3, "f")
 
@@ -25,6 +25,18 @@ def build(shape: tuple[int, int, int], classes: int, *, change: str = "") -> ker
     if change == "policy":
         keras.config.set_dtype_policy("mixed_bfloat16")
     return keras.Sequential([layers.Input(shape), layers.Conv2D(2, 1), layers.Flatten()])
+
+
+def augmentation(shape: tuple[int, int, int], *, kind: str) -> object:
+    one, two = layers.RandomFlip(name="one"), layers.GaussianNoise(0.1, name="two")
+    return {
+        "layer": one,
+        "list": [one, [two]],
+        "sequential": keras.Sequential([layers.Input(shape), one, two]),
+        "pipeline": layers.Pipeline([one, layers.Pipeline([two])]),
+        "nothing": [],
+        "function": lambda x: x,
+    }[kind]
 
 
 def variant(*, precision: str = "float32", **options: str) -> Variant:
@@ -75,3 +87,33 @@ def test_the_precision_reaches_the_layers_of_one_model(precision: str, change: s
     model = build_model(variant(precision=precision, change=change), INFO)
     assert model.layers[0].dtype_policy.name == "mixed_bfloat16"
     assert keras.config.dtype_policy().name == "float32"
+
+
+def augmented(kind: str) -> Variant:
+    node = {"_target_": f"{__name__}.augmentation", "kind": kind}
+    return Variant({}, {}, Recipe(precision="mixed_bfloat16"), (__name__,), augment=node)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("layer", ["one"]),
+        ("list", ["one", "two"]),
+        ("sequential", ["one", "two"]),
+        ("pipeline", ["one", "two"]),
+    ],
+)
+def test_the_layers_of_an_augmentation_are_built_one_by_one(kind: str, names: list[str]) -> None:
+    found = build_augmentation(augmented(kind), INFO)
+    assert [layer.name for layer in found] == names
+    assert {layer.dtype_policy.name for layer in found} == {"float32"}
+
+
+@pytest.mark.parametrize("kind", ["nothing", "function"])
+def test_an_augmentation_without_layers_is_refused(kind: str) -> None:
+    with pytest.raises(RequestError, match=r"to return a keras.Layer or a list of layers; rec"):
+        build_augmentation(augmented(kind), INFO)
+
+
+def test_without_an_augmentation_there_are_no_layers() -> None:
+    assert build_augmentation(variant(), INFO) == ()

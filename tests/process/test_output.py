@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pytest import param
 
+from ablate.process.output import console
 from tests.conftest import ROOT
 
 PROGRAM = """
@@ -121,6 +122,18 @@ def test_any_text_can_be_printed(encoding: str, expected: bytes) -> None:
     assert done.stderr == expected
     assert done.stdout.startswith(expected)
     assert b"xxx" in done.stdout
+
+
+def test_a_pipe_is_no_terminal_even_where_colours_are_forced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    for stderr in (False, True):
+        pipe = console(stderr=stderr)
+        assert not pipe.is_terminal
+        pipe.print("[bold]plain[/bold]")
+    assert capsys.readouterr() == ("plain\n", "plain\n")
 
 
 def test_a_machine_without_shared_memory_gives_no_warning() -> None:

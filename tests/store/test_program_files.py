@@ -11,6 +11,7 @@ from pytest import param
 
 from ablate.config.program import Program, ProgramVariant
 from ablate.errors import RequestError
+from ablate.planning.changes import differences
 from ablate.store.plan import PROGRAM, Plan, PlannedCell
 from ablate.store.program_files import program_sources, with_full_path, words_with_full_paths
 from ablate.study.design import Cell
@@ -74,14 +75,34 @@ def test_a_declared_file_that_is_missing_is_refused() -> None:
         program_sources(Program("x", files=("data/two.csv",)))
 
 
-def fingerprint(seed: int = 0, *, allow: tuple[str, ...] = (), **keys: Any) -> str:
+def plan_of(seed: int = 0, *, allow: tuple[str, ...] = (), **keys: Any) -> Plan:
+    """The plan of one run."""
     program = Program(**{"command": "python train.py {overrides} {seed}", **keys})
     code, sources = program_sources(program)
     cell = Cell((("a", "present"),))
     planned = PlannedCell(cell, ProgramVariant.of(program, allow=allow), "", (seed,), code)
     study = Study("s", (Factor("a", (Level("present"), Level("absent"))),), responses=(ACCURACY,))
-    plan = Plan(study, (planned,), {}, PROGRAM, {}, {code: sources})
-    return plan.fingerprint(planned, seed)
+    return Plan(study, (planned,), {}, PROGRAM, {}, {code: sources})
+
+
+def fingerprint(**keys: Any) -> str:
+    plan = plan_of(**keys)
+    (planned,) = plan.cells
+    return plan.fingerprint(planned, planned.seeds[0])
+
+
+def test_a_change_is_named_with_its_kind() -> None:
+    before = plan_of(options={"lr": 0.1}, files=("data", "Trainfile"))
+    for name in ("own.py", "data/one.csv", "Trainfile"):
+        Path(name).write_text("y = 1\n")
+    after = plan_of(options={"lr": 0.2}, files=("data", "Trainfile"))
+    assert differences(before, after) == (
+        "cell.options.lr: 0.1 -> 0.2",
+        "code: deep/er.py is no longer used",
+        "code: own.py was changed",
+        "file: ./Trainfile was changed",
+        "file: data/one.csv was changed",
+    )
 
 
 def write(name: str, text: str) -> Callable[[], None]:
@@ -124,7 +145,7 @@ def test_what_else_identifies_a_run(keys: dict[str, Any], same: bool) -> None:
     ) is same
 
 
-def test_paths_of_what_exists_are_made_full(folder: Path) -> None:
+def test_paths_of_what_exists_are_made_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = [
         "python",
         "train.py",
@@ -140,5 +161,7 @@ def test_paths_of_what_exists_are_made_full(folder: Path) -> None:
         "data", "s3://a/b", str(folder),
     ]  # fmt: skip
     assert words_with_full_paths(["bash", "Trainfile"]) == ["bash", f"{folder}/Trainfile"]
+    monkeypatch.setenv("HOME", f"{folder}/data")
+    assert with_full_path("--x=~/one.csv") == f"--x={folder}/data/one.csv"
     assert words_with_full_paths(["./train.sh"]) == [f"{folder}/train.sh"]
     assert with_full_path("x" * 5000 + "/y") == "x" * 5000 + "/y"

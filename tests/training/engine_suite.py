@@ -20,15 +20,19 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from numpy.lib.format import open_memmap
 
 from ablate.config.recipe import Recipe
-from ablate.data.images import Images
+from ablate.data import stored
+from ablate.data.images import Images, Split
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
+from ablate.store import image_cache
 from ablate.store.checkpoint import Checkpoint, load_newest, save
 from ablate.store.events import EpochEnded
 from ablate.tasks.task import task_of
 from ablate.training import engine
+from ablate.training.augmentation import NO_AUGMENTATION, Augmentation
 from ablate.training.feed import Feed
 from ablate.training.initial_state import Epoch, InitialState
 from ablate.training.reset import reset
@@ -40,6 +44,7 @@ from tests.training.small_models import (
     NotANumber,
     OwnModel,
     UnseededNoise,
+    White,
     convnet,
     images,
     plain,
@@ -94,13 +99,65 @@ def without_seconds(epochs: Any) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0) for epoch in epochs]
 
 
-def recorded_batches(*, wide: bool) -> np.ndarray:
+def random_flips() -> Augmentation:
+    """Layers of Keras that flip images, each in a stream of its own."""
+    made = [
+        layers.RandomFlip("horizontal"),
+        layers.RandomFlip("vertical"),
+        layers.RandomRotation(1),
+    ]
+    return Augmentation(made, task=task_of("classification"))
+
+
+MEMORY_PROGRAM = """
+import sys
+from pathlib import Path
+import keras
+from ablate.config.recipe import Recipe
+from ablate.store import image_cache
+from ablate.training.trainer import Trainer
+
+def train(folder, most_bytes):
+    images = image_cache.load(folder, "images", most_bytes=most_bytes)
+    pooled = [keras.layers.AveragePooling2D(64), keras.layers.Flatten()]
+    head = keras.layers.Dense(2, "softmax")
+    model = keras.Sequential([keras.Input((64, 64, 3)), *pooled, head])
+    trainer = Trainer(model, images, Recipe(epochs=1, batch_size=100, learning_rate=0.01))
+    list(trainer.run(0))
+    trainer.final()
+
+def peak_bytes():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("VmHWM:")]
+    return 1024 * int(line.split()[1])
+
+train(Path(sys.argv[1]) / "small", 0)  # what is loaded once belongs to no data set
+Path("/proc/self/clear_refs").write_text("5")
+before = peak_bytes()
+train(Path(sys.argv[1]) / "large", 0)
+print(peak_bytes() - before)
+"""
+
+
+def write_cache(folder: Path, *, train: int) -> None:
+    """Write a cache of black images of 12 kB, which takes no room on the disk."""
+    parts = {"train": train, "validation": 100, "test": 100}
+    few = Split(np.zeros((4, 64, 64, 3), np.uint8), np.arange(4) % 2)
+    own = Images(few, few, few, classes=("a", "b"), scale=1 / 255)
+    image_cache.save(folder, own)
+    (folder / own.fingerprint).rename(folder / "images")
+    for part, count in parts.items():
+        open_memmap(folder / "images" / f"{part}_x.npy", "w+", np.uint8, (count, 64, 64, 3))
+        np.save(folder / "images" / f"{part}_y.npy", np.arange(count) % 2)
+
+
+def recorded_batches(*, wide: bool, augmentation: Augmentation = NO_AUGMENTATION) -> np.ndarray:
     """What a `BatchRecorder` recorded in a model with or without further layers behind it."""
     further = [layers.Conv2D(2, 3, name="extra"), layers.Dropout(0.5)] if wide else []
     recorder = BatchRecorder()
     head = [layers.Flatten(), layers.Dense(3, "softmax")]
     model = keras.Sequential([layers.Input(SHAPE), recorder, *further, *head])
-    list(Trainer(model, images(), RECIPE).run(3))
+    list(Trainer(model, images(), RECIPE, augmentation=augmentation).run(3))
     return value_of(recorder.seen)
 
 
@@ -245,6 +302,26 @@ class EngineSuite:
         next(trained.trainer.run(5))
         assert outcome(trained.trainer, trained.model, 0) == trained.outcomes[0]
 
+    @pytest.mark.parametrize("piece_bytes", [1, 10_000])
+    def test_images_on_the_disk_give_equal_bits(
+        self, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+    ) -> None:
+        image_cache.save(tmp_path, trained.images)
+        on_disk = image_cache.load(tmp_path, trained.images.fingerprint, most_bytes=0)
+        monkeypatch.setattr(stored, "PIECE_BYTES", piece_bytes)
+        model = convnet()
+        trainer = Trainer(model, on_disk, RECIPE)
+        assert trainer.feed.streamed
+        assert outcome(trainer, model, 1) == trained.outcomes[1]
+
+    def test_memory_is_bounded_however_many_images_there_are(self, tmp_path: Path) -> None:
+        write_cache(tmp_path / "small", train=2_000)
+        write_cache(tmp_path / "large", train=30_000)  # 369 MB
+        program = [sys.executable, "-c", MEMORY_PROGRAM, str(tmp_path)]
+        done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout.splitlines()[-1]) < 100_000_000
+
     def test_another_seed_gives_other_numbers(self, trained: Trained) -> None:
         zero, one = trained.outcomes[0], trained.outcomes[1]
         assert zero["weights"] != one["weights"]
@@ -262,9 +339,10 @@ class EngineSuite:
         optimizer: str,
         interrupted_after: int,
     ) -> None:
-        # The models have dropout and normalization: their states are resumed as well.
+        # The models have dropout and normalization, and images are augmented: their states are
+        # resumed as well.
         recipe = dataclasses.replace(RECIPE, epochs=3, optimizer=optimizer)
-        first = Trainer(build(), images(), recipe)
+        first = Trainer(build(), images(), recipe, augmentation=random_flips())
         epochs = first.run(4)
         expected = [next(epochs) for _ in range(interrupted_after)]
         state = first.state()
@@ -272,7 +350,7 @@ class EngineSuite:
         save(tmp_path, Checkpoint(history, state.arrays), fingerprint="print")
         # Neither what the first trainer does from here on nor what the second did before matters.
         expected = without_seconds([*expected, *epochs])
-        second = Trainer(build(), images(), recipe)
+        second = Trainer(build(), images(), recipe, augmentation=random_flips())
         next(second.run(9))
         loaded, _ = load_newest(tmp_path, fingerprint="print")
         assert loaded is not None
@@ -292,6 +370,30 @@ class EngineSuite:
         narrow, wide = recorded_batches(wide=False), recorded_batches(wide=True)
         np.testing.assert_array_equal(narrow, wide)
         np.testing.assert_allclose(narrow, expected, rtol=1e-5)
+
+    def test_augmented_batches_are_those_of_the_seed_the_epoch_and_the_step(self) -> None:
+        shared, flips = images(), random_flips()
+        narrow, wide = (recorded_batches(wide=wide, augmentation=flips) for wide in (False, True))
+        feed = Trainer(plain(), shared, RECIPE).feed
+        x, expected = shared.train.x * np.float32(shared.scale), []
+        for epoch in (1, 2):
+            flips.start(3, epoch)
+            for row in feed.order(3, epoch):
+                seen, _ = flips(x[row], shared.train.y[row])
+                seen = keras.ops.convert_to_numpy(seen)
+                expected.append((seen.sum(axis=(1, 2, 3)) * (np.arange(len(row)) + 1)).sum())
+        np.testing.assert_array_equal(narrow, wide)
+        np.testing.assert_allclose(narrow, expected, rtol=1e-4)
+        assert not np.allclose(narrow, recorded_batches(wide=False), rtol=1e-3)
+
+    def test_images_are_not_augmented_where_a_model_is_judged(self) -> None:
+        white = Augmentation([White()], task=task_of("classification"))
+        shared, model = images(), small()
+        trainer = Trainer(model, shared, RECIPE, augmentation=white)
+        list(trainer.run(0))
+        outputs = np.asarray(model(shared.test.x * np.float32(shared.scale), training=False))
+        loss = -np.log(outputs[np.arange(len(outputs)), shared.test.y]).mean()
+        assert trainer.final()["test_loss"] == pytest.approx(loss, rel=1e-4)
 
     @pytest.mark.parametrize("train", [16, 7], ids=["one_batch", "fewer_images_than_a_batch"])
     def test_few_images_can_be_trained_on(self, train: int) -> None:

@@ -63,6 +63,13 @@ class NotANumber(layers.Layer):
         return keras.ops.log(x * 0 - 1)
 
 
+class White(layers.Layer):
+    """Returns images of ones, in training as in inference."""
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.ones_like(x)
+
+
 @keras.saving.register_keras_serializable("tests")
 class UnseededNoise(layers.Layer):
     """Draws from the global generator of Keras, whose state no layer owns."""

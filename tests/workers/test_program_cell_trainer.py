@@ -108,14 +108,18 @@ def test_lines_with_an_epoch_are_epochs() -> None:
         "starting",
         '{"epoch": 0, "loss": 2.5, "seconds": 4, "seed": 1, "note": "x"}',
         '{"epoch": "1", "loss": 3}',
+        '{"epoch": 1, "step": 10, "loss": 4}',
         '{"epoch": 1, "loss": NaN}',
+        '{"epoch": 1, "val_loss": 3}',
         '{"accuracy": 0.5, "parameters": 12}',
     ]
-    first, second, last = train(printing(*lines))
+    first, second, more, last = train(printing(*lines))
     assert first == Epoch(1, {"loss": 2.5}, 4.0)
     assert isinstance(second, Epoch)
+    assert isinstance(more, Epoch)
     assert (second.epoch, str(second.numbers)) == (2, "{'loss': nan}")
-    assert 0 <= second.seconds < 60
+    assert (more.epoch, str(more.numbers)) == (2, "{'loss': nan, 'val_loss': 3.0}")
+    assert 0 <= second.seconds <= more.seconds < 60
     assert isinstance(last, FinishedProgram)
     assert (last.cost.parameters, last.cost.macs) == (12, 0)
     assert last.cost.peak_memory_bytes > 100_000
@@ -219,13 +223,23 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(
 
 
 def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_what_a_program_leaves_behind_is_ended() -> None:
     script = "sleep 600 & echo $! > child; echo '{{\\\"accuracy\\\": 1}}'"
     assert numbers(f'sh -c "{script}"') == {"accuracy": 1.0}
     assert not is_alive(int((run_folder(0).path / "work" / "child").read_text()))
+
+
+def test_a_daemon_of_a_program_is_not_waited_for() -> None:
+    """It has left the process group, and holds the pipes of the program open."""
+    script = "setsid sleep 600 & echo $! > child; echo '{{\\\"accuracy\\\": 1}}'"
+    assert numbers(f'sh -c "{script}"') == {"accuracy": 1.0}
+    os.kill(int((run_folder(0).path / "work" / "child").read_text()), signal.SIGKILL)
 
 
 def test_output_of_any_size_is_read() -> None:

@@ -72,7 +72,8 @@ class Recorder:
             self._children.forget(run)
         elif followed is not None and isinstance(event, EpochEnded):
             numbers = finite_numbers({**event.numbers, "seconds": event.seconds})
-            followed.epochs.setdefault(event.epoch, numbers)
+            # A program may report an epoch in several lines, of which each adds numbers.
+            followed.epochs[event.epoch] = {**numbers, **followed.epochs.get(event.epoch, {})}
         if run in self._followed:
             self._followed[run].result = None
             self._changed[run] = None

@@ -1,0 +1,1 @@
+"""What guessing and a linear model score on the synthetic scenes."""
