@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +20,19 @@ from tests.conftest import ROOT, TINY, Command
 
 STUDIES = sorted((ROOT / "experiments" / "study").glob("*.yaml"))
 SMALL = [*TINY[:3], "study.replicates=1"]
-SCENES = ("boxes", "multilabel", "segmentation")
+SCENES = ("boxes", "downsampling", "multilabel", "segmentation", "separable")
 """Studies of synthetic pictures."""
 RESPONSES = {"boxes": "mean_iou", "multilabel": "macro_f1", "segmentation": "mean_iou"}
 """What a study is judged by, where it is not the accuracy."""
+OWN_MODELS = {
+    "simpler": [],
+    "width_or_depth": [],
+    "removal": ["model.options={filters: [4,4,4], blocks: 2}"],
+}
+"""What makes the model small, where the study has no single model.filters."""
+BLOCKS = [f"block{stage}{place}" for stage in (1, 2, 3) for place in "ab"]
+FEWER_BLOCKS = [{}, dict.fromkeys(BLOCKS[:3], "absent"), dict.fromkeys(BLOCKS[3:], "absent")]
+"""Cells of the study removal; some of the blocks that they leave out change the shape."""
 
 
 def arguments_of(study: str, folder: Path) -> list[str]:
@@ -29,9 +40,20 @@ def arguments_of(study: str, folder: Path) -> list[str]:
     if study == "cats_and_dogs":
         write_photographs(folder / "photographs")
         return [f"data.path={folder / 'photographs'}", "data.image_size=[8,8]", *SMALL]
+    if study in OWN_MODELS:
+        return [*OWN_MODELS[study], *SMALL[1:]]
     if study in SCENES:
         return ["data.count=100", *SMALL]
     return SMALL
+
+
+def smaller_design(study: str) -> dict[str, Any]:
+    """Every level once, which is enough to see that a study runs; the default study runs whole."""
+    if study == "xyz":
+        return {}
+    if study == "removal":
+        return {"design": "cells", "cells": FEWER_BLOCKS}
+    return {"design": "leave_one_out"}
 
 
 def write_photographs(folder: Path) -> None:
@@ -46,7 +68,12 @@ def write_photographs(folder: Path) -> None:
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_a_shipped_study_reaches_its_report(ablate: Command, tmp_path: Path, file: Path) -> None:
-    arguments = arguments_of(file.stem, tmp_path)
+    design = smaller_design(file.stem)
+    texts = {key: json.dumps(value).replace('"', "") for key, value in design.items()}
+    arguments = [
+        *arguments_of(file.stem, tmp_path),
+        *(f"study.{key}={text}" for key, text in texts.items()),
+    ]
     done = ablate(tmp_path, "--multirun", f"study={file.stem}", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     report = tmp_path / "reports" / file.stem
@@ -54,7 +81,7 @@ def test_a_shipped_study_reaches_its_report(ablate: Command, tmp_path: Path, fil
     content = yaml.safe_load(file.read_text())
     chosen = (*VARIANT_GROUPS, "full")
     own = {key: value for key, value in content.items() if key.partition(".")[0] not in chosen}
-    assert len(cells) == len(cells_of(study_from_mapping({"name": file.stem, **own})))
+    assert len(cells) == len(cells_of(study_from_mapping({"name": file.stem, **own, **design})))
     assert (cells["n"] == 1).all()
     response = RESPONSES.get(file.stem, "accuracy")
     assert cells[f"test_{response}_mean"].notna().all()
