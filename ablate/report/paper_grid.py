@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from ablate.report.blocks import INTERVAL, Column, N, Strong, Table, Text
-from ablate.report.cells import cell_texts, records, reference_cell
+from ablate.report.cells import cell_texts, levels_of, records
 from ablate.report.section import ReportData
 from ablate.study.result import Status
 from ablate.wording import MISSING
@@ -63,7 +63,7 @@ def _text(
     spread = data.scale.number(spreads.get(str(row["cell"]), math.nan))
     texts["mean_sd"] = texts["mean"] if spread == MISSING else f"{texts['mean']} ± {spread}"
     is_mean = column in ("mean", "mean_sd")
-    is_reference = row["cell"] == reference_cell(data.analysis)
+    is_reference = levels_of(data.study, row) == data.study.reference
     return Strong(texts[column]) if is_mean and is_reference else texts[column]
 
 

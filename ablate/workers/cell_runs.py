@@ -163,7 +163,7 @@ class CellRuns:
         cause = run.folder.interruption_cause()
         if isinstance(self._planned.variant, ProgramVariant):
             # The numbers of the interrupted attempt need not be those of the next one.
-            run.folder.append(Started(_new_attempt(), run.fingerprint))
+            run.folder.append(Started(_new_attempt(), run.fingerprint, time.time()))
         run.folder.append(Resumed(len(start.epochs), cause, tuple(faults)))
         # A process that died between a checkpoint and its journal line did not write that line.
         recorded = {event.epoch for event in run.folder.epochs()}

@@ -68,9 +68,11 @@ def test_each_fault_is_a_status_and_a_crash_is_retried(ablate: Command, folder: 
     assert (
         "interrupted (crashed: The program ended with signal 9 (SIGKILL)); retrying" in done.stdout
     )
-    kinds = [event["event"] for event in events(folder, "crash_once")]
+    recorded = events(folder, "crash_once")
+    kinds = [event["event"] for event in recorded]
     assert kinds == ["started", "epoch", "interrupted", "started", "resumed", "epoch"]
-    # Of the two attempts, only the epochs of the second one are shown.
+    assert all(event["unix_time"] for event in recorded if event["event"] == "started")
+    # The report lists what was interrupted.
     report = json.loads((folder / "reports" / "mine" / "report.json").read_text())
     assert "started again" in json.dumps(report)
 

@@ -332,7 +332,7 @@ def test_a_file_chosen_by_a_level_cannot_change_other_keys(empty_folder: Path) -
 def test_too_many_combinations_of_factors_are_refused(empty_folder: Path) -> None:
     factor = "{levels: [{name: present}, {name: absent}]}"
     write_study(empty_folder, "factors:\n" + "".join(f"  f{n}: {factor}\n" for n in range(60)))
-    assert "at most 100,000 cells" in refusal_of("study=mine")
+    assert "at most 8,192 cells" in refusal_of("study=mine")
 
 
 def test_the_old_name_of_a_key_in_a_users_file_is_refused(empty_folder: Path) -> None:

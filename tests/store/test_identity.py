@@ -130,6 +130,14 @@ def test_versions_that_can_change_a_result_are_listed() -> None:
     assert libraries <= {"python", "keras", "numpy", "tensorflow", "tensorflow-cpu", "oneDNN"}
 
 
+def test_the_builder_that_a_removal_names_is_part_of_the_identity(package: Path) -> None:
+    model = {"_target_": "ablate.models.removal.build", "of": "ablate.models.vgg.build"}
+    reached = read(package, Variant(model, DIGITS, Recipe()))
+    assert {"ablate/models/removal.py", "ablate/models/vgg.py"} <= reached.keys()
+    with pytest.raises(RequestError, match="add 'allow=\\[mine\\]'"):
+        read(package, Variant({**model, "of": "mine.build"}, DIGITS, Recipe()))
+
+
 def test_two_models_reach_different_code(package: Path) -> None:
     add("models/mine.py")(package)
     mine = Variant({"_target_": "ablate.models.mine.build"}, DIGITS, Recipe())

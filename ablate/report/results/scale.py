@@ -29,7 +29,7 @@ SHARES = frozenset(
 HIGHER = (
     SHARES
     | {"map", "ap", "r2", "bleu", "psnr", "ssim", "kappa", "mcc", "ndcg", "correct", "jaccard"}
-    | {"sensitivity", "specificity", "reward", "rouge", "mrr", "top1", "top5", "spearman"}
+    | {"sensitivity", "specificity", "reward", "rouge", "mrr", "top1", "top5", "spearman", "fbeta"}
 )
 """Words in the name of a response of which higher is known to be better."""
 UNITS = {"train_seconds": "seconds"}
@@ -129,4 +129,6 @@ def _base(name: str) -> str:
 
 
 def _words(name: str) -> set[str]:
-    return set(re.split(r"[^a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
+    words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    # Keras calls its metric of the IoU mean_io_u, as the split of capitals would.
+    return set(re.split(r"[^a-z0-9]+", words.replace("io_u", "iou")))

@@ -93,7 +93,7 @@ class Recorder:
             del self._changed[run]
 
     def close(self, report: Path | None, summary: StudySummary | None = None) -> None:
-        """End every run, log the models that are kept, and end the parent run.
+        """End every run and the parent run, and log the models that are kept.
 
         Args:
             report: The folder of the report, which is attached; None if there is none.
@@ -102,13 +102,14 @@ class Recorder:
         self.tick()
         self._children.end_running()
         written = self._children.written
-        self._models.update(written, self._followed)
         ends = [
             followed.end(written[run].stored.start)
             for run, followed in self._followed.items()
             if run in written and followed.result is not None
         ]
         self._parent.close(report, summary, end=max(ends, default=None))
+        # Last: a large model may take longer than a study waits for a server.
+        self._models.update(written, self._followed)
 
     def _open_parent(self) -> str:
         """The ID of the parent run, which is opened once the start of the study is known."""

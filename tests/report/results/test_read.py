@@ -299,6 +299,8 @@ def test_the_margin_follows_from_the_scale_of_a_share(
         ("test/loss", "lower"),
         ("Val_Loss", "lower"),
         ("BLEU", "higher"),
+        ("val_mean_io_u", "higher"),
+        ("meanIoU", "higher"),
     ],
 )
 def test_a_known_direction_is_not_guessed(tmp_path: Path, name: str, direction: str) -> None:
