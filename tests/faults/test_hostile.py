@@ -176,13 +176,16 @@ def test_files_that_replace_shipped_ones_are_checked(
             check_arguments(arguments)
 
 
-@pytest.mark.parametrize("group", ["study", "data", "model", "recipe", "device", "store", "report"])
+@pytest.mark.parametrize(
+    "group", ["study", "data", "augment", "model", "recipe", "device", "store", "report"]
+)
 @pytest.mark.parametrize("arguments", [["--multirun", "plan_only=true"], ["--cfg", "job"]], ids=str)
 def test_no_file_allows_code(planted: Path, group: str, arguments: list[str]) -> None:
     file = planted / "experiments" / group / "mine.yaml"
     file.parent.mkdir(parents=True)
     calls = "data: {_target_: intruder.run}\nmodel: {_target_: intruder.run}"
-    file.write_text(f"# @package _global_\nallow: [intruder]\n{calls}\n")
+    epochs = "recipe: {epochs: 1}" if group == "recipe" else ""  # which the default study sets
+    file.write_text(f"# @package _global_\nallow: [intruder]\n{calls}\n{epochs}\n")
     with pytest.raises(REQUEST_ERRORS, match=r"add 'allow=\[intruder\]' to the command"):
         check_arguments([f"{group}=mine", *arguments])
 
