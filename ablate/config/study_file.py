@@ -62,7 +62,7 @@ def study_overrides(config: DictConfig, given: Sequence[str]) -> list[str]:
         )
     own = {group: _as_override(group, choice) for group, choice in choices.items()}
     left_out = [
-        *(key for key in asked if key not in LEVEL_GROUPS),
+        *(key for key in asked if key not in LEVEL_GROUPS or asked[key].is_delete()),
         *(group for group in own if group in asked and asked[group].value() != choices[group]),
     ]
     return [

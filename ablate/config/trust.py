@@ -65,7 +65,8 @@ def packages_of_user(given: Mapping[str, Override]) -> tuple[str, ...]:
     Raises:
         RequestError: They are no list of package names.
     """
-    asked = given["allow"].value() if "allow" in given else []
+    is_given = "allow" in given and not given["allow"].is_delete()
+    asked = given["allow"].value() if is_given else []
     return (*allowed_packages({"allow": asked}), *packages_of_environment())
 
 

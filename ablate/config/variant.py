@@ -140,11 +140,24 @@ def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
                 f"neither."
             )
         return {}
-    if node == {"match": None}:  # what `~model` leaves
-        raise RequestError(f"Expected {group} to be a group of keys; received none.")
     _refuse_odd_options(node, group)
-    # `model.match: null` asks for nothing, and is no keyword of the function.
-    return {key: value for key, value in node.items() if key != "match" or value is not None}
+    asked = _without_unused(node)
+    if node and not asked:  # what `~model` leaves
+        raise RequestError(f"Expected {group} to be a group of keys; received none.")
+    return asked
+
+
+def _without_unused(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A node without the keys of every model that ask for nothing: `match` and `frozen`."""
+    frozen = node.get("frozen")
+    if isinstance(frozen, dict):
+        frozen = {name: value for name, value in frozen.items() if value is not None}
+        node = {**node, "frozen": frozen or None}
+    return {
+        key: value
+        for key, value in node.items()
+        if value is not None or key not in ("match", "frozen")
+    }
 
 
 def _refuse_odd_options(node: object, path: str) -> None:

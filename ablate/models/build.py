@@ -12,6 +12,7 @@ import keras
 from ablate.config.variant import Variant, resolve_call
 from ablate.data.info import DatasetInfo
 from ablate.errors import RequestError
+from ablate.models.frozen import freeze
 from ablate.tasks.task import task_of
 
 SETTINGS = {"floatx": "float32", "image_data_format": "channels_last", "epsilon": 1e-7}
@@ -29,13 +30,15 @@ def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
         info: The data set that the model is for.
 
     Raises:
-        RequestError: The `model` node does not fit its builder, or the builder changes a setting
-            that the rest of the program relies on.
+        RequestError: The `model` node does not fit its builder or the layers of the model, or the
+            builder changes a setting that the rest of the program relies on.
     """
     # Keras numbers the layers without a name in the order in which a process makes them. A model's
     # layers must have the same names whatever this process built before.
     keras.utils.clear_session()
-    function, options = resolve_call(variant.model, "model", allow=variant.allow)
+    frozen = variant.model.get("frozen")
+    node = {key: value for key, value in variant.model.items() if key != "frozen"}
+    function, options = resolve_call(node, "model", allow=variant.allow)
     offered = {"output": task_of(info.task).output(info), "allowed_packages": variant.allow}
     parameters = inspect.signature(function).parameters
     options |= {name: value for name, value in offered.items() if name in parameters}
@@ -46,6 +49,8 @@ def build_model(variant: Variant, info: DatasetInfo) -> keras.Model:
             f"Expected {variant.model['_target_']} to return a keras.Model; received "
             f"{type(model).__name__}."
         )
+    if frozen is not None:
+        freeze(model, frozen, shape=info.shape)
     return model
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +14,12 @@ from ablate.config.locate import locate
 from ablate.errors import RequestError
 from ablate.fields import check_flag, check_list, refuse_unknown_keys
 from ablate.models.head import answer
+from ablate.models.layer_names import MOST_NAMED, matching_names
 from ablate.tasks.task import Output, class_output
 from ablate.wording import first_few
 
 BUILDERS = ("ablate.models", "keras.applications", "keras.src.applications")
 """Packages whose models need no permission; Keras defines those of the second in the third."""
-MOST_NAMED = 4
-"""Layers that a refusal names."""
 
 
 def build(  # noqa: PLR0913 - one keyword a key, as in conf/model/removal.yaml
@@ -149,25 +146,7 @@ def _whole_model(
 def _matching_layers(model: keras.Model, units: Iterable[str]) -> set[str]:
     """The names of all layers that the units match."""
     known = [operation.name for operation in model.operations]
-    found: set[str] = set()
-    for unit in units:
-        if set(unit) & set("*?["):
-            matching = fnmatch.filter(known, unit)
-        else:
-            matching = [name for name in known if name == unit or name.startswith(f"{unit}_")]
-        if not matching:
-            raise RequestError(
-                f"Unknown layer or block {unit!r} in model.units. Nearest: {_nearest(unit, known)}."
-            )
-        found.update(matching)
-    return found
-
-
-def _nearest(unit: str, names: Iterable[str]) -> str:
-    """The names of layers and blocks that are most like a unit, or some of them if none is."""
-    starts = {name.rsplit("_", number)[0] for name in names for number in (0, 1, 2)}
-    like = difflib.get_close_matches(unit, sorted(starts), n=MOST_NAMED)
-    return ", ".join(like) or first_few(list(names), most=MOST_NAMED)
+    return {name for unit in units for name in matching_names(known, unit, key="model.units")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,17 +13,19 @@ import numpy as np
 from ablate.config.locate import targets_in
 from ablate.data.images import Images
 from ablate.data.info import DatasetInfo
+from ablate.errors import RequestError
 from ablate.models.build import build_augmentation, build_model
+from ablate.models.frozen import frozen_layers, frozen_note
 from ablate.models.macs import count_macs
 from ablate.store.plan import Datasets, ModelSize, PlannedCell
 from ablate.tasks.task import Shape, task_of
 from ablate.training.augmentation import Augmentation, check_augmentation
 from ablate.training.callbacks import check_callbacks
 from ablate.training.compilation import SAMPLE, compile_model, sample_of
-from ablate.training.kept import kept_values
+from ablate.training.kept import Kept, kept_values
 from ablate.training.nodes import make_callbacks
 from ablate.training.rehearsal import rehearse
-from ablate.training.reset import check_rebuildable
+from ablate.training.reset import check_rebuildable, layers_by_path
 from ablate.training.trainer import Trainer, backend_module
 from ablate.workers.failures import failure_message
 from ablate.workers.slots import Slot, occupy
@@ -72,13 +74,33 @@ def _check(planned: PlannedCell, info: DatasetInfo) -> ModelSize:
         optimizers=backend_module().OPTIMIZERS,
     )
     callbacks = make_callbacks(recipe)
-    notes = (*kept.notes(), *compiled.notes, *check_callbacks(callbacks))
+    frozen = _frozen_notes(model, planned.variant.model.get("frozen"), kept)
+    notes = (*kept.notes(), *frozen, *compiled.notes, *check_callbacks(callbacks))
     # The step takes 0.4 s, and what neither the recipe nor the builder brings is known to fit.
     if is_compiled or recipe.class_weight is not None or any(targets_in(recipe.as_node())):
         rehearse(model, recipe, images=noise, shape=compiled.shape, callbacks=callbacks)
     _check_augmentation(planned, info, noise=noise, shape=compiled.shape)
     output = tuple(side for side in compiled.shape[1:] if side is not None)
     return ModelSize(model.count_params(), count_macs(model), notes, output)
+
+
+def _frozen_notes(model: keras.Model, frozen: object, kept: Kept) -> tuple[str, ...]:
+    """What a user must know of the layers that stay random.
+
+    Raises:
+        RequestError: The builder has put values into one of them, which are not random.
+    """
+    if frozen is None:
+        return ()
+    inner = {id(each) for layer in frozen_layers(model, frozen) for each in layer._flatten_layers()}
+    for path, layer in layers_by_path(model).items():
+        if path in kept.values and id(layer) in inner:
+            raise RequestError(
+                f"Expected layers in model.frozen whose weights are drawn; the builder puts values "
+                f"into {layer.name}. Leave it out of model.frozen: trainable=False in the builder "
+                f"keeps its values."
+            )
+    return (frozen_note(model, frozen),)
 
 
 def _augmentation(planned: PlannedCell, info: DatasetInfo) -> Augmentation:

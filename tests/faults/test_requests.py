@@ -137,7 +137,9 @@ def test_valid_arguments_are_put_in_an_order_that_hydra_reads(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        param(["~model"], "Expected the key model", id="group_taken_out"),
+        param(
+            ["~model"], "Expected model to be a group of keys; received none", id="group_taken_out"
+        ),
         param(["~seed"], "Expected the key seed", id="key_taken_out"),
         param(["~allow"], "Expected the key allow", id="allow_taken_out"),
         param(["~device.kind"], "Expected device.kind", id="key_of_a_group_taken_out"),

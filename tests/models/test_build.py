@@ -117,3 +117,10 @@ def test_an_augmentation_without_layers_is_refused(kind: str) -> None:
 
 def test_without_an_augmentation_there_are_no_layers() -> None:
     assert build_augmentation(variant(), INFO) == ()
+
+
+def test_a_builder_is_not_called_with_what_is_frozen() -> None:
+    frozen = variant()
+    node = {**frozen.model, "frozen": {"conv*": "random"}}
+    with pytest.raises(RequestError, match="leaves none"):
+        build_model(Variant(node, {}, Recipe(), allow=(__name__,)), INFO)

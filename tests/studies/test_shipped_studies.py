@@ -44,6 +44,8 @@ def arguments_of(study: str, folder: Path) -> list[str]:
         return [*OWN_MODELS[study], *SMALL[1:]]
     if study in SCENES:
         return ["data.count=100", *SMALL]
+    if study == "random_features":  # it names three blocks
+        return ["model.filters=[4,4,4]", *SMALL[1:]]
     return SMALL
 
 
