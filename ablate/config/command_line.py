@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
@@ -23,6 +24,10 @@ FILES = ("json", "yaml")
 BOOLEANS = ("word", "flag", "no_flag")
 SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
+"""A quoted part of a shell's script that is complete."""
+_NESTED = re.compile(r"`|<<|\$[('\"]|(^|\s)#")
+"""What begins a part of a shell's script in which quotation marks mean something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def check_placeholders(words: Sequence[str], options: Mapping[str, Any]) -> None
         options: The options, flat.
 
     Raises:
-        RequestError: One is unknown, or has no placeholder.
+        RequestError: One is unknown, has no placeholder, or is between a shell's quotation marks.
     """
     used = placeholders(words)
     known = (OVERRIDES, SEED, RESULT, *options)
@@ -94,6 +99,9 @@ def check_placeholders(words: Sequence[str], options: Mapping[str, Any]) -> None
                 f"Unknown placeholder {{{name}}} in cell.command.{nearest(name, known)} The names "
                 f"in cell.options are placeholders too; write {{{{ and }}}} for braces."
             )
+    for index, word in enumerate(words):
+        if is_shell_script(words, index):
+            _check_shell_script(word)
     lost = [name for name in options if name not in used]
     if lost and OVERRIDES not in used:
         raise RequestError(
@@ -135,11 +143,32 @@ def fill_command(
 
 def is_shell_script(words: Sequence[str], index: int) -> bool:
     """Whether a word is a script that a shell reads: what follows ``sh -c``."""
+    shells = [number for number in range(index) if PurePath(words[number]).name in SHELLS]
+    flags = words[shells[-1] + 1 : index] if shells else ()
+    values = [flag for before, flag in pairwise(flags) if re.fullmatch("[-+][a-z]*[oO]", before)]
     return (
-        index > 1
-        and re.fullmatch(r"-[a-z]*c", words[index - 1]) is not None
-        and any(PurePath(word).name in SHELLS for word in words[: index - 1])
+        any(re.fullmatch("-[a-zA-Z]*c[a-zA-Z]*", flag) for flag in flags)
+        and all(flag.startswith(("-", "+")) or flag in values for flag in flags)
+        and not words[index].startswith(("-", "+"))
     )
+
+
+def _check_shell_script(script: str) -> None:
+    """Check that the shell reads the values of options as words, since a file may give them.
+
+    Raises:
+        RequestError: One is where a quoted value would be read otherwise.
+    """
+    for match in _PLACEHOLDER.finditer(script):
+        before = script[: match.start()]
+        left = _QUOTED.sub("", before)
+        is_read_otherwise = _NESTED.search(before) or set(left) & set("'\"\\")
+        if match[1] not in (None, SEED) and is_read_otherwise:
+            raise RequestError(
+                f"Expected {match[0]} in the shell's script of cell.command outside of quotation "
+                f"marks, comments, backquotes, << and $(...), since its value is quoted; received "
+                f"{script!r}. A longer script can be a file: sh FILE {match[0]}."
+            )
 
 
 def _fill_word(word: str, values: Values, *, overrides: Sequence[str], quote: bool) -> str:

@@ -87,6 +87,47 @@ def test_a_shell_gets_each_value_as_one_word(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "script",
+    [
+        """sh -c 'p "{a}"'""",
+        """sh -c "p '{a}'" """,
+        """sh -c 'p "x {overrides}"'""",
+        """sh -c 'p "{result}"'""",
+        """sh -c 'p \\{a}'""",
+        """sh -c 'p "$(q "x {a}")"'""",
+        """sh -c 'p `q {a}`'""",
+        """sh -c 'cat <<END\n{a}\nEND'""",
+        """env X=1 bash -e -o pipefail -ce 'p "{a}"'""",
+        """bash -c -e 'p "{a}"'""",
+    ],
+)
+def test_a_value_inside_quotation_marks_of_a_shell_is_refused(script: str) -> None:
+    with pytest.raises(RequestError, match="outside of quotation marks"):
+        check_placeholders(split_command(f"{script} {{a}}"), {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        """sh -c 'p "a \\" b" {a} "c" x={overrides} > {result}'""",
+        """sh -c 'p "{seed}" "{{a}}" {a}'""",
+        """sh -c 'p "$1"' x "{a}" """,
+        """p "{a} b" -c '"{a}"'""",
+    ],
+)
+def test_a_value_elsewhere_in_a_shells_script_is_taken(script: str) -> None:
+    check_placeholders(split_command(script), {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "shell", ["bash -ce", "bash -c -e", "bash -e -o pipefail -c", "env sh -uc"]
+)
+def test_a_shell_with_other_flags_gets_each_value_as_one_word(shell: str) -> None:
+    words = words_of(f"{shell} 'printf %s {{a}}' {{a}}", {"a": "$HOME x"})
+    assert words[-2:] == ["printf %s '$HOME x'", "$HOME x"]
+
+
+@pytest.mark.parametrize(
     ("command", "options", "expected"),
     [
         param("p {a} {seed}", {"a": 1}, ["1", "7"], id="single_placeholders"),
