@@ -23,6 +23,8 @@ STYLES = ("--key value", "--key=value", "key=value", "json", "yaml")
 FILES = ("json", "yaml")
 BOOLEANS = ("word", "flag", "no_flag")
 SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
+_SCRIPT_FOLLOWS = re.compile("-[a-zA-Z]*c[a-zA-Z]*")
+"""The flag of a shell after which a script follows, alone or with others: ``-c`` or ``-ce``."""
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
 """A quoted part of a shell's script that is complete."""
@@ -147,7 +149,7 @@ def is_shell_script(words: Sequence[str], index: int) -> bool:
     flags = words[shells[-1] + 1 : index] if shells else ()
     values = [flag for before, flag in pairwise(flags) if re.fullmatch("[-+][a-z]*[oO]", before)]
     return (
-        any(re.fullmatch("-[a-zA-Z]*c[a-zA-Z]*", flag) for flag in flags)
+        any(map(_SCRIPT_FOLLOWS.fullmatch, flags))
         and all(flag.startswith(("-", "+")) or flag in values for flag in flags)
         and not words[index].startswith(("-", "+"))
     )
