@@ -18,6 +18,8 @@ from ablate.models.layer_names import MOST_NAMED, matching_names
 from ablate.tasks.task import Output, class_output
 from ablate.wording import first_few
 
+KERAS_DEFAULTS = {"weights": None, "include_top": False, "include_preprocessing": False}
+"""Options of the models of Keras, whose own scaling expects pixels from 0 to 255."""
 BUILDERS = ("ablate.models", "keras.applications", "keras.src.applications")
 """Packages whose models need no permission; Keras defines those of the second in the third."""
 
@@ -34,14 +36,14 @@ def build(  # noqa: PLR0913 - one keyword a key, as in conf/model/removal.yaml
 ) -> keras.Model:
     """A model of another builder, without the layers and blocks that `units` names.
 
-    A unit is the name of a layer, the start of the names of a block (`block_3` for `block_3_conv`,
-    `block_3_add`, ...), or a pattern with `*` and `?`. Where a removed part changed the shape of
-    its input, a 1x1 convolution without activation, of the strides that are needed, takes its
-    place; it is named after the last layer that was removed there, with `_bridge`. All other layers
-    keep their names and the values that the builder gave them.
+    A unit is the name of a layer, the start of the names of a block (`block_3` for
+    `block_3_expand`, `block_3_project`, ...), or a pattern with `*` and `?`. Where a removed part
+    changed the shape of its input, a 1x1 convolution without activation, of the strides that are
+    needed, takes its place; it is named after the last layer that was removed there, with
+    `_bridge`. All other layers keep their names and the values that the builder gave them.
 
-    Models of keras.applications are built without their weights and without their top, unless
-    `options` says otherwise, and end as the task asks.
+    Models of keras.applications are built without their weights, their top and their scaling of
+    pixels, unless `options` says otherwise, and end as the task asks.
 
     Args:
         input_shape: Height, width and channels of an image.
@@ -129,13 +131,14 @@ def _whole_model(
     given = {str(key): value for key, value in options.items()}
     by_name = dict(zip(("input_shape", "classes"), image_and_classes, strict=True))
     arguments = () if by_name.keys() <= known.keys() else image_and_classes
-    defaults: dict[str, Any] = {} if arguments else by_name
-    defaults |= {"weights": None, "include_top": False, "output": output}
+    defaults: dict[str, Any] = {"output": output, **({} if arguments else by_name)}
+    if function.__module__.startswith("keras."):
+        defaults |= KERAS_DEFAULTS
     if not any(each.kind is each.VAR_KEYWORD for each in known.values()):
         refuse_unknown_keys(given, known.keys() - by_name.keys(), node="model.options")
-    has_no_top = "include_top" in known and "include_top" not in given
-    given = {key: value for key, value in defaults.items() if key in known} | given
-    model = function(*arguments, **given)
+    defaults = {key: value for key, value in defaults.items() if key in known}
+    has_no_top = "include_top" in defaults and "include_top" not in given
+    model = function(*arguments, **(defaults | given))
     if has_no_top:
         image_shape, classes = image_and_classes
         end = answer(model.output, output or class_output(classes), image_shape=image_shape)

@@ -51,8 +51,8 @@ def build(
     convolution = partial(layers.Conv2D, kernel_size=3, padding="same", activation="relu")
     images = x = layers.Input(input_shape, name="images")
     for block, (channels, number) in enumerate(zip(filters, numbers, strict=True), start=1):
-        for place in range(1, number + 1):
-            x = convolution(channels, name=f"block{block}_conv{place}")(x)
+        for index in range(1, number + 1):
+            x = convolution(channels, name=f"block{block}_conv{index}")(x)
         x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
     x = answer(x, output or class_output(classes), image_shape=input_shape)
     return keras.Model(images, x, name="vgg")

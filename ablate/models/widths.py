@@ -54,7 +54,8 @@ def _bracket(
 ) -> tuple[float, float]:
     """Two multipliers: the size of one is below the target or equal, that of the other above."""
     # Parameters and MACs of most layers grow with the square of the widths.
-    low = high = math.sqrt(target / size(1.0))
+    widest = max(1.0, WIDEST / max(widths))
+    low = high = min(math.sqrt(target / size(1.0)), widest)
     step = STEP
     while size(low) > target:
         if max(_scale(widths, low)) == 1:
@@ -64,12 +65,12 @@ def _bracket(
             )
         low, step = low / step, step**2
     while size(high) < target:
-        if max(_scale(widths, high)) > WIDEST:
+        if high >= widest:
             raise RequestError(
                 f"Expected a model that can be as large as {target:,}; with widths of "
                 f"{list(_scale(widths, high))} it has {size(high):,}."
             )
-        high, step = high * step, step**2
+        high, step = min(high * step, widest), step**2
     return low, high
 
 

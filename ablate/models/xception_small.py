@@ -74,12 +74,12 @@ def build(  # noqa: PLR0913 - one keyword a switch, as in conf/model/xception_sm
     x = first(filters[0], 5, name="first_conv", **options)(images)
     for number, channels in enumerate(filters, start=1):
         y = x
-        for place in (1, 2):
+        for index in (1, 2):
             if has_norm:
-                name = f"block{number}_norm{place}"
+                name = f"block{number}_norm{index}"
                 y = layers.BatchNormalization(momentum=norm_momentum, name=name)(y)
-            y = layers.ReLU(name=f"block{number}_relu{place}")(y)
-            y = convolution(channels, 3, name=f"block{number}_conv{place}", **options)(y)
+            y = layers.ReLU(name=f"block{number}_relu{index}")(y)
+            y = convolution(channels, 3, name=f"block{number}_conv{index}", **options)(y)
         y = layers.MaxPooling2D(3, strides=2, padding="same", name=f"block{number}_pool")(y)
         x = _add(x, y, f"block{number}", **options) if residual else y
     outputs = answer(x, output or class_output(classes), image_shape=input_shape)

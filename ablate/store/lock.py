@@ -78,8 +78,10 @@ class Holder:
     @staticmethod
     def here() -> Holder:
         """This process."""
-        pid, command = os.getpid(), own_command()[:500]
-        token, started = uuid.uuid4().hex, _start_of(os.getpid()) or ""
+        # An argument may hold bytes that are no UTF-8, and then no one could read the file.
+        command = own_command()[:500].encode("utf-8", "backslashreplace").decode()
+        pid, token = os.getpid(), uuid.uuid4().hex
+        started = _start_of(pid) or ""
         return Holder(**machine(), pid=pid, token=token, command=command, beat=0, started=started)
 
     @property

@@ -39,7 +39,7 @@ class Watchdog:
             show: Shows a line to the user while a command waits.
         """
         self.limited = limited
-        self._show = show
+        self.show = show
         self._activity = "starting"
         self._call_started: float | None = None
         self._abandoned = False
@@ -93,7 +93,7 @@ class Watchdog:
             if now > next_notice and self._activity not in shown:
                 shown.add(self._activity)
                 next_notice = now + NOTICE_SECONDS
-                self._show(f"Waiting for MLflow ({self._activity}). Ctrl-C ends the wait.")
+                self.show(f"Waiting for MLflow ({self._activity}). Ctrl-C ends the wait.")
             thread.join(stop.POLL_SECONDS)
         return None
 

@@ -227,7 +227,8 @@ class CellRuns:
                 traceback.print_exception(error)
         if isinstance(error, ProgramError):
             if self._retries[seed]:
-                message = f"{message}. It was tried {self._retries[seed] + 1} times."
+                tries = f"It was tried {self._retries[seed] + 1} times."
+                message = f"{message.removesuffix('.')}. {tries}"
         elif status is Status.OUT_OF_MEMORY:
             message = f"Memory ran out: {message}"
         return Result(

@@ -52,7 +52,7 @@ def train_job(config: DictConfig) -> None:
             check_environment(plan.backend)
         slot = slots_for(plan, request.device)[0]
         device = occupy(slot, plan.backend)
-        from ablate.workers.cell_runs import Callbacks  # these imports load Keras
+        from ablate.workers.cell_runs import Callbacks  # only jobs need these
         from ablate.workers.worker import train_unit
 
         train_unit(

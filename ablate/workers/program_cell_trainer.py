@@ -229,7 +229,7 @@ def _last_line(text: str) -> str:
 
 def _cost(ended: ProgramExit, content: Mapping[str, Any], *, seconds: Sequence[float]) -> Cost:
     """What a run cost; the size of a model is known only if the result holds it."""
-    numbers = numbers_of(content)
+    numbers = numbers_of(content, SIZES)
     parameters, macs = (
         int(number) if 0 <= (number := numbers.get(name, 0.0)) < 2**62 else 0 for name in SIZES
     )

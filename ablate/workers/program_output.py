@@ -15,7 +15,7 @@ from ablate.study.study import LARGEST
 from ablate.training.initial_state import Epoch
 
 MOST_NUMBERS = 200
-"""Numbers of an epoch or a result that are kept."""
+"""Numbers of a line or a result that are kept besides those that are needed."""
 LONGEST_NAME = 100
 SIZES = ("parameters", "macs")
 """Numbers of a result that are costs, and no responses."""
@@ -67,7 +67,7 @@ class ProgramOutput:
             content = parse_json(line)
         except SchemaError:
             return None
-        numbers = numbers_of(content)
+        numbers = numbers_of(content, self._responses)
         has_all = all(name in numbers for name in self._responses)
         if has_all or not self._has_all:
             self.last, self._has_all = content, has_all
@@ -107,7 +107,7 @@ def responses_of(content: Mapping[str, Any], needed: Sequence[str]) -> dict[str,
     Raises:
         ProgramError: One is missing or no number, or is not finite.
     """
-    numbers = numbers_of(content)
+    numbers = numbers_of(content, needed)
     for name in needed:
         if name not in numbers:
             known = nearest(name, numbers) if numbers else " It holds no number."
@@ -123,10 +123,17 @@ def responses_of(content: Mapping[str, Any], needed: Sequence[str]) -> dict[str,
     }
 
 
-def numbers_of(content: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a JSON object by name, with dots in the names of nested ones."""
+def numbers_of(content: Mapping[str, Any], needed: Sequence[str]) -> dict[str, float]:
+    """The numbers of a JSON object by name, with dots in the names of nested ones.
+
+    Args:
+        content: The object.
+        needed: Names of numbers that are kept however many there are.
+    """
     found = {name: number for name, number in _numbers(content, "") if len(name) <= LONGEST_NAME}
-    return dict(list(found.items())[:MOST_NUMBERS])
+    for name in [name for name in found if name not in needed][MOST_NUMBERS:]:
+        del found[name]
+    return found
 
 
 def _numbers(content: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:

@@ -190,6 +190,19 @@ def test_a_model_of_keras_ends_as_the_task_asks() -> None:
     assert (model.get_layer("head").units, model.output_shape) == (10, (None, 10))
 
 
+@pytest.mark.parametrize("scales", [False, True])
+def test_a_model_of_keras_scales_pixels_only_if_asked(scales: bool) -> None:
+    options = {"include_preprocessing": True} if scales else {}
+    model = build((32, 32, 3), 3, of="keras.applications.MobileNetV3Small", options=options)
+    assert any(isinstance(layer, layers.Rescaling) for layer in model.layers) == scales
+
+
+def test_a_model_of_keras_has_its_own_top_if_asked() -> None:
+    options = {"include_top": True, "weights": None, "alpha": 0.35}
+    model = build((32, 32, 3), 3, of="keras.applications.MobileNetV2", options=options)
+    assert model.get_layer("predictions").units == 3
+
+
 def test_units_may_state_for_each_whether_it_is_present() -> None:
     units = {"block1_conv2": True, "block2_conv2": False}
     model = build(
@@ -209,6 +222,8 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
         "    parts = [layers.Conv2D(width, 3, padding='same', name=f'c{n}') for n in (1, 2)]\n"
         "    end = [layers.Flatten(name='f'), layers.Dense(labels, name='end')]\n"
         "    return keras.Sequential(parts + end)\n"
+        "def loads(shape, labels, *, weights='own', include_top=True):\n"
+        "    return keras.Sequential([layers.Flatten(), layers.Dense(labels, name=weights)])\n"
         "def subclass(shape, labels):\n"
         "    class Own(keras.Model):\n"
         "        def call(self, x):\n"
@@ -227,6 +242,11 @@ def test_a_users_sequential_model_loses_a_layer(own_module: str) -> None:
     )
     assert "c2" not in names(model)
     assert model.get_layer("end").kernel.shape == (4 * 4 * 5, 3)
+
+
+def test_a_users_builder_keeps_its_own_defaults(own_module: str) -> None:
+    model = build((4, 4, 1), 3, of=f"{own_module}.loads", allowed_packages=[own_module])
+    assert names(model)[-1] == "own"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate.errors import RequestError
-from ablate.models.widths import Widths, solve_widths
+from ablate.models.widths import WIDEST, Widths, solve_widths
 
 
 def convolutions(widths: Widths) -> int:
@@ -53,6 +53,22 @@ def test_a_model_is_built_once_for_each_widths_and_seldom() -> None:
 
     solve_widths((16, 32, 64), 500_000, count=count)
     assert len(built) == len(set(built)) < 16
+
+
+@pytest.mark.parametrize("target", [40_000, 10**12])
+def test_no_model_is_built_that_is_wider_than_the_widest(target: int) -> None:
+    built: list[int] = []
+
+    def count(widths: Widths) -> int:
+        built.append(widths[0])
+        return widths[0]
+
+    if target > WIDEST:
+        with pytest.raises(RequestError, match=r"with widths of \[65536\] it has 65,536"):
+            solve_widths((4,), target, count=count)
+    else:
+        assert solve_widths((4,), target, count=count) == ((target,), target)
+    assert max(built) <= WIDEST
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,12 @@ TEXTS = [
         id="intervals",
     ),
     param(
+        warnings.IntervalsOfSeeds(0.28, counted=False),
+        "What an interval covers",
+        "on the same test data; on other data effects can differ by more. Another kind",
+        id="intervals_without_images",
+    ),
+    param(
         warnings.SharedMachine(10.0, 30.0),
         "Times of a shared machine",
         "Equal runs took 10.0 to 30.0 s to train.",

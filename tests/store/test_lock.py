@@ -406,3 +406,13 @@ def test_a_command_that_is_stopped_while_it_waits_leaves_no_name(
     with pytest.raises(stop.StopError), study_lock(tmp_path / "mine"):
         pass
     assert (tmp_path / "mine" / "lock").read_text() == ""
+
+
+def test_a_command_that_is_no_utf_8_is_named_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["command", "a\udcff"])
+    with study_lock(tmp_path):
+        holder = lock.parse_holder(tmp_path / "lock")
+    assert holder is not None
+    assert holder.command.endswith(r"'a\udcff'")

@@ -12,7 +12,11 @@ import pytest
 from ablate.store.folder import StudyFolder
 from ablate.study.design import Run
 from ablate.tracking.mlflow import models
-from tests.faults.mlflow_store import query, recording_of, replay
+from ablate.tracking.mlflow.client import Client
+from ablate.tracking.recording import Recording
+from ablate.tracking.watchdog import Watchdog
+from tests.faults.broken_stores import http_server
+from tests.faults.mlflow_store import LOCAL, query, recording_of, replay
 from tests.store.written import Written, plan_of
 
 # Keras 3.15 with NumPy 2 when a model is saved.
@@ -90,3 +94,17 @@ def test_an_interrupted_copy_is_completed(study: Written, monkeypatch: pytest.Mo
     assert [row[0] for row in query(LOGGED)] == ["full model · seed 0"]
     (file,) = Path("mlartifacts").rglob("model.keras")
     assert file.parent.name == "data"
+
+
+def test_a_server_without_models_gets_all_else(
+    study: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http_server(lambda request: request.send_error(404)) as uri:
+        assert Client(uri, Watchdog()).search_models("1", "") is None
+    monkeypatch.setattr(Client, "search_models", lambda *unused: None)
+    lines: list[str] = []
+    for kept in (0, 1):
+        recording = Recording(study.state, LOCAL, limited=False, show=lines.append)
+        assert (recording.replay(None), recording.fault) == (len(study.runs), "")
+        assert len([line for line in lines if "has no models" in line]) == kept
+        keep(study, study.runs[0])

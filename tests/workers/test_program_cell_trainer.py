@@ -19,6 +19,7 @@ from pytest import param
 
 from ablate.config.program import Program
 from ablate.store.folder import RunFolder
+from ablate.store.lock import wait_for_workers
 from ablate.study.result import Status
 from ablate.training.initial_state import FRESH, Epoch
 from ablate.workers import guard, program_cell_trainer
@@ -101,6 +102,12 @@ def test_the_result_is_the_last_line_with_the_responses(
 def test_the_result_is_read_from_the_file(command: str, keys: dict[str, Any]) -> None:
     Path("my result.json").write_text('{\n "accuracy": 1}')
     assert numbers(command, **keys) == {"accuracy": 1.0}
+
+
+def test_the_response_is_found_among_any_number_of_others() -> None:
+    others = {f"class{number}": number for number in range(300)}
+    found = numbers(printing(json.dumps({**others, "accuracy": 0.5})))
+    assert (found["accuracy"], len(found)) == (0.5, 201)
 
 
 def test_lines_with_an_epoch_are_epochs() -> None:
@@ -281,10 +288,12 @@ def test_a_program_ends_when_its_worker_is_killed(folder: Path) -> None:
     wait_for(lambda: (work / "own").exists() and (work / "own").read_text().strip())
     pids = [int((work / name).read_text()) for name in ("child", "own")]
     (guarding,) = psutil.Process(worker.pid).children()
+    assert wait_for_workers(folder, seconds=0) is False
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     wait_for(lambda: not any(map(is_alive, [*pids, guarding.pid])))
     assert (work / "saved").read_text() == "saved\n"
+    assert wait_for_workers(folder, seconds=0)
 
 
 def wait_for(condition: Any) -> None:

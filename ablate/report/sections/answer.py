@@ -248,10 +248,11 @@ def _legend(data: ReportData, rows: Sequence[PartRow]) -> str:
     scale = data.scale
     otherwise = ", unless its line says otherwise" if any(row.where for row in rows) else ""
     margin = scale.size(data.study.margin)
+    kind = "data" if data.record.resolution is None else "images"
     return (
         f"Bar: {INTERVAL}; mark: estimate; grey band: less than the margin of {margin} of "
         f"{scale.title}, too little to matter. Each part is removed (or replaced) alone from the "
-        f"full model{otherwise}. Intervals cover other seeds, not other images."
+        f"full model{otherwise}. Intervals cover other seeds, not other {kind}."
     )
 
 

@@ -48,11 +48,12 @@ def _(warning: GuessedReference, study: Study) -> tuple[str, str]:
 
 @words.register
 def _(warning: warnings.IntervalsOfSeeds, study: Study) -> tuple[str, str]:
+    kind = "images" if warning.counted else "data"
     step = amount(study, warning.step)
     image = f" One test image more or less is {step}." if warning.counted else ""
     return (
         "What an interval covers",
-        f"Intervals cover what other seeds would give on the same test images; on other images "
+        f"Intervals cover what other seeds would give on the same test {kind}; on other {kind} "
         f"effects can differ by more.{image} Another kind of processor changes results as other "
         f"seeds do: without normalization, the same seed on another CPU differs as much as another "
         f"seed.",

@@ -31,6 +31,7 @@ from mlflow.entities import (
     Param,
     RunTag,
 )
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ablate.config.store_uri import SQLITE
@@ -42,6 +43,8 @@ from ablate.tracking.watchdog import Watchdog
 # One call may carry 100 params, 100 tags, 1000 of all, and one megabyte.
 PARAMS_PER_CALL, POINTS_PER_CALL, LETTERS_PER_CALL = 100, 700, 400_000
 RUNS_PER_PAGE = 1000
+NOT_KNOWN = "ENDPOINT_NOT_FOUND"
+"""MLflow's code of a call that a server does not know."""
 NOISY_LIBRARIES = ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3", "git")
 
 Answer = TypeVar("Answer")
@@ -180,12 +183,20 @@ class Client:
         """Add a file to a folder of the artifacts of a run."""
         self._call(self._client.log_artifact, run_id, str(file), folder)
 
-    def search_models(self, experiment: str, condition: str) -> list[LoggedModel]:
-        """The models of an experiment that fulfil a condition."""
+    def search_models(self, experiment: str, condition: str) -> list[LoggedModel] | None:
+        """The models of an experiment that fulfil a condition.
+
+        None if the server has no models at all, as those of MLflow before 3.0.
+        """
         search = functools.partial(self._client.search_logged_models, [experiment], condition)
         models, token = [], None
         while True:
-            page = self._call(search, page_token=token)
+            try:
+                page = self._call(search, page_token=token)
+            except MlflowException as error:
+                if error.error_code == NOT_KNOWN:
+                    return None
+                raise
             models += [_logged_model(model) for model in page]
             token = page.token
             if not token:
@@ -204,6 +215,10 @@ class Client:
         create = functools.partial(self._client.create_logged_model, experiment, name=name)
         created = self._call(create, source_run_id=run_id, params=dict(params), tags=dict(tags))
         return _logged_model(created)
+
+    def show(self, line: str) -> None:
+        """Show a line to the user."""
+        self._watchdog.show(line)
 
     def log_model_files(self, model_id: str, folder: Path) -> None:
         """Add the files of a folder to a model."""

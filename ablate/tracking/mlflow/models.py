@@ -51,6 +51,13 @@ class LoggedModels:
         }
         condition = f"tags.`ablate.origin` = '{self._origin}'"
         logged = self._client.search_models(self._experiment, condition)
+        if logged is None:
+            if kept:
+                self._client.show(
+                    f"This server of MLflow has no models, as those before 3.0; the trained models "
+                    f"are in {self._folder.path} alone."
+                )
+            return
         for model in logged:
             if model.run_id not in kept:
                 self._client.delete_model(model.model_id)
