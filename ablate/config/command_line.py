@@ -22,6 +22,8 @@ STYLES = ("--key value", "--key=value", "key=value", "json", "yaml")
 FILES = ("json", "yaml")
 BOOLEANS = ("word", "flag", "no_flag")
 SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
+SCRIPT_FOLLOWS = re.compile("-[a-z]*c[eux]*")
+"""The flag of a shell after which a script follows, alone or with others: ``-c`` or ``-ce``."""
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
@@ -137,7 +139,7 @@ def is_shell_script(words: Sequence[str], index: int) -> bool:
     """Whether a word is a script that a shell reads: what follows ``sh -c``."""
     return (
         index > 1
-        and re.fullmatch(r"-[a-z]*c", words[index - 1]) is not None
+        and SCRIPT_FOLLOWS.fullmatch(words[index - 1]) is not None
         and any(PurePath(word).name in SHELLS for word in words[: index - 1])
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -21,7 +20,13 @@ from ablate.config.command_line import (
     split_command,
 )
 from ablate.config.recipe import Recipe
-from ablate.config.variant import Variant, allowed_packages, node_of, read_variant
+from ablate.config.variant import (
+    Variant,
+    allowed_packages,
+    node_of,
+    read_variant,
+    refuse_odd_options,
+)
 from ablate.errors import RequestError
 from ablate.fields import check_choice, check_list, check_number, check_text, refuse_unknown_keys
 from ablate.study.response import Response
@@ -65,6 +70,12 @@ class Program:
         check_choice(self.directory, "cell.directory", choices=DIRECTORIES)
         if self.result is not None:
             _check_result(self.result)
+            if self.directory == "here" and RESULT not in self.placeholders:
+                raise RequestError(
+                    f"Expected {{result}} in cell.command, the path where the program writes its "
+                    f"result, since with cell.directory=here all runs would write the same "
+                    f"{self.result}; received {self.command!r}."
+                )
         for name in self.files:
             check_text(name, "cell.files")
         if self.timeout_seconds is not None:
@@ -220,8 +231,9 @@ def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         RequestError: One has a name that no program could take, or a value that is not finite.
     """
+    refuse_odd_options(options, "cell.options")
     flat = flat_options(options)
-    for key, value in flat.items():
+    for key in flat:
         if not re.fullmatch(r"\w[\w-]*(\.\w[\w-]*)*", key):
             raise RequestError(
                 f"Expected the names in cell.options of letters, digits, '_' and '-'; received "
@@ -233,8 +245,6 @@ def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"which are placeholders; received {key!r}. Write --{key} {{{key}}} in "
                 f"cell.command instead."
             )
-        if isinstance(value, float) and not math.isfinite(value):
-            raise RequestError(f"Expected cell.options.{key} to be finite; received {value!r}.")
     return flat
 
 

@@ -2,7 +2,7 @@
 
 ``model: mine`` in a study file means what ``model=mine`` means on the command line, ``recipe:
 {epochs: 20}`` what ``recipe.epochs=20`` means, and so does ``data.path: FILE``. What stands below
-``full`` takes effect with ``+size=full`` alone, and then before the rest.
+``full`` takes effect with ``+size=full`` alone, and then takes precedence, key by key.
 """
 
 from __future__ import annotations
@@ -46,9 +46,8 @@ def study_overrides(config: DictConfig, given: Sequence[str]) -> list[str]:
         return []
     content = OmegaConf.to_container(study, resolve=False)
     assert isinstance(content, dict)
-    content = _at_its_size(content)
     _refuse_other_keys(content)
-    choices, keys = _split(content)
+    choices, keys = _at_its_size(content)
     asked = {str(each.key_or_group): each for each in map(parse_override, given)}
     if "cell.command" in keys and "cell.command" not in asked:
         check_command_of_file(keys["cell.command"], packages_of_user(asked))
@@ -84,11 +83,14 @@ def drop_choices(config: DictConfig) -> None:
                 del study[key]
 
 
-def _at_its_size(content: Mapping[Any, Any]) -> dict[Any, Any]:
-    """What a study gives for all of its cells at the size that is asked for."""
-    given = {key: value for key, value in content.items() if key not in SIZE_KEYS}
+def _at_its_size(content: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The choices and the keys that a study gives for all of its cells, at the size asked for.
+
+    Keys of a group for which `full` makes another choice are left out.
+    """
+    choices, keys = _split(content)
     if "size" not in content:
-        return given
+        return choices, keys
     full = content.get("full")
     if not isinstance(full, Mapping):
         raise RequestError(
@@ -101,7 +103,10 @@ def _at_its_size(content: Mapping[Any, Any]) -> dict[Any, Any]:
                 f"Expected keys of {', '.join(LEVEL_GROUPS)} below `full` in a study file; "
                 f"received {key!r}."
             )
-    return {**given, **full}
+    larger, added = _split(full)
+    replaced = [group for group, choice in larger.items() if choice != choices.get(group)]
+    kept = {key: value for key, value in keys.items() if _group(key) not in replaced}
+    return {**choices, **larger}, {**kept, **added}
 
 
 def _group(key: object) -> str:

@@ -90,7 +90,7 @@ def read_variant(content: Mapping[str, Any]) -> Variant:
     """
     called = [name for name, group in VARIANT_GROUPS.items() if group.called_with is not None]
     recipe = recipe_from_mapping(node_of(content, "recipe"))
-    _refuse_odd_options(recipe.as_node(), "recipe")
+    refuse_odd_options(recipe.as_node(), "recipe")
     check_targets(recipe.as_node(), allowed_packages(content))
     return Variant(
         recipe=recipe,
@@ -140,15 +140,15 @@ def _options(content: Mapping[str, Any], group: str) -> dict[str, Any]:
                 f"neither."
             )
         return {}
-    _refuse_odd_options(node, group)
-    asked = _without_unused(node)
+    refuse_odd_options(node, group)
+    asked = _without_unused(node) if group == "model" else node
     if node and not asked:  # what `~model` leaves
         raise RequestError(f"Expected {group} to be a group of keys; received none.")
     return asked
 
 
 def _without_unused(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A node without the keys of every model that ask for nothing: `match` and `frozen`."""
+    """The node of a model without the keys of every model, `match` and `frozen`, if unused."""
     frozen = node.get("frozen")
     if isinstance(frozen, dict):
         frozen = {name: value for name, value in frozen.items() if value is not None}
@@ -160,7 +160,16 @@ def _without_unused(node: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refuse_odd_options(node: object, path: str) -> None:
+def refuse_odd_options(node: object, path: str) -> None:
+    """Check that a plan's JSON can hold a node of options.
+
+    Args:
+        node: The options.
+        path: Their key, for the message.
+
+    Raises:
+        RequestError: A number is not finite, or a key is no word.
+    """
     if isinstance(node, float) and not math.isfinite(node):
         raise RequestError(f"Expected {path} to be finite; received {node!r}.")
     if isinstance(node, dict):
@@ -169,7 +178,7 @@ def _refuse_odd_options(node: object, path: str) -> None:
                 raise RequestError(f"Expected words as the keys of {path}; received {key!r}.")
     if isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            _refuse_odd_options(value, f"{path}.{key}")
+            refuse_odd_options(value, f"{path}.{key}")
 
 
 def resolve_call(

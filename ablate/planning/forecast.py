@@ -52,7 +52,7 @@ def forecast(state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float
     """
     lines = []
     if state.plan.is_of_programs:
-        return [_program_time(state, slots), _describe_power(state)]
+        return [*_program_time(state, slots), _describe_power(state)]
     paces = measure_paces(state, slots=slots, timeout_seconds=timeout_seconds)
     if paces:
         seconds = training_seconds(state, paces=paces, slots=slots)
@@ -63,18 +63,20 @@ def forecast(state: StudyState, *, slots: Sequence[Slot], timeout_seconds: float
     return [*lines, _describe_power(state)]
 
 
-def _program_time(state: StudyState, slots: Sequence[Slot]) -> str:
-    """How long external programs will take, as far as finished runs show it."""
+def _program_time(state: StudyState, slots: Sequence[Slot]) -> list[str]:
+    """How long external programs will take, as far as finished runs show it; empty if none will."""
+    if not state.pending:
+        return []
     costs = [result.cost for result in state.results.values() if result.cost is not None]
     workers = quantity(len(slots), "worker")
-    if not state.pending or not costs:
-        return f"Programs run with {workers}; how long is known once a run has ended."
+    if not costs:
+        return [f"Programs run with {workers}; how long is known once a run has ended."]
     mean = sum(cost.train_seconds for cost in costs) / len(costs)
     seconds = mean * math.ceil(len(state.pending) / len(slots))
-    return (
-        f"Training takes about {duration(seconds)} with {workers}, as the "
-        f"{quantity(len(costs), 'run')} so far did."
-    )
+    return [
+        f"Training takes about {duration(seconds)} with {workers}, estimated from the "
+        f"{quantity(len(costs), 'run')} so far."
+    ]
 
 
 def measure_paces(

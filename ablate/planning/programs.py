@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,12 @@ from ablate.errors import RequestError, nearest
 from ablate.planning.provenance import provenance
 from ablate.process import stop
 from ablate.store.plan import PROGRAM, Plan, PlannedCell
-from ablate.store.program_files import program_sources, script_index, visible_names
+from ablate.store.program_files import (
+    program_sources,
+    script_index,
+    source_digest,
+    visible_names,
+)
 from ablate.study.design import Cell
 from ablate.study.response import Response
 from ablate.study.study import Study
@@ -32,12 +38,12 @@ def plan_programs(
         RequestError: A program or one of its files cannot be found, it does not get the seed, or
             the responses are not stated.
     """
-    cells, sources = [], {}
+    cells, sources, digest_of = [], {}, functools.cache(source_digest)
     for cell, variant in variants.items():
         stop.check()
         check_program(variant.program)
         _refuse_without_seed(study, variant.program)
-        code, files = program_sources(variant.program)
+        code, files = program_sources(variant.program, digest_of=digest_of)
         sources[code] = files
         cells.append(PlannedCell(cell, variant, "", seeds, code))
     return Plan(
@@ -102,7 +108,7 @@ def check_program(program: Program) -> None:
     if script is not None and not os.path.exists(words[script]):
         folder = os.path.dirname(words[script]) or "."
         known = visible_names(folder)
-        hint = nearest(os.path.basename(words[script]), known) if known else ""
+        hint = nearest(os.path.basename(words[script]), known)
         raise RequestError(
             f"Expected the script {words[script]!r} of cell.command; none is there.{hint}"
         )

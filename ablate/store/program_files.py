@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ablate.config.command_line import SCRIPT_FOLLOWS
 from ablate.config.program import Program
 from ablate.errors import RequestError, nearest
 from ablate.process import stop
@@ -27,8 +28,24 @@ MOST_FILES = 10_000
 """Files in a folder of `cell.files`; more are probably a mistake, and take long to read."""
 
 
-def program_sources(program: Program) -> tuple[str, Mapping[str, str]]:
+def source_digest(name: str) -> str:
+    """The digest of a file: of its code if Python reads it, else of its bytes.
+
+    Raises:
+        RequestError: It cannot be read.
+    """
+    path = Path(name)
+    return Source.read(path).digest if path.suffix == ".py" else file_digest(path)
+
+
+def program_sources(
+    program: Program, *, digest_of: Callable[[str], str] = source_digest
+) -> tuple[str, Mapping[str, str]]:
     """The files that can change the results of a program.
+
+    Args:
+        program: The program.
+        digest_of: `source_digest`, or a cache of it for programs that share files.
 
     Returns:
         A digest of all of them, and by name the digest of each.
@@ -42,11 +59,9 @@ def program_sources(program: Program) -> tuple[str, Mapping[str, str]]:
     sources = {}
     for name in sorted(names):
         stop.check()
-        path = Path(name)
-        is_python = path.suffix == ".py"
         # A name without a dot or a slash would be taken for that of a library.
         shown = name if set(name) & set("./") else f"./{name}"
-        sources[shown] = Source.read(path).digest if is_python else file_digest(path)
+        sources[shown] = digest_of(name)
     return digest(sources), sources
 
 
@@ -56,7 +71,7 @@ def script_index(words: Sequence[str]) -> int | None:
         return None
     index = 1
     while index < len(words) and words[index].startswith("-"):
-        if words[index] in INLINE or re.fullmatch(r"-[a-z]*c", words[index]):
+        if words[index] in INLINE or SCRIPT_FOLLOWS.fullmatch(words[index]):
             return None
         index += 2 if words[index] in WITH_VALUE else 1
     return index if index < len(words) and "{" not in words[index] else None
@@ -154,7 +169,7 @@ def _declared_files(names: Iterable[str]) -> Iterator[str]:
             known = visible_names(os.path.dirname(name) or ".")
             raise RequestError(
                 f"Expected cell.files to list files and folders; there is no {name!r}."
-                f"{nearest(os.path.basename(name), known) if known else ''}"
+                f"{nearest(os.path.basename(name), known)}"
             )
 
 

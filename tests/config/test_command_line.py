@@ -79,8 +79,9 @@ def test_argparse_reads_flags(value: bool, booleans: str, action: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "'", '"', "$HOME", "`date`", "; date", "\\", "a\nb", ""])
-def test_a_shell_gets_each_value_as_one_word(name: str) -> None:
-    script = "sh -c 'printf \"<%s>\" {name} {overrides} {seed}'"
+@pytest.mark.parametrize("flag", ["-c", "-ec", "-ce"])
+def test_a_shell_gets_each_value_as_one_word(flag: str, name: str) -> None:
+    script = f"sh {flag} 'printf \"<%s>\" {{name}} {{overrides}} {{seed}}'"
     words = words_of(script, {"name": name, "other": name})
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout == f"<{name}><--other><{name}><7>"

@@ -13,6 +13,7 @@ from pytest import param
 from ablate.config.program import Program, ProgramVariant, read_cell
 from ablate.errors import RequestError
 from ablate.planning.programs import check_level, plan_programs
+from ablate.store import program_files
 from ablate.store.plan import Plan
 from ablate.study.design import Cell
 from ablate.study.file import study_from_mapping
@@ -72,6 +73,22 @@ def test_a_variant_is_read_back_from_a_plan() -> None:
     assert read_cell(variant.as_json()) == variant
 
 
+def test_a_file_that_all_cells_share_is_read_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def digest_of(path: Path) -> str:
+        read.append(str(path))
+        return ""
+
+    monkeypatch.setattr(program_files, "file_digest", digest_of)
+    (folder / "images.bin").write_bytes(b"1")
+    plan = plan_request("study=mine", COMMAND, "cell.files=[images.bin]")
+    assert all("images.bin" in plan.sources_of(planned) for planned in plan.cells)
+    assert read.count("images.bin") == 1 < len(plan.cells)
+
+
 def plan_of(node: dict[str, Any], **study: Any) -> Plan:
     """The plan of one cell."""
     variant = read_cell({"cell": {"kind": "command", **CELL, **node}})
@@ -117,12 +134,16 @@ def test_responses_are_those_of_the_study_or_of_the_program(
         param({"options": {"seed": 3}}, "placeholders; received 'seed'", id="reserved"),
         param({"options": {"a b": 3}}, "of letters, digits, '_' and '-'", id="name"),
         param({"options": {"a": float("inf")}}, "to be finite; received inf", id="infinite"),
+        param({"options": {"a": [{"b": float("nan")}]}}, "Expected cell.options.a.0.b to be finite",
+              id="infinite_in_a_list"),
         param({"responses": None}, "received neither", id="no_response"),
         param({"responses": {"f1": "up"}}, "direction higher or lower for 'f1'", id="direction"),
         param({"responses": ["f1"]}, "Expected cell.responses as {accuracy: higher}", id="list"),
         param({"overrides": "--key"}, "Did you mean '--key=value'?", id="style"),
         param({"booleans": True}, "Expected cell.booleans to be text", id="booleans"),
         param({"directory": "her"}, "Did you mean 'here'?", id="directory"),
+        param({"directory": "here", "result": "x.json"}, "all runs would write the same x.json",
+              id="one_result_for_all"),
         param({"result": "../x.json"}, "a path in the working directory", id="result"),
         param({"result": "/x.json"}, "a path in the working directory", id="full_result"),
         param({"files": ["trian.py"]}, "there is no 'trian.py'. Did you mean 'train.py'?",

@@ -95,6 +95,20 @@ def variant_of(folder: Path, content: str, *arguments: str) -> Variant:
             {"recipe.epochs": 9, "model.filters": [6]},
             id="full_size",
         ),
+        param(
+            "model: mine\nrecipe: {epochs: 2, batch_size: 8}\nrecipe.jit: true\n"
+            "full: {recipe: {epochs: 9, jit: false}}",
+            ["+size=full"],
+            {"recipe.epochs": 9, "recipe.batch_size": 8, "recipe.jit": False},
+            id="full_size_key_by_key",
+        ),
+        param(
+            "model: convnet\nmodel.conv: conv2d\nmodel.filters: [4]\n"
+            "full: {model: mine, model.filters: [8]}",
+            ["+size=full"],
+            {"model.wide": True, "model.conv": "separable", "model.filters": [8]},
+            id="full_size_makes_another_choice",
+        ),
         param("model: mine", ["+size=full"], "states its full size below `full`", id="no_size"),
         param(
             "model: mine\nfull: {replicates: 9}",

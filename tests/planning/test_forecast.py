@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,15 @@ import pandas as pd
 import pytest
 
 from ablate.config.recipe import Recipe
-from ablate.planning.forecast import Pace, quick_look_text, spread_of, training_seconds
+from ablate.planning.forecast import (
+    Pace,
+    forecast,
+    quick_look_text,
+    spread_of,
+    training_seconds,
+)
 from ablate.store.folder import StudyFolder
+from ablate.store.plan import PROGRAM
 from ablate.store.state import StudyState
 from ablate.workers.slots import Slot
 from tests.store.written import adopted, plan_of
@@ -66,3 +74,17 @@ def test_a_plan_with_few_seeds_is_called_a_quick_look(replicates: int, expected:
     text = quick_look_text(replace(PLAN.study, replicates=replicates))
     assert expected in text
     assert bool(text) is bool(expected)
+
+
+def test_the_time_of_programs_is_that_of_the_finished_runs(tmp_path: Path) -> None:
+    plan = replace(PLAN, backend=PROGRAM)
+    state = StudyState.read(StudyFolder(tmp_path), plan)
+    lines = forecast(state, slots=[SLOT] * 2, timeout_seconds=1)
+    assert lines[0] == "Programs run with 2 workers; how long is known once a run has ended."
+    finished = adopted(state.folder, plan).train().state
+    assert len(forecast(finished, slots=[SLOT], timeout_seconds=1)) == len(lines) - 1
+    more = replace(plan, cells=tuple(replace(each, seeds=(0, 1, 2)) for each in plan.cells))
+    lines = forecast(StudyState.read(state.folder, more), slots=[SLOT] * 2, timeout_seconds=1)
+    assert re.fullmatch(
+        "Training takes about .* with 2 workers, estimated from the 4 runs so far.", lines[0]
+    )
