@@ -7,7 +7,9 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
+from ablate.data.download import lock
 from ablate.errors import RequestError
 from ablate.wording import error_message, escaped_name
 
@@ -26,25 +28,32 @@ def extract(archive: Path, folder: Path, *, most_bytes: int) -> None:
 
     Raises:
         RequestError: The archive is damaged, holds too much, or has a path outside its folder, a
-            link or a device.
+            link or a device; or another command extracts it.
     """
-    unfinished = folder / f".{archive.name}.unfinished"
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        with tarfile.open(archive, "r:*") as opened:
+        with archive.open("r+b") as stream:
+            lock(stream, archive)
+            _extract_all(stream, archive, folder, most_bytes=most_bytes)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise RequestError(
+            f"Expected to extract {escaped_name(archive)}; {error_message(error)}."
+        ) from error
+
+
+def _extract_all(stream: BinaryIO, archive: Path, folder: Path, *, most_bytes: int) -> None:
+    unfinished = folder / f".{archive.name}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        with tarfile.open(fileobj=stream, mode="r:*") as opened:
             for member, path in _regular_files(opened, archive, most_bytes):
                 target = unfinished / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 content = opened.extractfile(member)
                 assert content is not None, "Expected a regular file."
-                with content, target.open("xb") as stream:
-                    shutil.copyfileobj(content, stream)
+                with content, target.open("xb") as file:
+                    shutil.copyfileobj(content, file)
         for entry in sorted(unfinished.iterdir()):
             entry.rename(folder / entry.name)
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise RequestError(
-            f"Expected to extract {escaped_name(archive)}; {error_message(error)}."
-        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.data.arrays import LARGEST_LABEL
 from ablate.data.memory import check_fits
 from ablate.errors import RequestError
 from ablate.wording import enumeration, error_summary, escaped_name
@@ -61,7 +63,9 @@ Source: https://www.cs.toronto.edu/~kriz/cifar.html.
 
 def find(folder: Path, name: str) -> _Files | None:
     """The form of which a folder has files, the one with more of them; None if it has none."""
-    counts = {form: sum((folder / file).is_file() for file in form.names) for form in FORMS[name]}
+    counts = {
+        form: sum(os.path.isfile(folder / file) for file in form.names) for form in FORMS[name]
+    }
     form = max(counts, key=lambda form: counts[form])
     return form if counts[form] else None
 
@@ -74,7 +78,7 @@ def read_folder(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     """
     form = find(folder, name)
     assert form is not None, "Expected a folder with batches."
-    if missing := [file for file in form.names if not (folder / file).is_file()]:
+    if missing := [file for file in form.names if not os.path.isfile(folder / file)]:
         raise RequestError(
             f"Expected {enumeration(form.names, most=6)} in {escaped_name(folder)}; there is no "
             f"{enumeration(missing)}."
@@ -130,7 +134,9 @@ def _read_python(file: Path, form: _Files) -> tuple[NDArray[np.uint8], NDArray[n
             f"Expected an array of bytes with {PIXELS} columns as data in {escaped_name(file)}; "
             f"received {_kind(pixels)}."
         )
-    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+    if not isinstance(labels, list) or not all(
+        type(label) is int and abs(label) <= LARGEST_LABEL for label in labels
+    ):
         raise RequestError(
             f"Expected a list of whole numbers as {form.labels} in {escaped_name(file)}; received "
             f"{_kind(labels)}."

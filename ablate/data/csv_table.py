@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,9 +76,11 @@ def read_table(path: object) -> Table:
         kind = "a folder" if os.path.isdir(file) else "no file"
         raise RequestError(f"Expected data.path to be a CSV file; {escaped_name(path)} is {kind}.")
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-        separator = max(SEPARATORS, key=lambda each: lines[0].count(each)) if lines else ","
-        reader = csv.reader(lines, delimiter=separator, strict=True)
+        text = file.read_text(encoding="utf-8-sig")
+        heading_line = text.partition("\n")[0]
+        separator = max(SEPARATORS, key=heading_line.count)
+        # Not splitlines(), which ends a line at rare characters of a cell as well.
+        reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
         found = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RequestError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import http.client
+import os
 import shutil
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from ablate.errors import RequestError
+from ablate.process.output import console
 from ablate.wording import error_message, escaped_name
 
 TIMEOUT_SECONDS = 60.0
@@ -67,13 +67,18 @@ def fetch(archive: Archive, folder: Path) -> Path:
     """
     file, unfinished = folder / archive.name, folder / f"{archive.name}.part"
     try:
-        if not file.is_file():
+        if not os.path.isfile(file):
             with unfinished.open("ab") as stream:
-                _lock(stream, unfinished)
+                lock(stream, unfinished)
                 _check_space(archive, folder, have=stream.tell())
                 _receive_all(archive, stream)
-            unfinished.replace(file)
-        _check(archive, file)
+                _check_received(archive, unfinished)
+                unfinished.replace(file)
+        elif (found := _sha256(file)) != archive.sha256:
+            raise RequestError(
+                f"Expected {escaped_name(file)} with the SHA-256 {archive.sha256}, as published; "
+                f"it has {found}. Move it away, and the same command downloads {archive.name}."
+            )
     except OSError as error:
         raise RequestError(
             f"Expected to write {escaped_name(file)}; {error_message(error)}."
@@ -81,13 +86,21 @@ def fetch(archive: Archive, folder: Path) -> Path:
     return file
 
 
-def _lock(stream: BinaryIO, file: Path) -> None:
-    """Refuse a file that another command is writing; its end releases the lock."""
+def lock(stream: BinaryIO, file: Path) -> None:
+    """Refuse a file that another command downloads or extracts; closing it releases the lock.
+
+    Args:
+        stream: The file, open for writing: NFS locks no other.
+        file: Its path.
+
+    Raises:
+        RequestError: Another command has it.
+    """
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise RequestError(
-            f"Expected no other command that downloads {escaped_name(file)}; wait for its end."
+            f"Expected no other command that uses {escaped_name(file)}; wait for its end."
         ) from error
 
 
@@ -132,7 +145,8 @@ def _receive(archive: Archive, stream: BinaryIO, show: Progress) -> None:
             if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(
                 start
             ):
-                stream.truncate(0)  # the server sends the whole file
+                stream.seek(0)
+                stream.truncate()  # the server sends the whole file
             while piece := answer.read(PIECE_BYTES):
                 if stream.tell() + len(piece) > archive.size:
                     stream.truncate(0)
@@ -153,11 +167,14 @@ def _receive(archive: Archive, stream: BinaryIO, show: Progress) -> None:
         raise _InterruptedError("the connection ended early")
 
 
-def _check(archive: Archive, file: Path) -> None:
-    """Check the checksum of a file, and remove one that has another."""
+def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != archive.sha256:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _check_received(archive: Archive, file: Path) -> None:
+    """Check the checksum of a file that was downloaded, and remove one that has another."""
+    if (found := _sha256(file)) != archive.sha256:
         file.unlink()
         raise RequestError(
             f"Expected {archive.name} with the SHA-256 {archive.sha256}; received {found}. The "
@@ -168,11 +185,9 @@ def _check(archive: Archive, file: Path) -> None:
 @contextmanager
 def _progress(archive: Archive) -> Iterator[Progress]:
     """A bar on the terminal; one line where there is none."""
-    # FORCE_COLOR, as notebooks set it, makes no terminal of a pipe.
-    is_terminal = None if sys.stderr.isatty() else False
-    console = Console(stderr=True, highlight=False, force_terminal=is_terminal)
+    terminal = console(stderr=True)
     columns = (TextColumn(archive.name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    console.print(f"Download of {archive.url} ({archive.size / 1e6:.1f} MB)", soft_wrap=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    terminal.print(f"Download of {archive.url} ({archive.size / 1e6:.1f} MB)", soft_wrap=True)
+    with Progress(*columns, console=terminal, disable=not terminal.is_terminal) as progress:
         progress.add_task(archive.name, total=archive.size)
         yield progress

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ablate.data.memory import DecodingMemory
 from ablate.data.photograph import BadImageError, read
 from ablate.data.stored import allocate, release, rows_at_once
 from ablate.errors import RequestError
+from ablate.process.output import console
 from ablate.wording import escaped_name, first_few, quantity
 
 IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
@@ -54,23 +54,25 @@ def check_image_size(image_size: object) -> tuple[int, int]:
     )
 
 
-def check_folder(path: object) -> Path:
-    """Return the folder at `data.path`, with links in its own path resolved.
+def check_folder(path: object, key: str = "data.path") -> Path:
+    """Return a folder, with links in its own path resolved.
+
+    Args:
+        path: Its path.
+        key: The key that gives it.
 
     Raises:
         RequestError: There is no such folder; the message names the nearest one.
     """
     if not isinstance(path, str) or not path:
-        raise RequestError(f"Expected data.path to be the path of a folder; received {path!r}.")
+        raise RequestError(f"Expected {key} to be the path of a folder; received {path!r}.")
     # os.path.isdir returns False for unreadable paths; Path.is_dir raises.
     folder = Path(os.path.expanduser(path))
     if os.path.isdir(folder):
         return folder.resolve()
     if os.path.exists(folder):
         hint = " For an archive, give data=npz." if folder.suffix == ".npz" else ""
-        raise RequestError(
-            f"Expected data.path to be a folder; {escaped_name(path)} is a file.{hint}"
-        )
+        raise RequestError(f"Expected {key} to be a folder; {escaped_name(path)} is a file.{hint}")
     siblings = subfolders(folder.parent) if os.path.isdir(folder.parent) else []
     close = difflib.get_close_matches(folder.name, [item.name for item in siblings], n=1)
     hint = f" Did you mean {escaped_name(folder.parent / close[0])}?" if close else ""
@@ -207,9 +209,9 @@ def read_photographs(
 
 def _bar() -> Progress:
     """A progress bar, where there is a terminal to show it."""
-    console = Console(stderr=True)
+    terminal = console(stderr=True)
     columns = (TextColumn("Read images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal)
 
 
 def read_all(files: Sequence[Path], read: Callable[[int], None]) -> dict[Path, str]:

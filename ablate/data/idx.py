@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import re
 import struct
 import zlib
@@ -42,7 +43,9 @@ def find(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for entry in sorted(entries(folder), key=lambda entry: entry.suffix.lower() == ".gz"):
         for key, pattern in NAMES.items():
-            if entry.is_file() and re.fullmatch(rf"{pattern}(\.gz)?", entry.name, re.IGNORECASE):
+            if os.path.isfile(entry) and re.fullmatch(
+                rf"{pattern}(\.gz)?", entry.name, re.IGNORECASE
+            ):
                 found.setdefault(key, entry)
     return found
 

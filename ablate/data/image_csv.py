@@ -66,7 +66,8 @@ def load(  # noqa: PLR0913 - one keyword a key of conf/data/image_csv.yaml
         file: The column of file names.
         label: The column of labels.
         separator: What stands between the labels of an image, such as ``|``.
-        part: The column with train, val or test for each image; None: there is none.
+        part: The column with train, val or test for each image; None: there is none. Without rows
+            for test, those of val are the test part.
         split_seed: Seed of the parts that are split.
 
     Raises:
@@ -80,7 +81,7 @@ def load(  # noqa: PLR0913 - one keyword a key of conf/data/image_csv.yaml
     columns |= {} if part is None else {"data.part": part}
     for key, column in columns.items():
         table.check_column(column, key)
-    root = table.file.parent if folder is None else check_folder(folder)
+    root = table.file.parent if folder is None else check_folder(folder, "data.folder")
     files = _files(table, root, column=file)
     make = _targets(form, table, label=label, separator=separator)
     own = None if part is None else _part_of_each(table, part)
@@ -91,10 +92,20 @@ def load(  # noqa: PLR0913 - one keyword a key of conf/data/image_csv.yaml
     known: dict[str, Any] = {
         "classes": tuple(map(escaped_name, make.classes)),
         "scale": scale,
-        "notes": (*notes, *byte_notes(x, scale)),
+        "notes": (*_part_notes(own), *notes, *byte_notes(x, scale)),
         "task": form,
     }
     return in_parts(_parts(Split(x, y), own), split_seed=split_seed, known=known)
+
+
+def _part_notes(own: NDArray[np.str_] | None) -> tuple[str, ...]:
+    """A note on parts of which none is for testing."""
+    if own is None or "validation" not in own or "test" in own:
+        return ()
+    return (
+        "No row is for test, so those of val are the test part, and a fifth of train is for "
+        "validation.",
+    )
 
 
 def _parts(rest: Split, own: NDArray[np.str_] | None) -> dict[str, Split]:
@@ -145,7 +156,11 @@ def _files(table: Table, root: Path, *, column: str) -> list[Path]:
     """
     names = [row.cells[column] for row in table.rows]
     files = [_with_extension(root / os.path.expanduser(name)) for name in names]
-    missing = [name for name, file in zip(names, files, strict=True) if not os.path.exists(file)]
+    missing = [
+        name
+        for name, file in zip(names, files, strict=True)
+        if not name or not os.path.exists(file)
+    ]
     if missing:
         raise RequestError(
             f"Expected the files of {escaped_name(table.path)} in {escaped_name(root)}; "

@@ -114,7 +114,7 @@ def load(
 
 def _download(folder: Path) -> None:
     """Download and extract what a folder lacks; an archive is removed once it is extracted."""
-    missing = [each for each in ARCHIVES if not (folder / each.name.partition(".")[0]).is_dir()]
+    missing = [each for each in ARCHIVES if not os.path.isdir(folder / each.name.partition(".")[0])]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -129,7 +129,7 @@ def _download(folder: Path) -> None:
 
 def _check_folders(root: Path, path: str) -> None:
     needed = ("images", "annotations/trimaps", *(f"annotations/{each}" for each in LISTS.values()))
-    if missing := [name for name in needed if not (root / name).exists()]:
+    if missing := [name for name in needed if not os.path.exists(root / name)]:
         raise RequestError(
             f"Expected images and annotations of the Oxford-IIIT pets, extracted, in "
             f"{escaped_name(path)}; there is no {missing[0]}. data.download=true downloads them "
@@ -159,7 +159,7 @@ def _pair(root: Path, name: str) -> Pair:
 
 
 def _refuse_missing(pairs: Sequence[Pair], root: Path) -> None:
-    missing = [file for pair in pairs for file in pair if not file.is_file()]
+    missing = [file for pair in pairs for file in pair if not os.path.isfile(file)]
     if missing:
         names = [name_within(file, root) for file in missing]
         raise RequestError(

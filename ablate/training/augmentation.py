@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ablate.errors import RequestError
 from ablate.seeds import stream_seed
 from ablate.tasks.task import Task
-from ablate.training.reset import generators, layers_by_path, own_weights
+from ablate.training.reset import generators, layers_by_path
 from ablate.wording import error_summary
 
 MIXING = (keras.layers.MixUp, keras.layers.CutMix)
@@ -99,7 +99,7 @@ def check_augmentation(
     augmentation.start(0, 1)
     for _ in range(CHECKS):
         for layer in augmentation.layers:
-            images = _checked_output(layer, images)
+            images = _checked_output(layer, images, augmentation=augmentation)
     _check_targets(augmentation, images, targets)
 
 
@@ -116,7 +116,9 @@ def _check_kind(layer: keras.Layer, *, jit: bool) -> None:
         )
 
 
-def _checked_output(layer: keras.Layer, images: NDArray[np.float32]) -> NDArray[np.float32]:
+def _checked_output(
+    layer: keras.Layer, images: NDArray[np.float32], *, augmentation: Augmentation
+) -> NDArray[np.float32]:
     kind = type(layer).__name__
     try:
         output: NDArray[np.float32] = keras.ops.convert_to_numpy(layer(images, training=True))
@@ -125,10 +127,7 @@ def _checked_output(layer: keras.Layer, images: NDArray[np.float32]) -> NDArray[
             f"Layer {kind} of augment fails on images of shape {images.shape[1:]}: "
             f"{error_summary(error, limit=300)}"
         ) from error
-    if weights := [each for inner in layers_by_path(layer).values() for each in own_weights(inner)]:
-        raise RequestError(
-            f"Expected layers without weights in augment; received {kind} with {weights[0].name}."
-        )
+    _check_variables(layer, augmentation)
     if output.shape != images.shape:
         raise RequestError(
             f"Expected layers in augment that keep the shape {images.shape[1:]} of images; "
@@ -142,6 +141,16 @@ def _checked_output(layer: keras.Layer, images: NDArray[np.float32]) -> NDArray[
             f"value_range=(0, 1)."
         )
     return output
+
+
+def _check_variables(layer: keras.Layer, augmentation: Augmentation) -> None:
+    """Refuse weights, and random generators that `start` does not set."""
+    known = {id(variable) for variable in augmentation.variables}
+    if others := [variable for variable in layer.variables if id(variable) not in known]:
+        raise RequestError(
+            f"Expected layers without weights in augment, each random generator an attribute that "
+            f"is made in __init__; received {type(layer).__name__} with {others[0].name}."
+        )
 
 
 def _check_targets(

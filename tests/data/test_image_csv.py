@@ -167,6 +167,19 @@ def test_a_column_may_give_the_parts(folder: Path) -> None:
     assert abs(images.test.x[0, ..., 0].astype(int).sum() * 4 - first) < 4 * 24
 
 
+def test_without_rows_for_test_those_of_val_are_the_test_part(folder: Path) -> None:
+    parts = ["train", "train", "train", "train", "val", "val"] * 2
+    rows = [f"{row},{part}" for row, part in zip(labelled(), parts, strict=True)]
+    images = load(write(folder, rows, heading="file,label,part"), part="part")
+    assert len(images.test.y) == 4
+    assert images.notes[0].startswith("No row is for test, so those of val are the test part")
+
+
+def test_a_cell_may_hold_what_ends_a_line_elsewhere(folder: Path) -> None:
+    rows = [row.replace("cat", "c\x0bat\u2028") for row in labelled()]
+    assert load(write(folder, rows)).classes == ("c\\x0bat", "dog")
+
+
 def replace(index: int, row: str) -> Callable[[list[str]], list[str]]:
     return lambda rows: [*rows[:index], row, *rows[index + 1 :]]
 
@@ -175,6 +188,11 @@ REFUSED: list[Any] = [
     param(lambda rows: [row.replace("photos", "photo") for row in rows[:3]] + rows[3:], {},
           "3 of 12 missing: photo/00.png; photo/01.png; photo/02.png. See data.folder.",
           id="missing_files"),
+    param(replace(2, ",cat"), {}, "1 of 12 missing: (no name). See data.folder.", id="no_name"),
+    param(lambda rows: rows, {"folder": "phots"}, "Expected the folder phots; there is none",
+          id="no_folder"),
+    param(lambda rows: rows, {"folder": 3}, "Expected data.folder to be the path of a folder",
+          id="folder_as_number"),
     param(replace(2, "photos/01.png,cat"), {}, "1 file in several: photos/01.png",
           id="one_file_twice"),
     param(replace(2, "photos/02.png,"), {}, "line 4 has none", id="no_label"),

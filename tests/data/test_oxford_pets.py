@@ -166,6 +166,7 @@ class _Server(ThreadingHTTPServer):
     Attributes:
         breaks: After how many bytes an answer breaks off, for each answer in turn.
         ranges: What each request asked for.
+        has_ranges: Whether it answers with them, or always with the whole file.
     """
 
     daemon_threads = True
@@ -175,6 +176,7 @@ class _Server(ThreadingHTTPServer):
         self.folder = folder
         self.breaks: list[int] = []
         self.ranges: list[str] = []
+        self.has_ranges = True
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -185,8 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         self.server.ranges.append(wanted)
         first = int(wanted.removeprefix("bytes=").removesuffix("-") or 0)
-        self.send_response(206)
-        self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+        first = first if self.server.has_ranges else 0
+        self.send_response(206 if self.server.has_ranges else 200)
+        if self.server.has_ranges:
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - first))
         self.end_headers()
         breaks = self.server.breaks.pop(0) if self.server.breaks else len(content)
@@ -241,6 +245,32 @@ def test_the_next_command_resumes_a_download(server: _Server, tmp_path: Path) ->
     assert "bytes are kept: the same command resumes the download" in message
     load(tmp_path / "new", download=True)
     assert server.ranges[3] == "bytes=900-"
+
+
+def test_a_server_without_ranges_sends_the_whole_file_again(
+    server: _Server, folder: Path, tmp_path: Path
+) -> None:
+    server.has_ranges = False
+    server.breaks = [(server.folder / "annotations.tar.gz").stat().st_size - 10]
+    images = load(tmp_path / "new", download=True)
+    assert images.fingerprint == load(folder).fingerprint
+
+
+def test_a_file_of_the_user_is_not_removed(server: _Server, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "images.tar.gz").write_bytes(b"the user's own")
+    assert "images.tar.gz with the SHA-256 " in refusal(tmp_path / "new", download=True)
+    assert (tmp_path / "new" / "images.tar.gz").read_bytes() == b"the user's own"
+
+
+def test_one_command_at_a_time_extracts_an_archive(tmp_path: Path) -> None:
+    write_archive(tmp_path / "some.tar", {"images/a": b"a"})
+    with (tmp_path / "some.tar").open("r+b") as stream:
+        download.lock(stream, tmp_path / "some.tar")
+        with pytest.raises(RequestError, match="no other command that uses "):
+            extract(tmp_path / "some.tar", tmp_path, most_bytes=100)
+    extract(tmp_path / "some.tar", tmp_path, most_bytes=100)
+    assert (tmp_path / "images" / "a").read_bytes() == b"a"
 
 
 def test_another_file_than_the_published_one_is_refused(server: _Server, tmp_path: Path) -> None:

@@ -245,6 +245,9 @@ DAMAGE: list[Any] = [
         pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": ["cat", "dog"]})),
         "a list of whole numbers as labels", id="labels_as_text"),
     param("cifar10", lambda folder: (folder / "test_batch").write_bytes(
+        pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 2**70]})),
+        "a list of whole numbers as labels", id="label_out_of_range"),
+    param("cifar10", lambda folder: (folder / "test_batch").write_bytes(
         pickle.dumps({"data": np.zeros((2, 30), np.uint8), "labels": [1, 2]})),
         "with 3072 columns as data", id="other_size"),
     param("cifar10", lambda folder: (folder / "test_batch").write_bytes(

@@ -111,6 +111,16 @@ class Plain(layers.Layer):
         return x[:, ::-1]
 
 
+class LateGenerator(layers.Layer):
+    """A layer whose random generator is made when it is first called."""
+
+    def build(self, shape: Any) -> None:
+        self.generator = keras.random.SeedGenerator(0)
+
+    def call(self, x: Any) -> Any:
+        return x * keras.random.uniform((), seed=self.generator)
+
+
 class Renamed(layers.Layer):
     """A layer that fails."""
 
@@ -137,6 +147,7 @@ def check(layer: keras.Layer, *, task: str = "classification", jit: bool = False
             id="range",
         ),
         param(layers.BatchNormalization, {}, "layers without weights", id="weights"),
+        param(LateGenerator, {}, "made in __init__; received LateGenerator", id="late_generator"),
         param(Renamed, {}, r"Layer Renamed of augment fails on images of shape \(12", id="fails"),
         param(Plain, {"task": "segmentation"}, "Plain failed", id="masks"),
         param(
