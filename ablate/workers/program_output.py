@@ -52,7 +52,7 @@ class ProgramOutput:
         """
         self._responses = responses
         self._has_all = False
-        self._first_epoch: int | None = None
+        self._first_epoch: float | None = None
         self._epoch = 0
         self._numbers: dict[str, float] = {}
         self._epoch_started = self._last_time = time.monotonic()
@@ -67,22 +67,21 @@ class ProgramOutput:
             content = parse_json(line)
         except SchemaError:
             return None
-        numbers = numbers_of(content, self._responses)
+        numbers = numbers_of(content, ("epoch", *self._responses))
         has_all = all(name in numbers for name in self._responses)
         if has_all or not self._has_all:
             self.last, self._has_all = content, has_all
-        return self._read_epoch(content.get("epoch"), numbers)
+        return self._read_epoch(numbers)
 
-    def _read_epoch(self, number: object, numbers: Mapping[str, float]) -> Epoch | None:
+    def _read_epoch(self, numbers: Mapping[str, float]) -> Epoch | None:
         """The epoch of a line, with the numbers that earlier lines gave of it."""
-        is_whole = isinstance(number, int) and not isinstance(number, bool)
-        if not is_whole or any(name in numbers for name in PARTS):
+        number = numbers.get("epoch", math.nan)
+        if not number.is_integer() or any(name in numbers for name in PARTS):
             return None
-        assert isinstance(number, int)
         if self._first_epoch is None:
             self._first_epoch = number
         # The journal counts from 1, a program possibly from 0.
-        epoch = number + (1 if self._first_epoch == 0 else 0)
+        epoch = int(number) + (1 if self._first_epoch == 0 else 0)
         if not 1 <= epoch < MOST_EPOCHS:
             return None
         now = time.monotonic()

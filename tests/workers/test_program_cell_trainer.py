@@ -132,6 +132,20 @@ def test_lines_with_an_epoch_are_epochs() -> None:
     assert last.cost.peak_memory_bytes > 100_000
 
 
+def test_epochs_are_read_as_r_writes_them() -> None:
+    lines = (
+        '{"epoch": [1], "loss": [2]}',
+        '{"epoch": 1.5, "loss": 4}',
+        '{"epoch": 2.0, "loss": 1}',
+    )
+    first, second, _ = train(printing(*lines, '{"accuracy": [0.5]}'))
+    assert isinstance(first, Epoch)
+    assert isinstance(second, Epoch)
+    assert [(each.epoch, each.numbers) for each in (first, second)] == [
+        (1, {"loss": 2.0}), (2, {"loss": 1.0})
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("command", "status", "message"),
     [
