@@ -133,8 +133,9 @@ class ProgramCellTrainer:
         if fault is not None:
             raise fault
         content = _content(command, output, needed=self._responses)
+        # A study that is judged by what is measured here needs no number of the program.
         yield FinishedProgram(
-            responses_of(content, self._responses),
+            responses_of(content, self._responses) or {"train_seconds": ended.seconds},
             _cost(ended, content, seconds=list(seconds.values())),
         )
 
@@ -153,14 +154,14 @@ class ProgramCellTrainer:
 def _content(
     command: RunCommand, output: ProgramOutput, *, needed: Sequence[str]
 ) -> Mapping[str, Any]:
-    """The result that a program has written, or else printed.
+    """The result that a program has written, or else printed; may be empty if nothing is needed.
 
     Raises:
         ProgramError: There is none, or it is no JSON object.
     """
     path = command.result
-    if path is None and output.last is not None:
-        return output.last
+    if path is None and (output.last is not None or not needed):
+        return output.last or {}
     if path is None:
         raise ProgramError(
             Status.FAILED,

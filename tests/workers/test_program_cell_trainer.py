@@ -41,10 +41,12 @@ def run_folder(seed: int) -> RunFolder:
     return folder
 
 
-def train(command: str, *seeds: int, needed: str = "accuracy", **keys: Any) -> list[Step]:
+def train(
+    command: str, *seeds: int, needed: tuple[str, ...] = ("accuracy",), **keys: Any
+) -> list[Step]:
     trainer = ProgramCellTrainer(
         Program(command, **keys),
-        responses=[needed],
+        responses=needed,
         run_folder=run_folder,
         lock=Path("workers"),
         threads=3,
@@ -108,6 +110,13 @@ def test_the_response_is_found_among_any_number_of_others() -> None:
     others = {f"class{number}": number for number in range(300)}
     found = numbers(printing(json.dumps({**others, "accuracy": 0.5})))
     assert (found["accuracy"], len(found)) == (0.5, 201)
+
+
+@pytest.mark.parametrize("command", ["true", "sh -c 'echo {{}} > {result}'"])
+def test_a_program_that_is_judged_by_its_time_needs_no_result(command: str) -> None:
+    found = numbers(command, needed=())
+    assert found.keys() == {"train_seconds"}
+    assert found["train_seconds"] > 0
 
 
 def test_lines_with_an_epoch_are_epochs() -> None:
