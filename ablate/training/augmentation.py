@@ -83,7 +83,7 @@ NO_AUGMENTATION = Augmentation()
 def check_augmentation(
     augmentation: Augmentation, *, images: NDArray[np.float32], targets: NDArray[Any], jit: bool
 ) -> None:
-    """Check that layers keep the shape and the range of images, and move their targets.
+    """Check that layers keep shape and range, move targets, and are the same for the same seed.
 
     Args:
         augmentation: The layers.
@@ -96,10 +96,12 @@ def check_augmentation(
     """
     for layer in augmentation.layers:
         _check_kind(layer, jit=jit)
-    augmentation.start(0, 1)
-    for _ in range(CHECKS):
-        for layer in augmentation.layers:
-            images = _checked_output(layer, images, augmentation=augmentation)
+    first, second = (_checked_batches(augmentation, images) for _ in range(2))
+    if not np.allclose(first, second, rtol=0, atol=TOLERANCE):
+        raise RequestError(
+            f"Expected layers in augment that draw from a keras.random.SeedGenerator of their own "
+            f"alone; received other images for the same seed from {_kinds(augmentation)}."
+        )
     _check_targets(augmentation, images, targets)
 
 
@@ -114,6 +116,23 @@ def _check_kind(layer: keras.Layer, *, jit: bool) -> None:
             f"Expected recipe.jit=false with {type(layer).__name__} in augment, which XLA cannot "
             f"compile."
         )
+
+
+def _kinds(augmentation: Augmentation) -> str:
+    return ", ".join(type(layer).__name__ for layer in augmentation.layers)
+
+
+def _checked_batches(
+    augmentation: Augmentation, images: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The images of some steps of an epoch, each augmented further than the one before."""
+    augmentation.start(0, 1)
+    batches = []
+    for _ in range(CHECKS):
+        for layer in augmentation.layers:
+            images = _checked_output(layer, images, augmentation=augmentation)
+        batches.append(images)
+    return np.stack(batches)
 
 
 def _checked_output(
@@ -159,11 +178,10 @@ def _check_targets(
     try:
         _, moved = augmentation(*map(keras.ops.convert_to_tensor, (images, targets)))
     except Exception as error:  # Keras and a user's layers may raise anything
-        names = ", ".join(type(layer).__name__ for layer in augmentation.layers)
         raise RequestError(
             f"Expected layers in augment that move the targets of images with them, as Keras' "
-            f"image preprocessing layers do with bounding_box_format='xyxy'; {names} failed: "
-            f"{error_summary(error, limit=300)}"
+            f"image preprocessing layers do with bounding_box_format='xyxy'; "
+            f"{_kinds(augmentation)} failed: {error_summary(error, limit=300)}"
         ) from error
     shape = tuple(moved.shape)
     if shape != targets.shape:

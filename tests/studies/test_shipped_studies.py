@@ -22,7 +22,11 @@ STUDIES = sorted((ROOT / "experiments" / "study").glob("*.yaml"))
 SMALL = [*TINY[:3], "study.replicates=1"]
 SCENES = ("boxes", "downsampling", "multilabel", "segmentation", "separable")
 """Studies of synthetic pictures."""
-RESPONSES = {"boxes": "mean_iou", "multilabel": "macro_f1", "segmentation": "mean_iou"}
+RESPONSES = {
+    "boxes": "mean_iou",
+    "multilabel": "mean_average_precision",
+    "segmentation": "mean_iou",
+}
 """What a study is judged by, where it is not the accuracy."""
 OWN_MODELS = {
     "simpler": [],

@@ -100,10 +100,10 @@ def test_the_loss_is_the_binary_cross_entropy_of_all_labels() -> None:
         assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_first_measure_is_macro_f1() -> None:
+def test_the_first_measure_is_mean_average_precision() -> None:
     assert [measure.name for measure in TASK.measures(LABELS)] == [
-        "macro_f1",
         "mean_average_precision",
+        "macro_f1",
     ]
 
 

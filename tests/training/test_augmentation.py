@@ -147,6 +147,12 @@ def check(layer: keras.Layer, *, task: str = "classification", jit: bool = False
             id="range",
         ),
         param(layers.BatchNormalization, {}, "layers without weights", id="weights"),
+        param(
+            lambda: layers.AugMix((0, 1)),
+            {},
+            "other images for the same seed from AugMix",
+            id="generator_of_python",
+        ),
         param(LateGenerator, {}, "made in __init__; received LateGenerator", id="late_generator"),
         param(Renamed, {}, r"Layer Renamed of augment fails on images of shape \(12", id="fails"),
         param(Plain, {"task": "segmentation"}, "Plain failed", id="masks"),
