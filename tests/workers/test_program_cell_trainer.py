@@ -245,8 +245,8 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = "trap '' TERM; sleep 600 & echo $! > child; wait; wait"
-    assert failure(f"sh -c \"{script}\"", timeout_seconds=1) == (
-        Status.TIMEOUT, "The program ran for more than 1 s (cell.timeout_seconds)"
+    assert failure(f"sh -c \"{script}\"", timeout_seconds=3) == (
+        Status.TIMEOUT, "The program ran for more than 3 s (cell.timeout_seconds)"
     )  # fmt: skip
     child = int((run_folder(0).path / "work" / "child").read_text())
     assert not is_alive(child)
@@ -267,7 +267,10 @@ def test_what_a_program_leaves_behind_is_ended() -> None:
 
 def test_a_daemon_of_a_program_is_not_waited_for() -> None:
     """It has left the process group, and holds the pipes of the program open."""
-    script = "setsid sleep 600 & echo $! > child; echo '{{\\\"accuracy\\\": 1}}'"
+    script = (
+        "setsid sh -c 'touch ready; exec sleep 600' & echo $! > child; "
+        "until [ -e ready ]; do sleep 0.01; done; echo '{{\\\"accuracy\\\": 1}}'"
+    )
     assert numbers(f'sh -c "{script}"') == {"accuracy": 1.0}
     os.kill(int((run_folder(0).path / "work" / "child").read_text()), signal.SIGKILL)
 
