@@ -191,8 +191,8 @@ def test_help_names_the_commands_and_groups(ablate: Command, tmp_path: Path) -> 
     assert answer.returncode == 0
     for words in (
         "python -m ablate --multirun",
-        "study: chapter, recipe, segmentation, xyz",
-        "epochs: 10",
+        "study: bn_order, boxes, cats_and_dogs, chapter, ",
+        "epochs: 8",
     ):
         assert words in answer.stdout
 

@@ -316,11 +316,12 @@ class EngineSuite:
 
     def test_memory_is_bounded_however_many_images_there_are(self, tmp_path: Path) -> None:
         write_cache(tmp_path / "small", train=2_000)
-        write_cache(tmp_path / "large", train=30_000)  # 369 MB
+        write_cache(tmp_path / "large", train=60_000)  # 737 MB
         program = [sys.executable, "-c", MEMORY_PROGRAM, str(tmp_path)]
         done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert int(done.stdout.splitlines()[-1]) < 100_000_000
+        # Compiling another model takes 40 to 50 MB of it, however many images there are.
+        assert int(done.stdout.splitlines()[-1]) < 200_000_000
 
     def test_another_seed_gives_other_numbers(self, trained: Trained) -> None:
         zero, one = trained.outcomes[0], trained.outcomes[1]
