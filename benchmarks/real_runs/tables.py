@@ -17,7 +17,7 @@ HEAD = """# Real runs: what the analysis says of few seeds, against all
 into `reports/xyz/runs.csv` (columns of times, memory and MLflow left out):
 
 ```
-python -m ablate --multirun study.replicates={seeds}
+python -m ablate --multirun recipe.epochs=10 study.replicates={seeds}
 ```
 
 This page and the other tables are written by `python -m benchmarks.real_runs`, which draws
