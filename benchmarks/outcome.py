@@ -35,6 +35,6 @@ def is_recorded(folder: Path, *, runs: int, epochs: int) -> bool:
         ).fetchone()[0]
         points = store.execute(
             "select count(*) from metrics join runs using (run_uuid) "
-            "where key = 'val_loss' and step > 0 and lifecycle_stage = 'active'"
+            "where key = 'loss' and lifecycle_stage = 'active'"
         ).fetchone()[0]
     return children == [("FINISHED", runs)] and twice == 0 and points == runs * epochs
