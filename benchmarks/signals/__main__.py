@@ -242,7 +242,7 @@ def play(share: Share, name: str, database: Path | None) -> dict[str, object] | 
     right = code == CODES[name] and row["reported"] and row["clean"] and again == 0
     row["right"] = right and bool(row["equal"]) and bool(row["recorded"])
     if not row["right"]:
-        print(row, command.output.read_text(errors="replace"), flush=True)
+        print(row, command.output.read_text(errors="replace"), *logs, sep="\n", flush=True)
     return row
 
 
