@@ -85,12 +85,8 @@ class Boxes:
         Raises:
             RequestError: It has not.
         """
-        output = self.output(dataset)
-        if shape != output.shape(dataset):
-            raise RequestError(
-                f"Expected a model with outputs of shape {output.shape(dataset)} for the 4 edges "
-                f"of a box and {len(dataset.classes)} classes; {output.refusal(shape, dataset)}"
-            )
+        answers = f"the 4 edges of a box and {len(dataset.classes)} classes"
+        self.output(dataset).check(shape, dataset, answers=answers)
 
     def encode(self, targets: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
         """The targets as they are."""

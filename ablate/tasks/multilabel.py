@@ -92,12 +92,8 @@ class Multilabel:
         Raises:
             RequestError: It has not.
         """
-        output = self.output(dataset)
-        if shape != output.shape(dataset):
-            raise RequestError(
-                f"Expected a model with outputs of shape {output.shape(dataset)} for "
-                f"{len(dataset.classes)} labels; {output.refusal(shape, dataset)}"
-            )
+        answers = f"{len(dataset.classes)} labels"
+        self.output(dataset).check(shape, dataset, answers=answers)
 
     def encode(self, targets: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
         """The targets as they are."""

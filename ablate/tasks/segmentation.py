@@ -98,12 +98,8 @@ class Segmentation:
         Raises:
             RequestError: It has not.
         """
-        output = self.output(dataset)
-        if shape != output.shape(dataset):
-            raise RequestError(
-                f"Expected a model with outputs of shape {output.shape(dataset)} for masks of "
-                f"{len(dataset.classes)} classes; {output.refusal(shape, dataset)}"
-            )
+        answers = f"masks of {len(dataset.classes)} classes"
+        self.output(dataset).check(shape, dataset, answers=answers)
 
     def encode(self, targets: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
         """The masks as they are."""

@@ -56,6 +56,23 @@ class Output:
         """The shape of such an output."""
         return (None, *(dataset.shape[:2] if self.kind == "pixel" else ()), self.units)
 
+    def check(self, shape: Shape, dataset: Dataset, *, answers: str) -> None:
+        """Check that a model has such an output.
+
+        Args:
+            shape: The shape of its output.
+            dataset: The data set.
+            answers: What the output is for, such as ``3 labels``.
+
+        Raises:
+            RequestError: It has another shape.
+        """
+        if shape != self.shape(dataset):
+            raise RequestError(
+                f"Expected a model with outputs of shape {self.shape(dataset)} for {answers}; "
+                f"{self.refusal(shape, dataset)}"
+            )
+
     def refusal(self, shape: Shape, dataset: Dataset) -> str:
         """Why a model with another shape of output is refused, and what to give."""
         layer = f"Dense({self.units}, {self.activation!r})"
